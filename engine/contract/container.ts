@@ -1,0 +1,210 @@
+import { z } from 'zod'
+import { command, query, stream } from './define.ts'
+
+/** A container's full id, a unique prefix of it, or its name. */
+export const ContainerRef = z.object({ id: z.string().min(1).max(255) })
+
+export const ContainerStatus = z.enum(['created', 'running', 'paused', 'restarting', 'exited', 'dead', 'removing'])
+export type ContainerStatus = z.output<typeof ContainerStatus>
+
+const Port = z.number().int().min(1).max(65535)
+export const PortProtocol = z.enum(['tcp', 'udp'])
+
+/** A port to publish. `hostPort` 0 lets the engine choose one. */
+export const PortBinding = z.object({
+  containerPort: Port,
+  protocol: PortProtocol.default('tcp'),
+  hostIp: z.string().default('0.0.0.0'),
+  hostPort: z.number().int().min(0).max(65535).default(0),
+})
+export type PortBinding = z.output<typeof PortBinding>
+
+/** A volume or a bind mount. A `volume` without `source` is anonymous. */
+export const MountSpec = z.object({
+  type: z.enum(['bind', 'volume', 'tmpfs']),
+  source: z.string().default(''),
+  target: z.string().startsWith('/'),
+  readOnly: z.boolean().default(false),
+  propagation: z.enum(['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave']).default('rprivate'),
+})
+export type MountSpec = z.output<typeof MountSpec>
+
+export const RestartPolicy = z.object({
+  name: z.enum(['no', 'always', 'unless-stopped', 'on-failure']).default('no'),
+  maximumRetryCount: z.number().int().min(0).default(0),
+})
+export type RestartPolicy = z.output<typeof RestartPolicy>
+
+/** `test` as Docker writes it: `['NONE']`, `['CMD', …]` or `['CMD-SHELL', text]`; times in seconds. */
+export const HealthcheckSpec = z.object({
+  test: z.array(z.string()),
+  intervalSeconds: z.number().positive().default(30),
+  timeoutSeconds: z.number().positive().default(30),
+  startPeriodSeconds: z.number().min(0).default(0),
+  retries: z.number().int().min(1).default(3),
+})
+export type HealthcheckSpec = z.output<typeof HealthcheckSpec>
+
+/** Limits; 0 is none. Memory in bytes, CPU in cores. */
+export const ResourceLimits = z.object({
+  memoryBytes: z.number().int().min(0).default(0),
+  cpus: z.number().min(0).default(0),
+  pids: z.number().int().min(0).default(0),
+})
+export type ResourceLimits = z.output<typeof ResourceLimits>
+
+/** What to create. `null` for a command, entrypoint, user or folder keeps the image's own. */
+export const CreateContainer = z.object({
+  image: z.string().min(1),
+  name: z.string().default(''),
+  command: z.array(z.string()).nullable().default(null),
+  entrypoint: z.array(z.string()).nullable().default(null),
+  env: z.array(z.string()).default([]),
+  user: z.string().nullable().default(null),
+  workingDir: z.string().nullable().default(null),
+  hostname: z.string().default(''),
+  labels: z.record(z.string(), z.string()).default({}),
+  tty: z.boolean().default(false),
+  openStdin: z.boolean().default(false),
+  init: z.boolean().default(false),
+  privileged: z.boolean().default(false),
+  readOnlyRootfs: z.boolean().default(false),
+  autoRemove: z.boolean().default(false),
+  capAdd: z.array(z.string()).default([]),
+  capDrop: z.array(z.string()).default([]),
+  ports: z.array(PortBinding).default([]),
+  mounts: z.array(MountSpec).default([]),
+  restart: RestartPolicy.prefault({}),
+  healthcheck: HealthcheckSpec.nullable().default(null),
+  resources: ResourceLimits.prefault({}),
+  stopSignal: z.string().nullable().default(null),
+  stopTimeoutSeconds: z.number().int().min(0).default(10),
+  extraHosts: z.array(z.string()).default([]),
+  network: z.string().default('bridge'),
+})
+export type CreateContainer = z.output<typeof CreateContainer>
+
+export const HealthState = z.enum(['none', 'starting', 'healthy', 'unhealthy'])
+
+/** One row of the list. Times are RFC 3339 strings, empty when it has not happened. */
+export const ContainerSummary = z.object({
+  id: z.string(),
+  name: z.string(),
+  image: z.string(),
+  imageId: z.string(),
+  command: z.string(),
+  createdAt: z.string(),
+  startedAt: z.string(),
+  finishedAt: z.string(),
+  status: ContainerStatus,
+  exitCode: z.number().int(),
+  error: z.string(),
+  oomKilled: z.boolean(),
+  health: HealthState,
+  ports: z.array(z.object({ containerPort: Port, protocol: PortProtocol, hostIp: z.string(), hostPort: z.number() })),
+  ipAddress: z.string(),
+  labels: z.record(z.string(), z.string()),
+  tty: z.boolean(),
+})
+export type ContainerSummary = z.output<typeof ContainerSummary>
+
+export const ContainerDetail = ContainerSummary.extend({
+  pid: z.number().int(),
+  restartCount: z.number().int(),
+  path: z.string(),
+  args: z.array(z.string()),
+  config: CreateContainer,
+  env: z.array(z.string()),
+  workingDir: z.string(),
+  user: z.string(),
+  hostname: z.string(),
+  gateway: z.string(),
+  macAddress: z.string(),
+  hostsPath: z.string(),
+  hostnamePath: z.string(),
+  resolvConfPath: z.string(),
+  logPath: z.string(),
+  mounts: z.array(MountSpec.extend({ name: z.string(), hostPath: z.string() })),
+})
+export type ContainerDetail = z.output<typeof ContainerDetail>
+
+/** A line of log. `time` is RFC 3339 with nanoseconds, UTC; `text` has no line end. `offset` orders lines and resumes. */
+export const LogLine = z.object({
+  offset: z.number(),
+  time: z.string(),
+  stream: z.enum(['stdout', 'stderr']),
+  text: z.string(),
+})
+export type LogLine = z.output<typeof LogLine>
+
+/** What a container uses. Counters are totals since its start; `cpuPercent` is of one core (200 is two cores full). */
+export const StatsSample = z.object({
+  id: z.string(),
+  time: z.number(),
+  cpuPercent: z.number(),
+  cpuNanoseconds: z.number(),
+  memoryBytes: z.number(),
+  memoryLimitBytes: z.number(),
+  pids: z.number(),
+  rxBytes: z.number(),
+  txBytes: z.number(),
+  readBytes: z.number(),
+  writtenBytes: z.number(),
+})
+export type StatsSample = z.output<typeof StatsSample>
+
+export const TerminalIn = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('data'), data: z.instanceof(Uint8Array) }),
+  z.object({ type: z.literal('resize'), columns: z.number().int().min(1).max(1000), rows: z.number().int().min(1).max(1000) }),
+  z.object({ type: z.literal('eof') }),
+])
+export const TerminalOut = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('data'), stream: z.enum(['stdout', 'stderr']), data: z.instanceof(Uint8Array) }),
+  z.object({ type: z.literal('exit'), exitCode: z.number().int() }),
+])
+export type TerminalIn = z.output<typeof TerminalIn>
+export type TerminalOut = z.output<typeof TerminalOut>
+
+export const container = {
+  list: query(z.object({ all: z.boolean().default(true) }), z.array(ContainerSummary)),
+  inspect: query(ContainerRef, ContainerDetail),
+  create: command(CreateContainer, z.object({ id: z.string(), warnings: z.array(z.string()) })),
+  start: command(ContainerRef, z.void()),
+  stop: command(ContainerRef.extend({ timeoutSeconds: z.number().int().min(-1).optional() }), z.void()),
+  restart: command(ContainerRef.extend({ timeoutSeconds: z.number().int().min(-1).optional() }), z.void()),
+  kill: command(ContainerRef.extend({ signal: z.string().default('SIGKILL') }), z.void()),
+  pause: command(ContainerRef, z.void()),
+  unpause: command(ContainerRef, z.void()),
+  rename: command(ContainerRef.extend({ name: z.string() }), z.void()),
+  remove: command(ContainerRef.extend({ force: z.boolean().default(false), volumes: z.boolean().default(true) }), z.void()),
+  wait: query(ContainerRef, z.object({ exitCode: z.number().int() })),
+  /** The last `tail` lines that end before `before` (an offset), oldest first: a window onto the log. */
+  logWindow: query(
+    ContainerRef.extend({
+      before: z.number().optional(),
+      tail: z.number().int().min(1).max(5000).default(500),
+      search: z.string().default(''),
+    }),
+    z.object({ lines: z.array(LogLine), endOffset: z.number(), hasOlder: z.boolean() }),
+  ),
+  /** Lines from `from` (an offset) on, in batches, as they are written. */
+  logFollow: stream(ContainerRef.extend({ from: z.number().default(0) }), z.array(LogLine), z.never()),
+  /** One sample a second for every running container, or for those named. */
+  stats: stream(z.object({ ids: z.array(z.string()).default([]) }), z.array(StatsSample), z.never()),
+  /** The main process's own stdin and output. */
+  attach: stream(ContainerRef, TerminalOut, TerminalIn),
+  /** A new process in a running container. */
+  exec: stream(
+    ContainerRef.extend({
+      command: z.array(z.string()).min(1),
+      tty: z.boolean().default(true),
+      env: z.array(z.string()).default([]),
+      user: z.string().nullable().default(null),
+      workingDir: z.string().nullable().default(null),
+      columns: z.number().int().min(1).max(1000).default(80),
+      rows: z.number().int().min(1).max(1000).default(24),
+    }),
+    TerminalOut,
+    TerminalIn,
+  ),
+} as const

@@ -1,0 +1,42 @@
+import { z } from 'zod'
+import { query, stream } from './define.ts'
+
+/** A fact that happened, after it was committed. Carries ids, not objects. */
+export const EngineEvent = z.object({
+  /** Increases by one an event. */
+  sequence: z.number().int(),
+  time: z.string(),
+  type: z.enum(['container', 'image', 'volume', 'network', 'engine']),
+  /** Past or done: `create`, `start`, `die`, `destroy`, `rename`, `health_status`, `import`, `untag`, `delete` … */
+  action: z.string(),
+  id: z.string(),
+  attributes: z.record(z.string(), z.string()),
+})
+export type EngineEvent = z.output<typeof EngineEvent>
+
+export const SystemInfo = z.object({
+  version: z.string(),
+  mode: z.enum(['rootful', 'rootless']),
+  root: z.string(),
+  socket: z.string(),
+  kernel: z.string(),
+  cgroup: z.enum(['v1', 'hybrid', 'v2', 'none']),
+  cpus: z.number().int(),
+  memoryBytes: z.number(),
+  runtime: z.string(),
+  containers: z.number().int(),
+  images: z.number().int(),
+  keeperPid: z.number().int(),
+  warnings: z.array(z.string()),
+})
+export type SystemInfo = z.output<typeof SystemInfo>
+
+export const system = {
+  info: query(z.object({}), SystemInfo),
+  events: stream(z.object({}), EngineEvent, z.never()),
+  /** Which program holds a host port, and the next free one. */
+  portAdvice: query(
+    z.object({ port: z.number().int().min(1).max(65535), protocol: z.enum(['tcp', 'udp']).default('tcp') }),
+    z.object({ inUse: z.boolean(), holder: z.string(), nextFree: z.number().int() }),
+  ),
+} as const

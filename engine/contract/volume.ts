@@ -1,0 +1,18 @@
+import { z } from 'zod'
+import { command, query } from './define.ts'
+
+export const VolumeSummary = z.object({
+  name: z.string(),
+  createdAt: z.string(),
+  mountpoint: z.string(),
+  anonymous: z.boolean(),
+  labels: z.record(z.string(), z.string()),
+  usedBy: z.array(z.string()),
+})
+export type VolumeSummary = z.output<typeof VolumeSummary>
+
+export const volume = {
+  list: query(z.object({}), z.array(VolumeSummary)),
+  create: command(z.object({ name: z.string().default(''), labels: z.record(z.string(), z.string()).default({}) }), VolumeSummary),
+  remove: command(z.object({ name: z.string() }), z.void()),
+} as const
