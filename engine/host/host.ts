@@ -1,0 +1,253 @@
+import type { Duplex } from 'node:stream'
+
+/*
+ * The Host interface: everything the engine asks of Linux, as plain data in and out.
+ *
+ *   engine (services, mechanisms)  ──►  Host  ◄── HostClient (frames over a unix socket)
+ *                                                     │
+ *                                      keeper ──► the local implementation (engine/keeper)
+ *
+ * Every call is `(params, context) → Promise<result>`; params and results are JSON. Two calls open byte streams.
+ * Errors are `EngineError`s and cross the socket whole. A call's `signal` cancels the work at the keeper.
+ */
+
+/** Beside each call: a signal that cancels it, and a listener for its progress. */
+export interface HostCallContext {
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: unknown) => void
+}
+type Call<P, R = void> = (params: P, context?: HostCallContext) => Promise<R>
+
+/** What this machine gives. */
+export interface HostInfo {
+  readonly protocol: number
+  readonly version: string
+  readonly pid: number
+  readonly mode: 'rootful' | 'rootless'
+  readonly kernel: string
+  readonly cgroup: 'v1' | 'hybrid' | 'v2' | 'none'
+  readonly cpus: number
+  readonly memoryBytes: number
+  /** e.g. `runc 1.1.5` */
+  readonly runtime: string
+  readonly egress: 'kernel' | 'pasta' | 'slirp4netns' | 'none'
+  readonly warnings: readonly string[]
+}
+
+// ── images ──────────────────────────────────────────────────────────────────
+
+/** A layer's bytes: a range of a file, as it lies in an archive or in the blob store. */
+export interface ByteRange {
+  readonly path: string
+  readonly offset: number
+  readonly length: number
+}
+
+export interface ArchiveEntry {
+  readonly name: string
+  readonly type: 'file' | 'directory' | 'symlink' | 'link' | 'other'
+  readonly linkName: string
+  readonly offset: number
+  readonly size: number
+}
+
+export interface ScanArchiveResult {
+  /** The seekable tar that entries point into: the archive itself, or its inflated copy (`isTemporary`). */
+  readonly path: string
+  readonly isTemporary: boolean
+  readonly entries: readonly ArchiveEntry[]
+}
+
+export interface UnpackLayerParams {
+  readonly source: ByteRange
+  /** Folder that receives the layer in overlay form; it must not exist. Removed again on failure. */
+  readonly destination: string
+  /** `sha256:…` of the bytes as they lie in `source`, or `''` when not known. */
+  readonly digest: string
+  /** `sha256:…` of the inflated tar, or `''` when the layer itself defines it (plain root-file-system tar). */
+  readonly diffId: string
+  /** Where the verified bytes are kept as a blob (`<hex>` is appended), or `''` for no blob. */
+  readonly blobFolder: string
+}
+export interface UnpackLayerResult {
+  readonly digest: string
+  readonly diffId: string
+  /** Bytes of the regular files unpacked. */
+  readonly sizeBytes: number
+}
+/** Progress of an unpack: bytes of `source` read so far. */
+export interface UnpackProgress {
+  readonly currentBytes: number
+}
+
+// ── containers ──────────────────────────────────────────────────────────────
+
+export interface OverlayMount {
+  /** Lowest layer last, as the kernel's `lowerdir` wants them. */
+  readonly lower: readonly string[]
+  readonly upper: string
+  readonly work: string
+  readonly target: string
+}
+
+/** Published port. The keeper listens on the host's side and relays to the container's address. */
+export interface PortForward {
+  readonly protocol: 'tcp' | 'udp'
+  readonly hostIp: string
+  /** 0: the keeper chooses. */
+  readonly hostPort: number
+  readonly containerIp: string
+  readonly containerPort: number
+}
+
+/** A container's end of a bridge network. */
+export interface BridgeEndpoint {
+  readonly bridge: string
+  readonly hostInterface: string
+  readonly containerInterface: string
+  readonly macAddress: string
+  /** With prefix: `172.17.0.2/24`. */
+  readonly address: string
+  readonly gateway: string
+  readonly mtu: number
+}
+
+export interface CreateSandboxParams {
+  readonly containerId: string
+  /** Absent: a new network namespace with loopback alone. */
+  readonly endpoint?: BridgeEndpoint
+}
+export interface CreateSandboxResult {
+  /** Path of the bound network namespace, for the OCI spec. */
+  readonly netnsPath: string
+}
+
+export interface BridgeNetworkParams {
+  readonly bridge: string
+  /** Gateway with prefix. */
+  readonly address: string
+  readonly subnet: string
+  readonly mtu: number
+  readonly masquerade: boolean
+}
+
+export interface CreateContainerParams {
+  readonly containerId: string
+  /** Holds `config.json`; the keeper adds pid files, the attach socket and the control fifo. */
+  readonly bundle: string
+  readonly logPath: string
+  readonly logMaxBytes: number
+  readonly logMaxFiles: number
+  readonly tty: boolean
+  readonly openStdin: boolean
+}
+/** A process by pid and start time (clock ticks since boot), so that a reused pid is not taken for it. */
+export interface ProcessRef {
+  readonly pid: number
+  readonly startTicks: number
+}
+export interface CreatedContainer {
+  readonly init: ProcessRef
+  readonly conmon: ProcessRef
+}
+
+/** Told on the `events` stream, as JSON lines. */
+export type HostEvent =
+  | { readonly type: 'exit'; readonly containerId: string; readonly exitCode: number; readonly oomKilled: boolean; readonly shimLost: boolean; readonly time: string }
+  | { readonly type: 'health'; readonly containerId: string; readonly exitCode: number; readonly output: string }
+
+export interface ExecParams {
+  readonly containerId: string
+  readonly bundle: string
+  readonly execId: string
+  /** OCI `process` object. */
+  readonly process: unknown
+  readonly tty: boolean
+  readonly openStdin: boolean
+  readonly columns: number
+  readonly rows: number
+}
+
+export interface RunExecResult {
+  readonly exitCode: number
+  readonly output: string
+}
+
+export interface HostStats {
+  readonly containerId: string
+  /** Milliseconds, monotonic. */
+  readonly time: number
+  readonly cpuNanoseconds: number
+  readonly memoryBytes: number
+  readonly memoryLimitBytes: number
+  readonly pids: number
+  readonly rxBytes: number
+  readonly txBytes: number
+  readonly readBytes: number
+  readonly writtenBytes: number
+}
+
+/** What is alive now, for recovery. */
+export interface LiveContainer extends CreatedContainer {
+  readonly containerId: string
+  readonly state: 'running' | 'exited'
+  readonly exitCode: number
+  readonly oomKilled: boolean
+}
+
+/**
+ * Frames of an attach or exec stream, one a chunk.
+ * Readable: first byte 2 stdout, 3 stderr, 4 exit code (decimal text), 5 error (a WireError as JSON), then the payload.
+ * Writable: first byte 0 stdin data, 1 resize (`columns rows` as text), 2 end of stdin, then the payload.
+ */
+export type TerminalStream = Duplex
+
+export interface Host {
+  readonly info: Call<Record<string, never>, HostInfo>
+  /** Stops the keeper itself. Containers must be stopped before. */
+  readonly shutdown: Call<Record<string, never>>
+
+  readonly scanArchive: Call<{ readonly path: string; readonly temporaryFolder: string }, ScanArchiveResult>
+  readonly unpackLayer: Call<UnpackLayerParams, UnpackLayerResult>
+  /** Removes a tree whoever owns its files (sub-ids included). Missing is fine. */
+  readonly removeTree: Call<{ readonly path: string }>
+  /** Makes a folder (and parents) owned by container-root with this mode. */
+  readonly makeFolder: Call<{ readonly path: string; readonly mode: number }>
+  /** Copies a folder of a root file system (resolved inside `root`) into an empty volume, owners and modes kept. Missing is fine. */
+  readonly copyFromRoot: Call<{ readonly root: string; readonly path: string; readonly destination: string }>
+  /** Reads a regular file resolved inside `root`, at most `limit` bytes; `null` when it is missing or no regular file. Text. */
+  readonly readInRoot: Call<{ readonly root: string; readonly path: string; readonly limit: number }, string | null>
+
+  readonly mountOverlay: Call<OverlayMount>
+  readonly unmount: Call<{ readonly target: string }>
+
+  readonly ensureBridge: Call<BridgeNetworkParams>
+  readonly createSandbox: Call<CreateSandboxParams, CreateSandboxResult>
+  readonly removeSandbox: Call<{ readonly containerId: string }>
+  /** Listens for all or none. Answers with the ports chosen. `port.in-use` names port and holder. */
+  readonly openPorts: Call<{ readonly containerId: string; readonly ports: readonly PortForward[] }, readonly PortForward[]>
+  readonly closePorts: Call<{ readonly containerId: string }>
+  readonly portAdvice: Call<{ readonly port: number; readonly protocol: 'tcp' | 'udp' }, { readonly inUse: boolean; readonly holder: string; readonly nextFree: number }>
+
+  readonly createContainer: Call<CreateContainerParams, CreatedContainer>
+  readonly startContainer: Call<{ readonly containerId: string }>
+  readonly signalContainer: Call<{ readonly containerId: string; readonly signal: string; readonly all?: boolean }>
+  readonly pauseContainer: Call<{ readonly containerId: string }>
+  readonly resumeContainer: Call<{ readonly containerId: string }>
+  /** `runc delete --force`; missing is fine. */
+  readonly deleteContainer: Call<{ readonly containerId: string }>
+  readonly listContainers: Call<Record<string, never>, readonly LiveContainer[]>
+  readonly stats: Call<{ readonly ids: readonly string[] }, readonly HostStats[]>
+  /** Runs a process in a container without stdin and waits for it; output capped at 4096 bytes. For healthchecks. */
+  readonly runExec: Call<{ readonly containerId: string; readonly process: unknown; readonly timeoutSeconds: number }, RunExecResult>
+
+  readonly attach: (params: { readonly containerId: string; readonly bundle: string; readonly tty: boolean }) => Promise<TerminalStream>
+  readonly exec: (params: ExecParams) => Promise<TerminalStream>
+  /** `HostEvent`s as they happen; each chunk is one JSON text. */
+  readonly events: (params: Record<string, never>) => Promise<Duplex>
+}
+
+export const HOST_PROTOCOL = 1
+/** The calls that open a stream; all others are unary. */
+export const HOST_STREAMS = ['attach', 'exec', 'events'] as const
+export type HostStreamName = (typeof HOST_STREAMS)[number]
