@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto'
+import os from 'node:os'
+import path from 'node:path'
+
+/** What an engine is started with. Frozen; nothing reads the environment after this. */
+export interface EngineConfig {
+  readonly mode: 'rootful' | 'rootless'
+  /** Durable data. */
+  readonly root: string
+  /** Sockets, bundles and process state; gone after a reboot. */
+  readonly runtimeDir: string
+  readonly socket: string
+  /** The bundled keeper. */
+  readonly keeperFile: string
+  readonly version: string
+  /** Name of the default bridge: `slipway0`, or one of its own for a root that is not the default. */
+  readonly bridge: string
+  readonly logMaxBytes: number
+  readonly logMaxFiles: number
+}
+
+/** Overrides from the command line or a test. */
+export interface ConfigOptions {
+  readonly root?: string | undefined
+  readonly runtimeDir?: string | undefined
+  readonly socket?: string | undefined
+  readonly keeperFile?: string | undefined
+  readonly env?: NodeJS.ProcessEnv
+  readonly uid?: number
+}
+
+export const VERSION = '0.1.0'
+
+/** Fills in the defaults: `/var/lib/slipway` and `/run/slipway` as root, the XDG folders otherwise. */
+export function loadConfig(options: ConfigOptions = {}): EngineConfig {
+  const env = options.env ?? process.env
+  const uid = options.uid ?? process.getuid?.() ?? 0
+  const isRoot = uid === 0
+  const dataHome = env['XDG_DATA_HOME'] || path.join(env['HOME'] || os.homedir(), '.local/share')
+  const runtimeHome = env['XDG_RUNTIME_DIR'] || path.join(os.tmpdir(), `slipway-run-${uid}`)
+  const defaultRoot = isRoot ? '/var/lib/slipway' : path.join(dataHome, 'slipway')
+  const defaultRuntime = isRoot ? '/run/slipway' : path.join(runtimeHome, 'slipway')
+  const root = path.resolve(options.root ?? defaultRoot)
+  const rootHash = createHash('sha256').update(root).digest('hex').slice(0, 8)
+  const isDefault = root === defaultRoot
+  const runtimeDir = path.resolve(options.runtimeDir ?? (isDefault ? defaultRuntime : path.join(defaultRuntime, rootHash)))
+  return Object.freeze({
+    mode: isRoot ? 'rootful' : 'rootless',
+    root,
+    runtimeDir,
+    socket: path.resolve(options.socket ?? path.join(runtimeDir, 'docker.sock')),
+    keeperFile: options.keeperFile ?? path.join(import.meta.dirname, 'keeper.js'),
+    version: VERSION,
+    bridge: isDefault ? 'slipway0' : `slw${rootHash}`,
+    logMaxBytes: 10 * 1024 * 1024,
+    logMaxFiles: 3,
+  })
+}
