@@ -1,0 +1,90 @@
+import type { HostEvent } from '../../host/host.ts'
+import type { ContainerRecord } from '../../store/schema.ts'
+import type { ServiceContext } from '../context.ts'
+import { currentContainer } from './find.ts'
+import { removeLocked } from './remove.ts'
+import { decideRestart } from './restart-policy.ts'
+import { launch } from './start.ts'
+import { isAlive } from './state.ts'
+import { publishContainer, putState } from './update-state.ts'
+
+export type ExitEvent = Extract<HostEvent, { type: 'exit' }>
+
+/** Turns the exit of a process into state: host side cleaned, record committed, `die` said, restart policy applied. */
+export interface Supervisor {
+  handleExit(event: ExitEvent): Promise<void>
+  /** Forgets planned restarts; containers stay as they are. */
+  close(): void
+}
+
+/** The one place that reacts to exits. Planned restarts are kept here and die with the engine; recovery plans them anew. */
+export function createSupervisor(context: ServiceContext): Supervisor {
+  const delays = new Map<string, number>()
+  const timers = new Map<string, NodeJS.Timeout>()
+
+  const restartLater = (record: ContainerRecord, delayMs: number) => {
+    delays.set(record.id, delayMs)
+    timers.set(
+      record.id,
+      setTimeout(() => {
+        timers.delete(record.id)
+        void context.locks.withLock(record.id, async () => {
+          const current = context.containers.get(record.id)
+          if (current?.state.status !== 'restarting') return
+          await launch(context, { ...current, state: { ...current.state, restartCount: current.state.restartCount + 1 } }).catch(
+            (error: unknown) => context.log.warn({ id: record.id, error: String(error) }, 'restart failed'),
+          )
+        })
+      }, delayMs),
+    )
+  }
+
+  return {
+    handleExit: (event) =>
+      context.locks.withLock(event.containerId, async () => {
+        const record = context.containers.get(event.containerId)
+        if (!record || !isAlive(record.state.status)) return
+        const ranForMs = Math.max(0, Date.parse(event.time) - Date.parse(record.state.startedAt))
+        await cleanHost(context, record.id)
+        const delay = decideRestart({
+          policy: record.config.restart,
+          exitCode: event.exitCode,
+          restartCount: record.state.restartCount,
+          isStoppedByUser: record.state.isStoppedByUser,
+          ranForMs,
+          previousDelayMs: delays.get(record.id) ?? 0,
+        })
+        const next = await putState(context, { ...record, ports: [] }, {
+          status: delay === null ? 'exited' : 'restarting',
+          exitCode: event.exitCode,
+          oomKilled: event.oomKilled,
+          error: event.shimLost ? 'shim lost' : '',
+          finishedAt: event.time,
+          init: null,
+          conmon: null,
+          health: 'none',
+        })
+        publishContainer(context, next, 'die', { exitCode: String(event.exitCode) })
+        if (delay !== null) restartLater(next, delay)
+        else {
+          delays.delete(record.id)
+          if (record.config.autoRemove) await removeLocked(context, currentContainer(context.containers, record.id), { volumes: true })
+        }
+      }),
+    close() {
+      for (const timer of timers.values()) clearTimeout(timer)
+      timers.clear()
+    },
+  }
+}
+
+/** Takes a dead container's process, ports, namespace and mount away. */
+export async function cleanHost(context: ServiceContext, id: string): Promise<void> {
+  const attempt = (name: string, work: Promise<unknown>) =>
+    work.catch((error: unknown) => context.log.warn({ id, step: name, error: String(error) }, 'cleaning step failed'))
+  await Promise.all([
+    attempt('runtime', context.runtime.remove(id)).then(() => attempt('unmount', context.runtime.unmountRoot(context.layout.merged(id)))),
+    attempt('ports', context.network.unpublish(id)),
+  ])
+  await attempt('sandbox', context.network.leave(id))
+}

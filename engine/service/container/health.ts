@@ -1,0 +1,74 @@
+import type { ContainerRecord } from '../../store/schema.ts'
+import type { ServiceContext } from '../context.ts'
+import { publishContainer, putState } from './update-state.ts'
+
+/** Where a healthcheck stands between two probes. */
+export interface HealthProgress {
+  readonly state: 'starting' | 'healthy' | 'unhealthy'
+  readonly failures: number
+}
+
+/** The state after a probe. Failures inside the start period do not count. */
+export function nextHealth(
+  progress: HealthProgress,
+  probe: { readonly exitCode: number; readonly ageSeconds: number },
+  rules: { readonly retries: number; readonly startPeriodSeconds: number },
+): HealthProgress {
+  if (probe.exitCode === 0) return { state: 'healthy', failures: 0 }
+  if (progress.state === 'starting' && probe.ageSeconds < rules.startPeriodSeconds) return progress
+  const failures = progress.failures + 1
+  return { state: failures >= rules.retries ? 'unhealthy' : progress.state, failures }
+}
+
+/** Runs the healthchecks of running containers. */
+export interface HealthMonitor {
+  /** Begins probing a container that just started; it ends by itself with the container. */
+  watch(record: ContainerRecord): void
+  close(): void
+}
+
+/** One timer a container with a healthcheck; none otherwise. */
+export function createHealthMonitor(context: ServiceContext): HealthMonitor {
+  const timers = new Map<string, NodeJS.Timeout>()
+
+  const probe = async (id: string, startedAt: string, progress: HealthProgress): Promise<void> => {
+    const record = context.containers.get(id)
+    const check = record?.process.healthcheck
+    if (!record || !check || record.state.startedAt !== startedAt || !['running', 'paused'].includes(record.state.status)) {
+      timers.delete(id)
+      return
+    }
+    let next = progress
+    if (record.state.status === 'running') {
+      const { exitCode } = await context.runtime.probe(record, check).catch(() => ({ exitCode: 1 }))
+      next = nextHealth(progress, { exitCode, ageSeconds: (context.now().getTime() - Date.parse(startedAt)) / 1000 }, check)
+      if (next.state !== record.state.health) await commit(id, startedAt, next.state)
+    }
+    schedule(id, startedAt, next, check.intervalSeconds)
+  }
+
+  const commit = (id: string, startedAt: string, health: HealthProgress['state']) =>
+    context.locks.withLock(id, async () => {
+      const current = context.containers.get(id)
+      if (!current || current.state.startedAt !== startedAt || current.state.status !== 'running') return
+      publishContainer(context, await putState(context, current, { health }), 'health_status', { health })
+    })
+
+  const schedule = (id: string, startedAt: string, progress: HealthProgress, seconds: number) => {
+    timers.set(id, setTimeout(() => void probe(id, startedAt, progress), seconds * 1000))
+  }
+
+  return {
+    watch(record) {
+      const check = record.process.healthcheck
+      if (!check || check.test[0] === 'NONE') return
+      clearTimeout(timers.get(record.id))
+      const state = record.state.health === 'none' ? 'starting' : record.state.health
+      schedule(record.id, record.state.startedAt, { state, failures: 0 }, check.intervalSeconds)
+    },
+    close() {
+      for (const timer of timers.values()) clearTimeout(timer)
+      timers.clear()
+    },
+  }
+}

@@ -1,0 +1,63 @@
+import type { ContainerDetail, ContainerSummary } from '../../contract/container.ts'
+import type { ContainerRecord } from '../../store/schema.ts'
+import type { ServiceContext } from '../context.ts'
+import { findContainer } from './find.ts'
+import { isAlive } from './state.ts'
+
+/** Containers, newest first; without `all` only those with a process. */
+export function listContainers(context: ServiceContext, all: boolean): ContainerSummary[] {
+  return context.containers
+    .list()
+    .filter((record) => all || isAlive(record.state.status) || record.state.status === 'restarting')
+    .sort((a, b) => b.createdAt.localeCompare(a.createdAt))
+    .map(summarise)
+}
+
+/** Everything about one container. */
+export function inspectContainer(context: ServiceContext, ref: string): ContainerDetail {
+  const record = findContainer(context.containers, ref)
+  const { layout } = context
+  const [path = '', ...args] = record.process.args
+  return {
+    ...summarise(record),
+    pid: record.state.init?.pid ?? 0,
+    restartCount: record.state.restartCount,
+    path,
+    args,
+    config: record.config,
+    env: record.process.env,
+    workingDir: record.process.workingDir,
+    user: record.process.user,
+    hostname: record.hostname,
+    gateway: record.endpoint?.gateway ?? '',
+    macAddress: record.endpoint?.macAddress ?? '',
+    hostsPath: layout.containerFile(record.id, 'hosts'),
+    hostnamePath: layout.containerFile(record.id, 'hostname'),
+    resolvConfPath: layout.containerFile(record.id, 'resolv.conf'),
+    logPath: layout.log(record.id),
+    mounts: record.mounts.map(({ isAnonymous: _, ...mount }) => mount),
+  }
+}
+
+function summarise(record: ContainerRecord): ContainerSummary {
+  const { state } = record
+  return {
+    id: record.id,
+    name: record.name,
+    image: record.config.image,
+    imageId: record.imageId,
+    command: record.process.args.join(' '),
+    createdAt: record.createdAt,
+    startedAt: state.startedAt,
+    finishedAt: state.finishedAt,
+    status: state.status,
+    exitCode: state.exitCode,
+    error: state.error,
+    oomKilled: state.oomKilled,
+    health: state.health,
+    ports: (record.ports.length ? record.ports : record.config.ports).map(({ containerPort, protocol, hostIp, hostPort }) => ({ containerPort, protocol, hostIp, hostPort })),
+    ipAddress: isAlive(state.status) ? (record.endpoint?.ipAddress ?? '') : '',
+    labels: record.config.labels,
+    tty: record.config.tty,
+  }
+}

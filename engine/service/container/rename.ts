@@ -1,0 +1,29 @@
+import { EngineError } from '../../contract/errors.ts'
+import { validateName } from '../../lib/names.ts'
+import type { ServiceContext } from '../context.ts'
+import { currentContainer, findContainer } from './find.ts'
+import { publishContainer } from './update-state.ts'
+
+/** Gives a container another name. */
+export async function renameContainer(context: ServiceContext, ref: string, wanted: string): Promise<void> {
+  const { id } = findContainer(context.containers, ref)
+  const name = wanted.replace(/^\//, '')
+  validateName(name)
+  await context.locks.withLock('containers', () =>
+    context.locks.withLock(id, async () => {
+      const record = currentContainer(context.containers, id)
+      const holder = context.containers.list().find((other) => other.name === name)
+      if (holder) {
+        throw new EngineError(
+          'conflict',
+          'container.name-in-use',
+          `Conflict. The container name "/${name}" is already in use by container "${holder.id}". You have to remove (or rename) that container to be able to reuse that name.`,
+          { details: { name, container: holder.id } },
+        )
+      }
+      const next = { ...record, name }
+      await context.containers.put(next)
+      publishContainer(context, next, 'rename', { oldName: `/${record.name}` })
+    }),
+  )
+}

@@ -1,0 +1,85 @@
+import { EngineError } from '../../contract/errors.ts'
+import type { ContainerRecord } from '../../store/schema.ts'
+import type { ServiceContext } from '../context.ts'
+import { createUndoStack } from '../undo.ts'
+import { currentContainer, findContainer } from './find.ts'
+import { assertMove, isAlive } from './state.ts'
+import { publishContainer, putState } from './update-state.ts'
+
+/** Starts a created or exited container. One that runs is `notModified`. */
+export async function startContainer(context: ServiceContext, ref: string): Promise<void> {
+  const { id } = findContainer(context.containers, ref)
+  await context.locks.withLock(id, async () => {
+    const record = currentContainer(context.containers, id)
+    if (isAlive(record.state.status)) {
+      throw new EngineError('notModified', 'container.running', `container "${record.name}" is already running`)
+    }
+    await launch(context, { ...record, state: { ...record.state, restartCount: 0 } })
+  })
+}
+
+/**
+ * Mounts, networks and runs a container that is not alive. The caller holds its lock. Whatever fails is taken back,
+ * and the record says why.
+ */
+export async function launch(context: ServiceContext, record: ContainerRecord): Promise<ContainerRecord> {
+  assertMove(record.name, record.state.status, 'running')
+  const { layout, runtime, network } = context
+  const { id } = record
+  const undo = createUndoStack(context.log)
+  try {
+    undo.add('root file system', () => runtime.unmountRoot(layout.merged(id)))
+    undo.add('sandbox', () => network.leave(id))
+    undo.add('ports', () => network.unpublish(id))
+    const [, sandbox, ports] = await Promise.all([
+      runtime.mountRoot({
+        lower: [...record.chainIds].reverse().map(layout.layer),
+        upper: layout.upper(id),
+        work: layout.work(id),
+        target: layout.merged(id),
+      }),
+      record.endpoint ? network.join(id, record.endpoint) : runtime.createLoopbackSandbox(id),
+      network.publish(id, portsOf(record)),
+    ]).catch(async (error: unknown) => {
+      throw error
+    })
+    for (const mount of record.mounts) {
+      if (mount.type === 'volume') {
+        await context.volume.populate({ root: layout.merged(id), target: mount.target, destination: mount.hostPath })
+      }
+    }
+    undo.add('process', () => runtime.remove(id))
+    const created = await runtime.create(record, sandbox.netnsPath)
+    await runtime.start(id)
+    const next = await putState(context, { ...record, ports: [...ports] }, {
+      status: 'running', exitCode: 0, error: '', oomKilled: false, startedAt: context.now().toISOString(),
+      init: created.init, conmon: created.conmon, isStoppedByUser: false, health: record.process.healthcheck ? 'starting' : 'none',
+    })
+    publishContainer(context, next, 'start')
+    return next
+  } catch (error) {
+    await undo.run()
+    const failure = EngineError.from(error)
+    const next = await putState(context, { ...record, ports: [] }, { status: record.state.status === 'restarting' ? 'exited' : record.state.status, error: failure.message, exitCode: failureExitCode(failure), init: null, conmon: null })
+    publishContainer(context, next, 'start_failed', { error: failure.message })
+    throw failure
+  }
+}
+
+function portsOf(record: ContainerRecord) {
+  if (!record.endpoint) return []
+  const { ipAddress } = record.endpoint
+  return record.config.ports.map((port) => ({ ...port, containerIp: ipAddress }))
+}
+
+/** Docker's codes for a process that never ran: 127 not found, 126 not permitted, 128 otherwise. */
+function failureExitCode(error: EngineError): number {
+  switch (error.reason) {
+    case 'runtime.command-not-found':
+      return 127
+    case 'runtime.permission-denied':
+      return 126
+    default:
+      return 128
+  }
+}

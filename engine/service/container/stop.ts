@@ -1,0 +1,91 @@
+import { EngineError } from '../../contract/errors.ts'
+import { parseSignal } from '../../lib/signals.ts'
+import type { ContainerRecord } from '../../store/schema.ts'
+import type { ServiceContext } from '../context.ts'
+import { currentContainer, findContainer } from './find.ts'
+import { isAlive } from './state.ts'
+import { publishContainer, putState } from './update-state.ts'
+import { waitForExit } from './wait.ts'
+
+/** Stop signal, patience, then SIGKILL. `timeoutSeconds` −1 waits for ever; one that does not run is `notModified`. */
+export async function stopContainer(context: ServiceContext, ref: string, timeoutSeconds?: number): Promise<void> {
+  const { id } = findContainer(context.containers, ref)
+  const record = await context.locks.withLock(id, async () => {
+    const current = currentContainer(context.containers, id)
+    if (current.state.status === 'restarting') {
+      const stopped = await putState(context, current, { status: 'exited', isStoppedByUser: true })
+      publishContainer(context, stopped, 'stop')
+      return null
+    }
+    if (!isAlive(current.state.status)) {
+      throw new EngineError('notModified', 'container.stopped', `container "${current.name}" is not running`)
+    }
+    if (current.state.status === 'paused') await context.runtime.resume(id)
+    return putState(context, current, { isStoppedByUser: true, status: 'running' })
+  })
+  if (!record) return
+  const patience = timeoutSeconds ?? record.config.stopTimeoutSeconds
+  const exited = waitForExit(context, id)
+  await signalIgnoringGone(context, record, record.process.stopSignal)
+  if (patience === -1) await exited
+  else if (!(await settlesWithin(exited, patience * 1000))) {
+    await signalIgnoringGone(context, record, 'SIGKILL')
+    await exited
+  }
+  const stopped = context.containers.get(id)
+  if (stopped) publishContainer(context, stopped, 'stop')
+}
+
+/** Sends a signal to the main process of a running container. */
+export async function killContainer(context: ServiceContext, ref: string, signal: string): Promise<void> {
+  const record = findContainer(context.containers, ref)
+  const name = parseSignal(signal)
+  if (!isAlive(record.state.status)) {
+    throw new EngineError('conflict', 'container.not-running', `cannot kill container: ${record.name}: container is not running`)
+  }
+  const exited = waitForExit(context, record.id)
+  if (name === 'SIGKILL') {
+    await context.locks.withLock(record.id, async () => {
+      const current = currentContainer(context.containers, record.id)
+      if (current.state.status === 'paused') await context.runtime.resume(record.id)
+      await putState(context, current, { isStoppedByUser: true })
+    })
+  }
+  await context.runtime.signal(record.id, name)
+  publishContainer(context, record, 'kill', { signal: name })
+  if (name === 'SIGKILL') await exited
+}
+
+/** Stops, if it runs, and starts again. */
+export async function restartContainer(
+  context: ServiceContext,
+  ref: string,
+  options: { readonly timeoutSeconds?: number | undefined; readonly start: (id: string) => Promise<void> },
+): Promise<void> {
+  const record = findContainer(context.containers, ref)
+  if (isAlive(record.state.status) || record.state.status === 'restarting') {
+    if (record.config.autoRemove) {
+      throw new EngineError('conflict', 'container.auto-remove', `container "${record.name}" is removed when it stops and cannot be restarted`)
+    }
+    await stopContainer(context, record.id, options.timeoutSeconds)
+  }
+  await options.start(record.id)
+  publishContainer(context, currentContainer(context.containers, record.id), 'restart')
+}
+
+async function signalIgnoringGone(context: ServiceContext, record: ContainerRecord, signal: string): Promise<void> {
+  await context.runtime.signal(record.id, signal).catch((error: unknown) => {
+    const status = context.containers.get(record.id)?.state.status
+    if (status && isAlive(status)) context.log.warn({ id: record.id, signal, error: String(error) }, 'signal failed')
+  })
+}
+
+async function settlesWithin(work: Promise<unknown>, milliseconds: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), milliseconds)
+  })
+  const settled = await Promise.race([work.then(() => true as const), late])
+  clearTimeout(timer)
+  return settled
+}

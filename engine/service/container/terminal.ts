@@ -1,0 +1,92 @@
+import type { Duplex } from 'node:stream'
+import type { TerminalIn, TerminalOut } from '../../contract/container.ts'
+import { EngineError, type WireError } from '../../contract/errors.ts'
+import type { ServiceContext } from '../context.ts'
+import { findContainer } from './find.ts'
+import { isAlive } from './state.ts'
+import { publishContainer } from './update-state.ts'
+
+/** What a new process in a container needs. */
+export interface ExecRequest {
+  readonly id: string
+  readonly command: readonly string[]
+  readonly tty: boolean
+  readonly env: readonly string[]
+  readonly user: string | null
+  readonly workingDir: string | null
+  readonly columns: number
+  readonly rows: number
+}
+
+/** Joins the main process's stdin and output. */
+export async function* attachContainer(context: ServiceContext, ref: string, up: AsyncIterable<TerminalIn>, signal: AbortSignal): AsyncIterable<TerminalOut> {
+  const record = requireRunning(context, ref)
+  publishContainer(context, record, 'attach')
+  yield* relay(await context.runtime.attach(record), up, signal)
+}
+
+/** Runs a new process in a running container. */
+export async function* execInContainer(context: ServiceContext, request: ExecRequest, up: AsyncIterable<TerminalIn>, signal: AbortSignal): AsyncIterable<TerminalOut> {
+  const record = requireRunning(context, request.id)
+  const stream = await context.runtime.exec(record, request)
+  publishContainer(context, record, 'exec_start', { command: request.command.join(' ') })
+  yield* relay(stream, up, signal)
+}
+
+function requireRunning(context: ServiceContext, ref: string) {
+  const record = findContainer(context.containers, ref)
+  if (isAlive(record.state.status) && record.state.status !== 'paused') return record
+  throw new EngineError('conflict', 'container.not-running', `container "${record.name}" is ${record.state.status}, not running`)
+}
+
+async function* relay(stream: Duplex, up: AsyncIterable<TerminalIn>, signal: AbortSignal): AsyncIterable<TerminalOut> {
+  const close = () => stream.destroy()
+  signal.addEventListener('abort', close, { once: true })
+  void forward(up, stream).catch(close)
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      const frame = decodeFrame(chunk)
+      if (frame) yield frame
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error
+  } finally {
+    signal.removeEventListener('abort', close)
+    stream.destroy()
+  }
+}
+
+function decodeFrame(chunk: Buffer): TerminalOut | null {
+  const body = chunk.subarray(1)
+  switch (chunk[0]) {
+    case 2:
+      return { type: 'data', stream: 'stdout', data: new Uint8Array(body) }
+    case 3:
+      return { type: 'data', stream: 'stderr', data: new Uint8Array(body) }
+    case 4:
+      return { type: 'exit', exitCode: Number(body.toString()) }
+    case 5:
+      throw EngineError.fromWire(JSON.parse(body.toString()) as WireError)
+    default:
+      return null
+  }
+}
+
+async function forward(up: AsyncIterable<TerminalIn>, stream: Duplex): Promise<void> {
+  for await (const frame of up) {
+    if (stream.destroyed) return
+    const isReady = stream.write(encodeFrame(frame))
+    if (!isReady) await new Promise<void>((resolve) => (stream.once('drain', resolve), stream.once('close', resolve)))
+  }
+}
+
+function encodeFrame(frame: TerminalIn): Buffer {
+  switch (frame.type) {
+    case 'data':
+      return Buffer.concat([Buffer.of(0), frame.data])
+    case 'resize':
+      return Buffer.concat([Buffer.of(1), Buffer.from(`${frame.columns} ${frame.rows}`)])
+    case 'eof':
+      return Buffer.of(2)
+  }
+}

@@ -1,0 +1,57 @@
+import type { EngineConfig } from '../config.ts'
+import type { ImportProgress } from '../contract/image.ts'
+import type { Locks } from '../lib/async.ts'
+import type { NetworkDriver } from '../network/driver.ts'
+import type { ContainerRuntime } from '../runtime/container-runtime.ts'
+import type { Layout } from '../store/layout.ts'
+import type { RecordStore } from '../store/records.ts'
+import type { ContainerRecord, ImageRecord, NetworkRecord, VolumeRecord } from '../store/schema.ts'
+import type { VolumeDriver } from '../volume/local.ts'
+import type { EventBus } from './events.ts'
+
+/** Fields beside a constant message. Never secrets, never a container's environment. */
+export interface Logger {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** An image that an import has verified and unpacked, ready to be named. */
+export interface ImportedImage {
+  readonly config: Buffer
+  readonly configDigest: string
+  readonly layers: readonly { readonly digest: string; readonly diffId: string; readonly chainId: string; readonly sizeBytes: number }[]
+  readonly references: readonly string[]
+}
+
+/** The image mechanism as services use it. */
+export interface ImageMechanism {
+  import(options: {
+    readonly path: string
+    readonly signal: AbortSignal
+    readonly onProgress: (progress: ImportProgress) => void
+    readonly commit: (image: ImportedImage) => Promise<void>
+  }): Promise<void>
+  writeStarter(destination: string): Promise<void>
+  /** Removes unpacked layers and blobs. */
+  removeLayer(chainId: string): Promise<void>
+  removeBlob(digest: string): Promise<void>
+}
+
+/** What every use-case stands on: stores, mechanisms, locks, the bus. Built once, by `engine.ts`. */
+export interface ServiceContext {
+  readonly config: EngineConfig
+  readonly layout: Layout
+  readonly containers: RecordStore<ContainerRecord>
+  readonly images: RecordStore<ImageRecord>
+  readonly volumes: RecordStore<VolumeRecord>
+  readonly networks: RecordStore<NetworkRecord>
+  readonly runtime: ContainerRuntime
+  readonly network: NetworkDriver
+  readonly image: ImageMechanism
+  readonly volume: VolumeDriver
+  readonly locks: Locks
+  readonly bus: EventBus
+  readonly log: Logger
+  readonly now: () => Date
+}

@@ -1,0 +1,32 @@
+import { EngineError } from '../../contract/errors.ts'
+import { normalizeReference } from '../../lib/reference.ts'
+import type { RecordStore } from '../../store/records.ts'
+import type { ImageRecord } from '../../store/schema.ts'
+
+/** An image by reference, full id, or unique prefix of its id. */
+export function findImage(store: RecordStore<ImageRecord>, ref: string): ImageRecord {
+  const all = store.list()
+  const hex = ref.replace(/^sha256:/, '')
+  if (/^[0-9a-f]{64}$/.test(hex)) {
+    const exact = store.get(`sha256:${hex}`)
+    if (exact) return exact
+  }
+  const normal = tryNormalize(ref)
+  const named = normal ? all.find((record) => record.references.includes(normal)) : undefined
+  if (named) return named
+  if (/^[0-9a-f]{4,64}$/.test(hex)) {
+    const matches = all.filter((record) => record.id.startsWith(`sha256:${hex}`))
+    const [match, second] = matches
+    if (second) throw new EngineError('invalidArgument', 'image.ambiguous', `multiple images found with prefix ${ref}`)
+    if (match) return match
+  }
+  throw new EngineError('notFound', 'image.not-found', `No such image: ${ref}`, { details: { image: ref } })
+}
+
+function tryNormalize(ref: string): string | null {
+  try {
+    return normalizeReference(ref)
+  } catch {
+    return null
+  }
+}

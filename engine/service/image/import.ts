@@ -1,0 +1,76 @@
+import { randomBytes } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import path from 'node:path'
+import type { ImportProgress } from '../../contract/image.ts'
+import { createPushQueue } from '../../lib/async.ts'
+import { normalizeReference } from '../../lib/reference.ts'
+import type { ImageRecord } from '../../store/schema.ts'
+import { writeFileAtomic } from '../../store/atomic-file.ts'
+import type { ImportedImage, ServiceContext } from '../context.ts'
+
+/** Imports every image of an archive and tells its progress. Leaving the loop cancels and leaves nothing behind. */
+export async function* importArchive(context: ServiceContext, file: string, signal: AbortSignal): AsyncIterable<ImportProgress> {
+  const queue = createPushQueue<ImportProgress>()
+  const stop = new AbortController()
+  signal.addEventListener('abort', () => stop.abort(), { once: true })
+  const work = context.image
+    .import({
+      path: file,
+      signal: stop.signal,
+      onProgress: (progress) => queue.push(progress),
+      commit: (imported) => commitImage(context, imported),
+    })
+    .then(
+      () => queue.end(),
+      (error: unknown) => queue.fail(error),
+    )
+  try {
+    yield* queue
+  } finally {
+    stop.abort()
+    await work
+  }
+}
+
+/** Names a verified image: its config becomes a blob, its record is committed, references move to it. */
+export async function commitImage(context: ServiceContext, imported: ImportedImage): Promise<void> {
+  await context.locks.withLock('images', async () => {
+    const references = imported.references.map(normalizeReference)
+    await writeFileAtomic(context.layout.blob(imported.configDigest), imported.config)
+    const existing = context.images.get(imported.configDigest)
+    const record: ImageRecord = {
+      version: 1,
+      id: imported.configDigest,
+      importedAt: existing?.importedAt ?? context.now().toISOString(),
+      references: [...new Set([...(existing?.references ?? []), ...references])],
+      layers: imported.layers.map((layer) => ({ ...layer })),
+    }
+    await moveReferences(context, references, record.id)
+    await context.images.put(record)
+    context.bus.publish({ type: 'image', action: 'import', id: record.id, attributes: { name: references[0] ?? '' } })
+  })
+}
+
+/** Takes references away from the images that hold them, so that one reference names one image. */
+export async function moveReferences(context: ServiceContext, references: readonly string[], toId: string): Promise<void> {
+  for (const other of context.images.list()) {
+    if (other.id === toId || !other.references.some((reference) => references.includes(reference))) continue
+    await context.images.put({ ...other, references: other.references.filter((reference) => !references.includes(reference)) })
+    context.bus.publish({ type: 'image', action: 'untag', id: other.id })
+  }
+}
+
+/** Builds and imports the starter image from this machine's own static busybox. */
+export async function createStarter(context: ServiceContext, signal: AbortSignal): Promise<{ id: string; reference: string }> {
+  const archive = path.join(context.layout.temporary, `starter-${randomBytes(6).toString('hex')}.tar`)
+  try {
+    await context.image.writeStarter(archive)
+    let answer = { id: '', reference: '' }
+    for await (const progress of importArchive(context, archive, signal)) {
+      if (progress.type === 'image') answer = { id: progress.id, reference: progress.references[0] ?? '' }
+    }
+    return answer
+  } finally {
+    await rm(archive, { force: true })
+  }
+}

@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises'
+import type { ImageDetail, ImageSummary } from '../../contract/image.ts'
+import { familiarReference } from '../../lib/reference.ts'
+import { type ImageConfig, parseImageConfig } from '../../runtime/process.ts'
+import type { ImageRecord } from '../../store/schema.ts'
+import type { ServiceContext } from '../context.ts'
+import { findImage } from './find.ts'
+
+/** Every image, newest import first. */
+export async function listImages(context: ServiceContext): Promise<ImageSummary[]> {
+  const summaries = await Promise.all(context.images.list().map(async (record) => ({ record, summary: summarise(context, record, await configOf(context, record)) })))
+  return summaries.sort((a, b) => b.record.importedAt.localeCompare(a.record.importedAt)).map(({ summary }) => summary)
+}
+
+/** One image with its config, layers and history. */
+export async function inspectImage(context: ServiceContext, ref: string): Promise<ImageDetail> {
+  const record = findImage(context.images, ref)
+  const config = await configOf(context, record)
+  return {
+    ...summarise(context, record, config),
+    command: [...(config.command ?? [])],
+    entrypoint: [...(config.entrypoint ?? [])],
+    env: [...config.env],
+    workingDir: config.workingDir,
+    user: config.user,
+    labels: { ...config.labels },
+    exposedPorts: [...config.exposedPorts],
+    volumes: [...config.volumes],
+    layers: record.layers.map(({ diffId, chainId, sizeBytes }) => ({ diffId, chainId, sizeBytes })),
+    history: config.history.map((entry) => ({ ...entry })),
+  }
+}
+
+function configOf(context: ServiceContext, record: ImageRecord): Promise<ImageConfig> {
+  return readFile(context.layout.blob(record.id), 'utf8').then(parseImageConfig)
+}
+
+function summarise(context: ServiceContext, record: ImageRecord, config: ImageConfig): ImageSummary {
+  return {
+    id: record.id,
+    references: record.references.map(familiarReference),
+    createdAt: config.createdAt,
+    sizeBytes: record.layers.reduce((sum, layer) => sum + layer.sizeBytes, 0),
+    architecture: config.architecture,
+    os: config.os,
+    layerCount: record.layers.length,
+    usedBy: context.containers.list().filter((container) => container.imageId === record.id).map((container) => container.id),
+  }
+}
