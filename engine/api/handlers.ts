@@ -1,0 +1,47 @@
+import type { Handlers } from '../contract/index.ts'
+import type { Services } from '../service/services.ts'
+
+/** The contract's procedures, each a call of one service. Inputs are parsed before they come here. */
+export function createHandlers(services: Services): Handlers {
+  const { container, image, volume, network, system } = services
+  return {
+    container: {
+      list: async ({ all }) => container.list(all),
+      inspect: async ({ id }) => container.inspect(id),
+      create: (input) => container.create(input),
+      start: ({ id }) => container.start(id),
+      stop: ({ id, timeoutSeconds }) => container.stop(id, timeoutSeconds),
+      restart: ({ id, timeoutSeconds }) => container.restart(id, timeoutSeconds),
+      kill: ({ id, signal }) => container.kill(id, signal),
+      pause: ({ id }) => container.pause(id),
+      unpause: ({ id }) => container.unpause(id),
+      rename: ({ id, name }) => container.rename(id, name),
+      remove: ({ id, ...options }) => container.remove(id, options),
+      wait: ({ id }, { signal }) => container.wait(id, signal),
+      logWindow: (input) => container.logWindow(input),
+      logFollow: (input, { signal }) => container.logFollow(input, signal),
+      stats: ({ ids }, { signal }) => container.stats(ids, signal),
+      attach: ({ id }, { up, signal }) => container.attach(id, up, signal),
+      exec: (input, { up, signal }) => container.exec(input, up, signal),
+    },
+    image: {
+      list: () => image.list(),
+      inspect: ({ id }) => image.inspect(id),
+      importArchive: ({ path }, { signal }) => image.importArchive(path, signal),
+      createStarter: (_, { signal }) => image.createStarter(signal),
+      tag: ({ id, reference }) => image.tag(id, reference),
+      remove: ({ id, force }) => image.remove(id, force),
+    },
+    volume: {
+      list: async () => volume.list(),
+      create: (input) => volume.create(input),
+      remove: ({ name }) => volume.remove(name),
+    },
+    network: { list: async () => network.list() },
+    system: {
+      info: () => system.info(),
+      events: (_, { signal }) => system.events(signal),
+      portAdvice: (input) => system.portAdvice(input),
+    },
+  }
+}

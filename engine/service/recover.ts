@@ -1,0 +1,46 @@
+import type { LiveContainer } from '../host/host.ts'
+import { cleanHost, type Supervisor } from './container/exit.ts'
+import { launch } from './container/start.ts'
+import { isAlive } from './container/state.ts'
+import { putState } from './container/update-state.ts'
+import type { ServiceContext } from './context.ts'
+import type { HealthMonitor } from './container/health.ts'
+
+/**
+ * Makes the records true again after a start of the engine or a new keeper: what lives is adopted, what died meanwhile
+ * goes through the same exit path as ever, planned restarts are planned anew, half-removed containers are removed.
+ */
+export async function recoverContainers(
+  context: ServiceContext,
+  parts: { readonly live: readonly LiveContainer[]; readonly supervisor: Supervisor; readonly health: HealthMonitor },
+): Promise<void> {
+  const live = new Map(parts.live.map((container) => [container.containerId, container]))
+  for (const record of context.containers.list()) {
+    const found = live.get(record.id)
+    live.delete(record.id)
+    if (isAlive(record.state.status)) {
+      if (found?.state === 'running') {
+        parts.health.watch(record)
+        continue
+      }
+      await parts.supervisor.handleExit({
+        type: 'exit',
+        containerId: record.id,
+        exitCode: found?.exitCode ?? 255,
+        oomKilled: found?.oomKilled ?? false,
+        shimLost: !found,
+        time: context.now().toISOString(),
+      })
+      continue
+    }
+    if (found) await cleanHost(context, record.id)
+    if (record.state.status === 'restarting') {
+      await context.locks.withLock(record.id, () => launch(context, record)).catch((error: unknown) =>
+        context.log.warn({ id: record.id, error: String(error) }, 'restart after recovery failed'),
+      )
+    } else if (record.state.status === 'removing') {
+      await putState(context, record, { status: 'dead', error: 'removal was interrupted' })
+    }
+  }
+  for (const id of live.keys()) await cleanHost(context, id)
+}

@@ -1,0 +1,110 @@
+import type { CreateContainer, TerminalIn } from '../contract/container.ts'
+import type { NetworkSummary } from '../contract/network.ts'
+import type { SystemInfo } from '../contract/system.ts'
+import type { HostInfo } from '../host/host.ts'
+import { createContainer } from './container/create.ts'
+import { createHealthMonitor } from './container/health.ts'
+import { inspectContainer, listContainers } from './container/list.ts'
+import { followLog, readLogWindow } from './container/logs.ts'
+import { pauseContainer, unpauseContainer } from './container/pause.ts'
+import { removeContainer } from './container/remove.ts'
+import { renameContainer } from './container/rename.ts'
+import { startContainer } from './container/start.ts'
+import { streamStats } from './container/stats.ts'
+import { killContainer, restartContainer, stopContainer } from './container/stop.ts'
+import { attachContainer, type ExecRequest, execInContainer } from './container/terminal.ts'
+import { waitForExit } from './container/wait.ts'
+import type { ServiceContext } from './context.ts'
+import { createStarter, importArchive } from './image/import.ts'
+import { inspectImage, listImages } from './image/list.ts'
+import { removeImage, tagImage } from './image/remove.ts'
+import { createVolume, listVolumes, removeVolume } from './volume/volumes.ts'
+
+/** What services ask about the machine; filled by the composition root. */
+export interface MachineFacts {
+  info(): Promise<HostInfo>
+  portAdvice(input: { port: number; protocol: 'tcp' | 'udp' }): Promise<{ inUse: boolean; holder: string; nextFree: number }>
+}
+
+/** Every use-case, bound to one context. Transports call these and nothing below. */
+export function createServices(context: ServiceContext, machine: MachineFacts) {
+  const health = createHealthMonitor(context)
+  const start = async (id: string) => {
+    await startContainer(context, id)
+  }
+  return {
+    health,
+    container: {
+      list: (all: boolean) => listContainers(context, all),
+      inspect: (id: string) => inspectContainer(context, id),
+      create: (config: CreateContainer) => createContainer(context, config),
+      start,
+      stop: (id: string, timeoutSeconds?: number) => stopContainer(context, id, timeoutSeconds),
+      restart: (id: string, timeoutSeconds?: number) => restartContainer(context, id, { timeoutSeconds, start }),
+      kill: (id: string, signal: string) => killContainer(context, id, signal),
+      pause: (id: string) => pauseContainer(context, id),
+      unpause: (id: string) => unpauseContainer(context, id),
+      rename: (id: string, name: string) => renameContainer(context, id, name),
+      remove: (id: string, options: { force: boolean; volumes: boolean }) => removeContainer(context, id, options),
+      wait: (id: string, signal?: AbortSignal) => waitForExit(context, id, signal),
+      logWindow: (input: Parameters<typeof readLogWindow>[1]) => readLogWindow(context, input),
+      logFollow: (input: { id: string; from: number }, signal: AbortSignal) => followLog(context, input, signal),
+      stats: (ids: readonly string[], signal: AbortSignal) => streamStats(context, ids, signal),
+      attach: (id: string, up: AsyncIterable<TerminalIn>, signal: AbortSignal) => attachContainer(context, id, up, signal),
+      exec: (request: ExecRequest, up: AsyncIterable<TerminalIn>, signal: AbortSignal) => execInContainer(context, request, up, signal),
+    },
+    image: {
+      list: () => listImages(context),
+      inspect: (id: string) => inspectImage(context, id),
+      importArchive: (path: string, signal: AbortSignal) => importArchive(context, path, signal),
+      createStarter: (signal: AbortSignal) => createStarter(context, signal),
+      tag: (id: string, reference: string) => tagImage(context, id, reference),
+      remove: (id: string, force: boolean) => removeImage(context, id, force),
+    },
+    volume: {
+      list: () => listVolumes(context),
+      create: (input: { name: string; labels: Record<string, string> }) => createVolume(context, input),
+      remove: (name: string) => removeVolume(context, name),
+    },
+    network: { list: () => listNetworks(context) },
+    system: {
+      info: () => describeSystem(context, machine),
+      events: (signal: AbortSignal) => context.bus.subscribe(signal),
+      portAdvice: machine.portAdvice,
+    },
+  }
+}
+export type Services = ReturnType<typeof createServices>
+
+function listNetworks(context: ServiceContext): NetworkSummary[] {
+  return context.networks.list().map(({ id, name, driver, bridge, subnet, gateway }) => ({
+    id,
+    name,
+    driver,
+    interface: bridge,
+    subnet,
+    gateway,
+    endpoints: context.containers
+      .list()
+      .flatMap(({ id: containerId, endpoint }) => (endpoint ? [{ containerId, ipAddress: endpoint.ipAddress, macAddress: endpoint.macAddress }] : [])),
+  }))
+}
+
+async function describeSystem(context: ServiceContext, machine: MachineFacts): Promise<SystemInfo> {
+  const info = await machine.info()
+  return {
+    version: context.config.version,
+    mode: info.mode,
+    root: context.config.root,
+    socket: context.config.socket,
+    kernel: info.kernel,
+    cgroup: info.cgroup,
+    cpus: info.cpus,
+    memoryBytes: info.memoryBytes,
+    runtime: info.runtime,
+    containers: context.containers.list().length,
+    images: context.images.list().length,
+    keeperPid: info.pid,
+    warnings: [...info.warnings],
+  }
+}
