@@ -1,0 +1,73 @@
+/** Serialises work by key: one at a time for a key, keys beside each other. */
+export interface Locks {
+  withLock<T>(key: string, work: () => Promise<T>): Promise<T>
+}
+
+/** Locks that live as long as the engine. A lock is not re-entrant. */
+export function createLocks(): Locks {
+  const tails = new Map<string, Promise<unknown>>()
+  return {
+    async withLock(key, work) {
+      const previous = tails.get(key) ?? Promise.resolve()
+      const run = previous.then(work, work)
+      const tail = run.then(
+        () => undefined,
+        () => undefined,
+      )
+      tails.set(key, tail)
+      try {
+        return await run
+      } finally {
+        if (tails.get(key) === tail) tails.delete(key)
+      }
+    },
+  }
+}
+
+/** A queue that one side pushes to and the other iterates. */
+export interface PushQueue<T> extends AsyncIterable<T> {
+  readonly size: number
+  push(value: T): void
+  end(): void
+  fail(error: unknown): void
+}
+
+/** An unbounded queue: whoever pushes watches `size`. */
+export function createPushQueue<T>(): PushQueue<T> {
+  const values: T[] = []
+  let finished: { readonly error?: unknown } | undefined
+  let wake: (() => void) | undefined
+  const finish = (end: { readonly error?: unknown }) => {
+    finished ??= end
+    wake?.()
+  }
+  return {
+    get size() {
+      return values.length
+    },
+    push(value) {
+      if (finished) return
+      values.push(value)
+      wake?.()
+    },
+    end: () => finish({}),
+    fail: (error) => finish({ error }),
+    async *[Symbol.asyncIterator]() {
+      for (;;) {
+        const value = values.shift()
+        if (value !== undefined) {
+          yield value
+          continue
+        }
+        if (finished) {
+          if ('error' in finished) throw finished.error
+          return
+        }
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+        wake = undefined
+      }
+    },
+  }
+}

@@ -1,0 +1,22 @@
+import { describe, expect, it } from 'vitest'
+import { familiarReference, normalizeReference } from '../../../engine/lib/reference.ts'
+
+describe('references', () => {
+  it.each([
+    ['busybox', 'docker.io/library/busybox:latest'],
+    ['slipway/starter:1', 'docker.io/slipway/starter:1'],
+    ['localhost:5000/a/b', 'localhost:5000/a/b:latest'],
+    ['example.org/team/app:v1.2', 'example.org/team/app:v1.2'],
+  ])('writes %s in full as %s', (short, full) => {
+    expect(normalizeReference(short)).toBe(full)
+  })
+
+  it.each(['', 'UPPER', 'a//b', '../x', 'a:b:c', 'x:tag with space', '-x'])('refuses %j', (text) => {
+    expect(() => normalizeReference(text)).toThrow('invalid reference format')
+  })
+
+  it('leaves the default registry out of the familiar form', () => {
+    expect(familiarReference('docker.io/library/busybox:latest')).toBe('busybox:latest')
+    expect(familiarReference('docker.io/slipway/starter:1')).toBe('slipway/starter:1')
+  })
+})
