@@ -1,0 +1,94 @@
+import { spawn } from 'node:child_process'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { EngineError } from '../contract/errors.ts'
+import { connectHost, type HostClient } from './client.ts'
+
+const START_TIMEOUT_MS = 15_000
+const STEP_MS = 25
+
+export interface LaunchOptions {
+  readonly runtimeDir: string
+  readonly keeperFile: string
+  readonly mode: 'rootful' | 'rootless'
+  readonly onClose?: () => void
+}
+
+/** argv that starts a keeper. Rootless it enters its own user and mount namespace, but stays in the host's network. */
+export function keeperArguments(options: LaunchOptions, holderPid: number): string[] {
+  const keeper = [process.execPath, options.keeperFile, '--runtime-dir', options.runtimeDir, '--mode', options.mode]
+  if (options.mode === 'rootful') return keeper
+  if (holderPid > 0) return ['nsenter', '--user', '--mount', '--preserve-credentials', `--target=${holderPid}`, '--', ...keeper]
+  return ['unshare', '--user', '--map-root-user', '--map-auto', '--mount', '--propagation', 'slave', '--', ...keeper]
+}
+
+/** Connects to the keeper of a runtime folder, and starts it first when none answers. */
+export async function ensureKeeper(options: LaunchOptions): Promise<HostClient> {
+  const socketPath = path.join(options.runtimeDir, 'keeper.sock')
+  if (socketPath.length > 107) {
+    throw new EngineError('invalidArgument', 'keeper.path-too-long', `the runtime folder's path is too long for a socket: ${socketPath}; choose a shorter --runtime-dir`)
+  }
+  const client = { ...(options.onClose ? { onClose: options.onClose } : {}) }
+  const running = await connectHost(socketPath, client).catch(() => null)
+  if (running) return running
+  mkdirSync(options.runtimeDir, { recursive: true, mode: 0o700 })
+  const logFile = path.join(options.runtimeDir, 'keeper.log')
+  start(options, logFile)
+  const deadline = Date.now() + START_TIMEOUT_MS
+  while (Date.now() < deadline) {
+    const connected = await connectHost(socketPath, client).catch(() => null)
+    if (connected) return connected
+    await new Promise((resolve) => setTimeout(resolve, STEP_MS))
+    const said = explain(logFile)
+    if (said) throw said
+  }
+  throw new EngineError('unavailable', 'keeper.not-started', `the keeper did not start in time; its log ends: ${tail(logFile)}`)
+}
+
+function start(options: LaunchOptions, logFile: string): void {
+  const [command = '', ...args] = keeperArguments(options, namespaceHolder(options.runtimeDir))
+  const log = openSync(logFile, 'w', 0o600)
+  const child = spawn(command, args, {
+    detached: true,
+    cwd: '/',
+    stdio: ['ignore', log, log],
+    env: { ...process.env, ...(process.versions['electron'] ? { ELECTRON_RUN_AS_NODE: '1' } : {}) },
+  })
+  child.on('error', () => {})
+  child.unref()
+  closeSync(log)
+}
+
+/**
+ * A process that still lives in the namespaces of a keeper that died: its egress helper or a container's shim. A new
+ * keeper must join them, since the mounts and the inner network are there.
+ */
+function namespaceHolder(runtimeDir: string): number {
+  try {
+    const { pid } = JSON.parse(readFileSync(path.join(runtimeDir, 'keeper/egress.json'), 'utf8')) as { pid: number }
+    return existsSync(`/proc/${pid}/ns/user`) ? pid : 0
+  } catch {
+    return 0
+  }
+}
+
+/** What the start said, when it is one of the known reasons that a person can mend. */
+function explain(logFile: string): EngineError | null {
+  const text = tail(logFile)
+  if (/newuidmap|newgidmap|subuid|failed to find.*map/i.test(text)) {
+    return new EngineError('unavailable', 'rootless.no-subuids', `rootless mode needs newuidmap and sub-ids: ${text.trim()}; run: sudo apt-get install uidmap && sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER`)
+  }
+  if (/unshare failed: Operation not permitted/.test(text)) {
+    return new EngineError('unavailable', 'rootless.userns-denied', 'this system does not let users make user namespaces; run: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0')
+  }
+  if (/Error: |SyntaxError|TypeError/.test(text)) return new EngineError('unavailable', 'keeper.not-started', `the keeper failed: ${text}`)
+  return null
+}
+
+function tail(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').slice(-1500)
+  } catch {
+    return ''
+  }
+}

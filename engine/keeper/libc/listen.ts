@@ -1,0 +1,62 @@
+import { isIPv6 } from 'node:net'
+import { koffi, libc, libcError } from './core.ts'
+
+/*
+ * Listening sockets by number. They are made on the keeper's main thread, in the host's network namespace, and
+ * accepted from on the proxy's thread, which may live in another.
+ */
+const AF_INET = 2
+const AF_INET6 = 10
+const SOCK_STREAM = 1
+const SOCK_DGRAM = 2
+const SOCK_FLAGS = 0o2000000 | 0o4000
+const SOL_SOCKET = 1
+const SO_REUSEADDR = 2
+const IPPROTO_IPV6 = 41
+const IPV6_V6ONLY = 26
+const CLONE_NEWNET = 0x40000000
+
+const c = {
+  socket: libc.func('int socket(int, int, int)'),
+  setsockopt: libc.func('int setsockopt(int, int, int, const void *, uint32_t)'),
+  bind: libc.func('int bind(int, const void *, uint32_t)'),
+  listen: libc.func('int listen(int, int)'),
+  getsockname: libc.func('int getsockname(int, void *, void *)'),
+  close: libc.func('int close(int)'),
+  setns: libc.func('int setns(int, int)'),
+  inet_pton: libc.func('int inet_pton(int, const char *, void *)'),
+}
+const ONE = Buffer.from([1, 0, 0, 0])
+
+/** A bound socket, listening if TCP. Port 0 lets the kernel choose. */
+export function openListener(protocol: 'tcp' | 'udp', host: string, port: number): { readonly fd: number; readonly port: number } {
+  const family = isIPv6(host) ? AF_INET6 : AF_INET
+  const fd = c.socket(family, (protocol === 'tcp' ? SOCK_STREAM : SOCK_DGRAM) | SOCK_FLAGS, 0) as number
+  if (fd < 0) throw libcError('socket', host)
+  try {
+    if (protocol === 'tcp') c.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, ONE, 4)
+    if (family === AF_INET6) c.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, ONE, 4)
+    const address = Buffer.alloc(family === AF_INET6 ? 28 : 16)
+    address.writeUInt16LE(family, 0)
+    address.writeUInt16BE(port, 2)
+    const raw = Buffer.alloc(16)
+    if ((c.inet_pton(family, host, raw) as number) !== 1) throw libcError('inet_pton', host, 22)
+    raw.copy(address, family === AF_INET6 ? 8 : 4, 0, family === AF_INET6 ? 16 : 4)
+    if ((c.bind(fd, address, address.length) as number) < 0) throw libcError('bind', `${host}:${port}`, koffi.errno())
+    if (protocol === 'tcp' && (c.listen(fd, 1024) as number) < 0) throw libcError('listen', `${host}:${port}`, koffi.errno())
+    const size = Buffer.from([28, 0, 0, 0])
+    const bound = Buffer.alloc(28)
+    c.getsockname(fd, bound, size)
+    return { fd, port: bound.readUInt16BE(2) }
+  } catch (error) {
+    c.close(fd)
+    throw error
+  }
+}
+
+export const closeListener = (fd: number): void => void c.close(fd)
+
+/** Moves the calling thread, and it alone, into the network namespace behind a descriptor. */
+export function enterNetworkNamespace(fd: number): void {
+  if ((c.setns(fd, CLONE_NEWNET) as number) < 0) throw libcError('setns', `fd ${fd}`)
+}

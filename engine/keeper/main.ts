@@ -1,0 +1,112 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import net from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
+import { PassThrough } from 'node:stream'
+import { isMainThread, workerData } from 'node:worker_threads'
+import { HOST_PROTOCOL, type Host, type HostEvent } from '../host/host.ts'
+import { serveHost } from '../host/serve.ts'
+import { runAttachRelay } from './containers/attach-relay.ts'
+import { detectCgroup } from './containers/cgroup.ts'
+import { createContainerHost } from './containers/container-host.ts'
+import { run } from './exec.ts'
+import { mountOverlay, unmount } from './libc/mount.ts'
+import { startEgress } from './network/egress.ts'
+import { createNetworkHost } from './network/network-host.ts'
+import { runPortProxy } from './network/port-proxy.ts'
+import { createImageHost } from './unpack/image-host.ts'
+import { runUnpackWorker } from './unpack/worker.ts'
+
+/*
+ * One bundled file, several roles:
+ *
+ *   node keeper.js --runtime-dir DIR --mode MODE   the keeper
+ *   node keeper.js unpack-worker                   unpacks one layer, then ends
+ *   thread, role attach-relay | port-proxy         see those files
+ */
+const role = isMainThread ? process.argv[2] : (workerData as { role?: string } | null)?.role
+if (role === 'attach-relay') runAttachRelay()
+else if (role === 'port-proxy') runPortProxy()
+else if (role === 'unpack-worker') void runUnpackWorker()
+else void serve()
+
+async function serve(): Promise<void> {
+  const option = (name: string) => process.argv[process.argv.indexOf(name) + 1] ?? ''
+  const runtimeDir = option('--runtime-dir')
+  const rootless = option('--mode') === 'rootless'
+  const stateFolder = path.join(runtimeDir, 'keeper')
+  const keeperFile = path.resolve(process.argv[1] ?? '')
+  mkdirSync(stateFolder, { recursive: true, mode: 0o700 })
+
+  const listeners = new Set<PassThrough>()
+  const onEvent = (event: HostEvent) => {
+    for (const listener of listeners) listener.write(Buffer.from(JSON.stringify(event)))
+  }
+  const egress = rootless ? await startEgress(stateFolder) : { netnsPath: '', kind: 'kernel' as const, stop: async () => {} }
+  const containers = createContainerHost({ stateFolder, rootless, runtime: findTool('runc'), conmon: findTool('conmon'), keeperFile, onEvent })
+  const network = createNetworkHost({ stateFolder, keeperFile, bridgeNetns: egress.netnsPath })
+  await network.restore()
+  const { close: closeContainers, ...containerCalls } = containers
+  const { close: closeNetwork, restore: _, ...networkCalls } = network
+  const runtimeVersion = (await run([findTool('runc'), '--version'])).stdout.split('\n')[0]?.replace('version ', '') ?? 'runc'
+
+  const host: Host = {
+    ...createImageHost({ keeperFile, rootless }),
+    ...containerCalls,
+    ...networkCalls,
+    mountOverlay: async (params) => mountOverlay({ ...params, userxattr: rootless }),
+    unmount: async ({ target }) => unmount(target),
+    info: async () => ({
+      protocol: HOST_PROTOCOL,
+      version: '0.1.0',
+      pid: process.pid,
+      mode: rootless ? 'rootless' : 'rootful',
+      kernel: os.release(),
+      cgroup: detectCgroup(),
+      cpus: os.cpus().length,
+      memoryBytes: os.totalmem(),
+      runtime: runtimeVersion,
+      egress: egress.kind,
+      warnings: egress.kind === 'none' ? ['containers reach nothing outside: install pasta (passt) or slirp4netns'] : [],
+    }),
+    shutdown: async () => {
+      setTimeout(() => void stop(), 20)
+    },
+    events: async () => {
+      const listener = new PassThrough({ objectMode: true })
+      listeners.add(listener)
+      listener.on('close', () => listeners.delete(listener))
+      return listener
+    },
+  }
+
+  const socketPath = path.join(runtimeDir, 'keeper.sock')
+  const pidFile = path.join(runtimeDir, 'keeper.pid')
+  const stop = async () => {
+    await egress.stop()
+    await Promise.all([closeContainers(), closeNetwork()])
+    rmSync(socketPath, { force: true })
+    if (readPid(pidFile) === process.pid) rmSync(pidFile, { force: true })
+    process.exit(0)
+  }
+  process.on('SIGTERM', () => process.exit(0))
+  rmSync(socketPath, { force: true })
+  const server = net.createServer((socket) => serveHost(host, socket))
+  process.umask(0o077)
+  server.listen(socketPath, () => writeFileSync(pidFile, String(process.pid)))
+  process.umask(0o022)
+}
+
+function readPid(file: string): number {
+  try {
+    return Number(readFileSync(file, 'utf8'))
+  } catch {
+    return 0
+  }
+}
+
+/** Full path of a tool: services start with a short PATH. */
+function findTool(name: string): string {
+  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/usr/bin', '/sbin', '/bin']
+  return folders.map((folder) => path.join(folder, name)).find((file) => existsSync(file)) ?? name
+}

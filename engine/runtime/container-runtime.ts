@@ -1,0 +1,155 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import type { Duplex } from 'node:stream'
+import type { HealthcheckSpec } from '../contract/container.ts'
+import { EngineError } from '../contract/errors.ts'
+import type { CreatedContainer, Host, HostInfo, HostStats, OverlayMount } from '../host/host.ts'
+import type { Layout } from '../store/layout.ts'
+import type { ContainerRecord } from '../store/schema.ts'
+import { resolveCapabilities } from './capabilities.ts'
+import { buildHosts, buildResolvConf } from './files.ts'
+import { compileSeccomp } from './seccomp.ts'
+import { buildProcess, buildSpec } from './spec.ts'
+import { resolveUser } from './user.ts'
+
+const PASSWD_LIMIT = 1024 * 1024
+const INIT_PATHS = ['/usr/bin/catatonit', '/usr/bin/tini-static', '/usr/bin/tini', '/usr/libexec/podman/catatonit', '/usr/bin/docker-init']
+
+/** A new process in a container, as asked. */
+export interface ExecSpec {
+  readonly command: readonly string[]
+  readonly tty: boolean
+  readonly env: readonly string[]
+  readonly user: string | null
+  readonly workingDir: string | null
+  readonly columns: number
+  readonly rows: number
+}
+
+/** Containers as services see them: records in, processes out. */
+export interface ContainerRuntime {
+  mountRoot(mount: OverlayMount): Promise<void>
+  unmountRoot(target: string): Promise<void>
+  createLoopbackSandbox(containerId: string): Promise<{ readonly netnsPath: string }>
+  create(record: ContainerRecord, netnsPath: string): Promise<CreatedContainer>
+  start(id: string): Promise<void>
+  signal(id: string, signal: string): Promise<void>
+  pause(id: string): Promise<void>
+  resume(id: string): Promise<void>
+  remove(id: string): Promise<void>
+  removeTree(path: string): Promise<void>
+  stats(ids: readonly string[]): Promise<readonly HostStats[]>
+  attach(record: ContainerRecord): Promise<Duplex>
+  exec(record: ContainerRecord, spec: ExecSpec): Promise<Duplex>
+  /** Runs a healthcheck once; exit code 0 is healthy. */
+  probe(record: ContainerRecord, check: HealthcheckSpec): Promise<{ readonly exitCode: number; readonly output: string }>
+}
+
+export interface RuntimeOptions {
+  readonly host: Host
+  readonly info: HostInfo
+  readonly layout: Layout
+  readonly logMaxBytes: number
+  readonly logMaxFiles: number
+  /** The distribution's seccomp profile, or `''` where there is none. */
+  readonly seccompProfile: string
+}
+
+/** Containers by the keeper's runc and conmon. */
+export function createContainerRuntime({ host, info, layout, seccompProfile, ...logs }: RuntimeOptions): ContainerRuntime {
+  const rootless = info.mode === 'rootless'
+
+  const userOf = async (record: ContainerRecord, user: string) => {
+    const root = layout.merged(record.id)
+    const read = (path: string) => host.readInRoot({ root, path, limit: PASSWD_LIMIT })
+    const [passwd, group] = await Promise.all([read('/etc/passwd'), read('/etc/group')])
+    return resolveUser({ user, passwd, group })
+  }
+  const capabilitiesOf = ({ config }: ContainerRecord) => resolveCapabilities({ add: config.capAdd, drop: config.capDrop, privileged: config.privileged })
+
+  const writeFiles = async (record: ContainerRecord) => {
+    const { endpoint, hostname, config, id } = record
+    const hosts = buildHosts({ hostname, ipAddress: endpoint?.ipAddress ?? '', gateway: endpoint?.gateway ?? '', extraHosts: config.extraHosts })
+    const hostResolv = await readFile('/etc/resolv.conf', 'utf8').catch(() => '')
+    await writeFile(layout.containerFile(id, 'hosts'), hosts, { mode: 0o644 })
+    await writeFile(layout.containerFile(id, 'resolv.conf'), buildResolvConf(hostResolv, rootless), { mode: 0o644 })
+  }
+
+  const execProcess = async (record: ContainerRecord, spec: Omit<ExecSpec, 'columns' | 'rows'>) =>
+    buildProcess({
+      args: spec.command,
+      env: [...record.process.env, ...spec.env],
+      workingDir: spec.workingDir ?? record.process.workingDir,
+      user: await userOf(record, spec.user ?? record.process.user),
+      tty: spec.tty,
+      capabilities: capabilitiesOf(record),
+    })
+
+  return {
+    mountRoot: (mount) => host.mountOverlay(mount),
+    unmountRoot: (target) => host.unmount({ target }),
+    createLoopbackSandbox: (containerId) => host.createSandbox({ containerId }),
+    async create(record, netnsPath) {
+      const { id, config, process: wanted } = record
+      const bundle = layout.bundle(id)
+      await host.removeTree({ path: bundle })
+      const [user] = await Promise.all([userOf(record, wanted.user), mkdir(bundle, { recursive: true, mode: 0o700 }), writeFiles(record)])
+      const capabilities = capabilitiesOf(record)
+      const spec = buildSpec({
+        containerId: id,
+        rootfs: layout.merged(id),
+        args: wanted.args,
+        env: [...wanted.env.slice(0, 1), `HOSTNAME=${record.hostname}`, ...wanted.env.slice(1)],
+        workingDir: wanted.workingDir,
+        user,
+        hostname: record.hostname,
+        tty: config.tty,
+        privileged: config.privileged,
+        readOnlyRootfs: config.readOnlyRootfs,
+        initPath: config.init ? findInit() : '',
+        capabilities,
+        seccomp: seccompProfile ? compileSeccomp(seccompProfile, { capabilities, architecture: process.arch, kernel: info.kernel }) : null,
+        netnsPath,
+        files: { hosts: layout.containerFile(id, 'hosts'), hostname: layout.containerFile(id, 'hostname'), resolvConf: layout.containerFile(id, 'resolv.conf') },
+        mounts: record.mounts,
+        resources: config.resources,
+        cgroup: info.cgroup,
+        rootless,
+      })
+      await writeFile(`${bundle}/config.json`, JSON.stringify(spec), { mode: 0o600 })
+      return host.createContainer({ containerId: id, bundle, logPath: layout.log(id), ...logs, tty: config.tty, openStdin: config.openStdin })
+    },
+    start: (containerId) => host.startContainer({ containerId }),
+    signal: (containerId, signal) => host.signalContainer({ containerId, signal }),
+    pause: (containerId) => host.pauseContainer({ containerId }),
+    resume: (containerId) => host.resumeContainer({ containerId }),
+    remove: (containerId) => host.deleteContainer({ containerId }),
+    removeTree: (path) => host.removeTree({ path }),
+    stats: (ids) => host.stats({ ids }),
+    attach: (record) => host.attach({ containerId: record.id, bundle: layout.bundle(record.id), tty: record.config.tty }),
+    exec: async (record, spec) =>
+      host.exec({
+        containerId: record.id,
+        bundle: layout.bundle(record.id),
+        execId: randomBytes(32).toString('hex'),
+        process: await execProcess(record, spec),
+        tty: spec.tty,
+        openStdin: true,
+        columns: spec.columns,
+        rows: spec.rows,
+      }),
+    async probe(record, check) {
+      const [kind, ...rest] = check.test
+      const command = kind === 'CMD-SHELL' ? ['/bin/sh', '-c', rest.join(' ')] : rest
+      const process = await execProcess(record, { command, tty: false, env: [], user: null, workingDir: null })
+      return host.runExec({ containerId: record.id, process, timeoutSeconds: check.timeoutSeconds })
+    },
+  }
+}
+
+function findInit(): string {
+  const found = INIT_PATHS.find((file) => existsSync(file))
+  if (found) return found
+  throw new EngineError('unavailable', 'init.missing', 'an init for containers is missing; install the package catatonit or tini')
+}

@@ -1,0 +1,123 @@
+import { z } from 'zod'
+import type { CreateContainer, HealthcheckSpec } from '../contract/container.ts'
+import { EngineError } from '../contract/errors.ts'
+
+const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+const NANOSECONDS = 1e9
+
+const list = z.array(z.string()).nullish()
+const ConfigFile = z.object({
+  created: z.string().nullish(),
+  architecture: z.string().nullish(),
+  os: z.string().nullish(),
+  config: z
+    .object({
+      Cmd: list,
+      Entrypoint: list,
+      Env: list,
+      WorkingDir: z.string().nullish(),
+      User: z.string().nullish(),
+      StopSignal: z.string().nullish(),
+      Labels: z.record(z.string(), z.string()).nullish(),
+      ExposedPorts: z.record(z.string(), z.unknown()).nullish(),
+      Volumes: z.record(z.string(), z.unknown()).nullish(),
+      Healthcheck: z
+        .object({ Test: list, Interval: z.number().nullish(), Timeout: z.number().nullish(), StartPeriod: z.number().nullish(), Retries: z.number().nullish() })
+        .nullish(),
+    })
+    .nullish(),
+  rootfs: z.object({ diff_ids: z.array(z.string()) }).nullish(),
+  history: z.array(z.object({ created: z.string().nullish(), created_by: z.string().nullish(), empty_layer: z.boolean().nullish() })).nullish(),
+})
+
+/** An image's config in our words. `null` for a command or entrypoint that it does not set. */
+export interface ImageConfig {
+  readonly createdAt: string
+  readonly architecture: string
+  readonly os: string
+  readonly command: readonly string[] | null
+  readonly entrypoint: readonly string[] | null
+  readonly env: readonly string[]
+  readonly workingDir: string
+  readonly user: string
+  readonly stopSignal: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly exposedPorts: readonly string[]
+  readonly volumes: readonly string[]
+  readonly healthcheck: HealthcheckSpec | null
+  readonly diffIds: readonly string[]
+  readonly history: readonly { readonly createdAt: string; readonly createdBy: string; readonly emptyLayer: boolean }[]
+}
+
+/** Reads an image's config file (OCI image spec, "Image Configuration"). */
+export function parseImageConfig(text: string): ImageConfig {
+  const parsed = ConfigFile.safeParse(parseJson(text))
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    throw new EngineError('invalidArgument', 'config.invalid', `the image's config is not valid at ${issue?.path.join('.') || 'its top'}: ${issue?.message}`)
+  }
+  const { config, ...file } = parsed.data
+  const check = config?.Healthcheck
+  return {
+    createdAt: file.created ?? '',
+    architecture: file.architecture ?? '',
+    os: file.os ?? 'linux',
+    command: config?.Cmd ?? null,
+    entrypoint: config?.Entrypoint ?? null,
+    env: config?.Env ?? [],
+    workingDir: config?.WorkingDir ?? '',
+    user: config?.User ?? '',
+    stopSignal: config?.StopSignal ?? '',
+    labels: config?.Labels ?? {},
+    exposedPorts: Object.keys(config?.ExposedPorts ?? {}),
+    volumes: Object.keys(config?.Volumes ?? {}),
+    healthcheck: check?.Test?.length
+      ? {
+          test: check.Test,
+          intervalSeconds: (check.Interval || 30 * NANOSECONDS) / NANOSECONDS,
+          timeoutSeconds: (check.Timeout || 30 * NANOSECONDS) / NANOSECONDS,
+          startPeriodSeconds: (check.StartPeriod ?? 0) / NANOSECONDS,
+          retries: check.Retries || 3,
+        }
+      : null,
+    diffIds: file.rootfs?.diff_ids ?? [],
+    history: (file.history ?? []).map((entry) => ({ createdAt: entry.created ?? '', createdBy: entry.created_by ?? '', emptyLayer: entry.empty_layer ?? false })),
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new EngineError('invalidArgument', 'config.invalid', `the image's config is not JSON: ${(cause as Error).message}`, { cause })
+  }
+}
+
+/** What will run: the image's config with the request laid over it, by Docker's rules. */
+export function resolveProcess(image: ImageConfig, request: CreateContainer) {
+  const entrypoint = request.entrypoint ?? image.entrypoint ?? []
+  const command = request.command ?? (request.entrypoint ? [] : (image.command ?? []))
+  const args = [...entrypoint, ...command]
+  if (args.length === 0 || args[0] === '') {
+    throw new EngineError('invalidArgument', 'container.no-command', 'no command specified: the image has none of its own, so give one')
+  }
+  return {
+    args,
+    env: mergeEnv([DEFAULT_PATH, ...image.env], request.env),
+    workingDir: request.workingDir ?? (image.workingDir || '/'),
+    user: request.user ?? image.user,
+    stopSignal: request.stopSignal ?? (image.stopSignal || 'SIGTERM'),
+    healthcheck: request.healthcheck ?? image.healthcheck,
+  }
+}
+
+/** Later entries win in place; one without `=` takes its name away. */
+export function mergeEnv(base: readonly string[], over: readonly string[]): string[] {
+  const entries = new Map<string, string>()
+  for (const entry of [...base, ...over]) {
+    const cut = entry.indexOf('=')
+    if (cut < 0) entries.delete(entry)
+    else entries.set(entry.slice(0, cut), entry)
+  }
+  return [...entries.values()]
+}

@@ -1,0 +1,62 @@
+import { z } from 'zod'
+
+const Profile = z.object({
+  defaultAction: z.string(),
+  defaultErrnoRet: z.number().optional(),
+  archMap: z.array(z.object({ architecture: z.string(), subArchitectures: z.array(z.string()).nullish() })).nullish(),
+  syscalls: z.array(
+    z.object({
+      names: z.array(z.string()),
+      action: z.string(),
+      args: z.array(z.unknown()).nullish(),
+      errnoRet: z.number().optional(),
+      includes: z.object({ caps: z.array(z.string()).nullish(), arches: z.array(z.string()).nullish(), minKernel: z.string().nullish() }).nullish(),
+      excludes: z.object({ caps: z.array(z.string()).nullish(), arches: z.array(z.string()).nullish(), minKernel: z.string().nullish() }).nullish(),
+    }),
+  ),
+})
+
+const ARCHITECTURES: Readonly<Record<string, { readonly seccomp: string; readonly go: string }>> = {
+  x64: { seccomp: 'SCMP_ARCH_X86_64', go: 'amd64' },
+  arm64: { seccomp: 'SCMP_ARCH_AARCH64', go: 'arm64' },
+}
+
+export interface SeccompFacts {
+  readonly capabilities: readonly string[]
+  /** `process.arch`. */
+  readonly architecture: string
+  /** `uname -r`. */
+  readonly kernel: string
+}
+
+/** The OCI `linux.seccomp` object for a container, from the distribution's profile in Docker's extended schema. */
+export function compileSeccomp(profileText: string, facts: SeccompFacts): object {
+  const profile = Profile.parse(JSON.parse(profileText))
+  const own = ARCHITECTURES[facts.architecture]
+  const map = profile.archMap?.find(({ architecture }) => architecture === own?.seccomp)
+  const applies = (rule: z.output<typeof Profile>['syscalls'][number]) => {
+    const { includes, excludes } = rule
+    if (includes?.arches?.length && !includes.arches.includes(own?.go ?? '')) return false
+    if (includes?.caps?.length && !includes.caps.every((cap) => facts.capabilities.includes(cap))) return false
+    if (includes?.minKernel && !isAtLeast(facts.kernel, includes.minKernel)) return false
+    if (excludes?.arches?.length && excludes.arches.includes(own?.go ?? '')) return false
+    return !excludes?.caps?.some((cap) => facts.capabilities.includes(cap))
+  }
+  return {
+    defaultAction: profile.defaultAction,
+    ...(profile.defaultErrnoRet === undefined ? {} : { defaultErrnoRet: profile.defaultErrnoRet }),
+    architectures: map ? [map.architecture, ...(map.subArchitectures ?? [])] : [],
+    syscalls: profile.syscalls.filter(applies).map(({ names, action, args, errnoRet }) => ({
+      names,
+      action,
+      ...(args?.length ? { args } : {}),
+      ...(errnoRet === undefined ? {} : { errnoRet }),
+    })),
+  }
+}
+
+function isAtLeast(kernel: string, least: string): boolean {
+  const [major = 0, minor = 0] = kernel.split('.').map((part) => Number.parseInt(part, 10))
+  const [wantedMajor = 0, wantedMinor = 0] = least.split('.').map(Number)
+  return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor)
+}
