@@ -222,6 +222,8 @@ export interface Host {
   readonly unmount: Call<{ readonly target: string }>
 
   readonly ensureBridge: Call<BridgeNetworkParams>
+  /** Removes a bridge and its rules; missing is fine. */
+  readonly removeBridge: Call<{ readonly bridge: string }>
   readonly createSandbox: Call<CreateSandboxParams, CreateSandboxResult>
   readonly removeSandbox: Call<{ readonly containerId: string }>
   /** Listens for all or none. Answers with the ports chosen. `port.in-use` names port and holder. */

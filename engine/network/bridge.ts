@@ -43,5 +43,6 @@ export function createBridgeDriver(host: Host, network: { bridge: string; subnet
     leave: (containerId) => host.removeSandbox({ containerId }),
     publish: (containerId, ports) => (ports.length ? host.openPorts({ containerId, ports }) : Promise.resolve([])),
     unpublish: (containerId) => host.closePorts({ containerId }),
+    remove: () => host.removeBridge({ bridge: network.bridge }),
   }
 }

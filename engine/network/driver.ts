@@ -18,5 +18,7 @@ export interface NetworkDriver {
   /** Opens all published ports or none; answers with the ports chosen. */
   publish(containerId: string, ports: readonly PortForward[]): Promise<readonly PortForward[]>
   unpublish(containerId: string): Promise<void>
+  /** Takes the network's devices and rules away. */
+  remove(): Promise<void>
 }
 export type { BridgeEndpoint, PortForward }

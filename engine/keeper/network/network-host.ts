@@ -18,7 +18,7 @@ export interface NetworkHostOptions {
   readonly bridgeNetns: string
 }
 
-type NetworkCalls = Pick<Host, 'ensureBridge' | 'createSandbox' | 'removeSandbox' | 'openPorts' | 'closePorts' | 'portAdvice'>
+type NetworkCalls = Pick<Host, 'ensureBridge' | 'removeBridge' | 'createSandbox' | 'removeSandbox' | 'openPorts' | 'closePorts' | 'portAdvice'>
 
 /** Bridges, sandboxes and published ports. */
 export function createNetworkHost({ stateFolder, keeperFile, bridgeNetns }: NetworkHostOptions): NetworkCalls & { restore(): Promise<void>; close(): Promise<void> } {
@@ -55,6 +55,11 @@ export function createNetworkHost({ stateFolder, keeperFile, bridgeNetns }: Netw
       const prefix = bridgeNetns ? ['nsenter', `--net=${bridgeNetns}`] : []
       await run([...prefix, 'nft', '-f', '-'], { input: bridgeRules(params) })
       await run([...prefix, 'sysctl', '-qw', 'net.ipv4.ip_forward=1'])
+    },
+    async removeBridge({ bridge }) {
+      const prefix = bridgeNetns ? ['nsenter', `--net=${bridgeNetns}`] : []
+      await run([...prefix, 'ip', 'link', 'delete', bridge], { okExitCodes: [0, 1] })
+      await run([...prefix, 'nft', 'delete', 'table', 'ip', `slipway-${bridge}`], { okExitCodes: [0, 1] })
     },
     async createSandbox({ containerId, endpoint }) {
       await ready

@@ -40,9 +40,7 @@ export async function launch(context: ServiceContext, record: ContainerRecord): 
       }),
       record.endpoint ? network.join(id, record.endpoint) : runtime.createLoopbackSandbox(id),
       network.publish(id, portsOf(record)),
-    ]).catch(async (error: unknown) => {
-      throw error
-    })
+    ])
     for (const mount of record.mounts) {
       if (mount.type === 'volume') {
         await context.volume.populate({ root: layout.merged(id), target: mount.target, destination: mount.hostPath })

@@ -1,4 +1,4 @@
-import { EngineError } from '../../contract/errors.ts'
+import { EngineError } from '../../../contract/errors.ts'
 
 /** The last error of a runtime's JSON log (`{"level":"error","msg":…}` a line), or `''`. */
 export function lastLoggedError(log: string): string {

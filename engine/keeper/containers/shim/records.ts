@@ -1,5 +1,5 @@
 import fs from 'node:fs'
-import type { CreateContainerParams, ProcessRef } from '../../host/host.ts'
+import type { CreateContainerParams, ProcessRef } from '../../../host/host.ts'
 
 /*
  * The keeper's own folder. It is in a runtime folder: a reboot empties it together with the processes it tells of.

@@ -1,0 +1,173 @@
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { createHandlers } from './api/handlers.ts'
+import type { EngineConfig } from './config.ts'
+import type { Handlers } from './contract/index.ts'
+import { ensureKeeper } from './host/launch.ts'
+import type { HostClient } from './host/client.ts'
+import type { HostEvent } from './host/host.ts'
+import { createHostSupervisor } from './host/supervisor.ts'
+import { importArchive } from './image/import.ts'
+import { writeStarterArchive } from './image/starter.ts'
+import { createLocks } from './lib/async.ts'
+import { newId } from './lib/names.ts'
+import { createBridgeDriver } from './network/bridge.ts'
+import { choosePool, parseSubnet, toAddress } from './network/ipam.ts'
+import { createContainerRuntime } from './runtime/container-runtime.ts'
+import { createSupervisor } from './service/container/exit.ts'
+import { isAlive } from './service/container/state.ts'
+import type { ImageMechanism, Logger, ServiceContext } from './service/context.ts'
+import { createEventBus } from './service/events.ts'
+import { recoverContainers } from './service/recover.ts'
+import { createServices, type Services } from './service/services.ts'
+import { createLayout, type Layout } from './store/layout.ts'
+import { openRecordStore, type RecordStore } from './store/records.ts'
+import { ContainerRecord, ImageRecord, NetworkRecord, VolumeRecord } from './store/schema.ts'
+import { createLocalVolumeDriver } from './volume/local.ts'
+
+const SECCOMP_PROFILE = '/usr/share/containers/seccomp.json'
+const BUSYBOX = '/bin/busybox'
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
+
+/** A running engine. */
+export interface Engine {
+  readonly handlers: Handlers
+  readonly services: Services
+  /** Lets go of everything but the containers; with `stopContainers` of them and the keeper too. */
+  close(options: { readonly stopContainers: boolean }): Promise<void>
+}
+
+/** Puts the engine together: stores, keeper, mechanisms, services, and recovery of what runs. It alone sees every layer. */
+export async function createEngine(config: EngineConfig, log: Logger = silentLogger): Promise<Engine> {
+  const layout = createLayout(config.root, config.runtimeDir)
+  await prepareFolders(layout, config)
+  const stores = await openStores(layout, log)
+  const host = await createHostSupervisor(
+    (onClose) => ensureKeeper({ runtimeDir: config.runtimeDir, keeperFile: config.keeperFile, mode: config.mode, onClose }),
+    (error) => log.error({ error: String(error) }, 'keeper could not be restarted'),
+  )
+  const info = await host.info({})
+  const now = () => new Date()
+  const record = await ensureDefaultNetwork(stores.networks, config)
+  const network = createBridgeDriver(host, record)
+  const context: ServiceContext = {
+    config,
+    layout,
+    ...stores,
+    network,
+    runtime: createContainerRuntime({
+      host,
+      info,
+      layout,
+      logMaxBytes: config.logMaxBytes,
+      logMaxFiles: config.logMaxFiles,
+      seccompProfile: await readFile(SECCOMP_PROFILE, 'utf8').catch(() => ''),
+    }),
+    image: createImageMechanism({ host, layout, images: stores.images, now }),
+    volume: createLocalVolumeDriver(host),
+    locks: createLocks(),
+    bus: createEventBus(now),
+    log,
+    now,
+  }
+  const supervisor = createSupervisor(context)
+  const services = createServices(context, { info: () => host.info({}), portAdvice: (input) => host.portAdvice(input) })
+  const adopt = async () => {
+    await network.ensure()
+    await listen(host, supervisor.handleExit, log)
+    await recoverContainers(context, { live: await host.listContainers({}), supervisor, health: services.health })
+  }
+  host.onReplaced(() => adopt().catch((error: unknown) => log.error({ error: String(error) }, 'recovery after a new keeper failed')))
+  await adopt()
+  const watching = new AbortController()
+  void watchStarts(context, services, watching.signal)
+
+  return {
+    handlers: createHandlers(services),
+    services,
+    async close({ stopContainers }) {
+      watching.abort()
+      if (stopContainers) await stopEverything(context, services, host)
+      supervisor.close()
+      services.health.close()
+      host.close()
+    },
+  }
+}
+
+async function stopEverything(context: ServiceContext, services: Services, host: HostClient): Promise<void> {
+  const stoppable = context.containers.list().filter(({ state }) => isAlive(state.status) || state.status === 'restarting')
+  await Promise.all(stoppable.map(({ id }) => services.container.stop(id).catch((error: unknown) => context.log.warn({ id, error: String(error) }, 'stop failed'))))
+  await context.network.remove()
+  await host.shutdown({})
+}
+
+/** Healthchecks begin with each start, whoever asked for it. */
+async function watchStarts(context: ServiceContext, services: Services, signal: AbortSignal): Promise<void> {
+  for await (const event of context.bus.subscribe(signal)) {
+    const record = event.type === 'container' && event.action === 'start' ? context.containers.get(event.id) : undefined
+    if (record) services.health.watch(record)
+  }
+}
+
+async function listen(host: HostClient, onExit: (event: Extract<HostEvent, { type: 'exit' }>) => Promise<void>, log: Logger): Promise<void> {
+  const events = await host.events({})
+  events.on('error', () => {})
+  events.on('data', (chunk: Buffer) => {
+    const event = JSON.parse(chunk.toString()) as HostEvent
+    if (event.type === 'exit') void onExit(event).catch((error: unknown) => log.error({ error: String(error) }, 'exit not handled'))
+  })
+}
+
+async function prepareFolders(layout: Layout, config: EngineConfig): Promise<void> {
+  for (const folder of [layout.root, config.runtimeDir]) await mkdir(folder, { recursive: true, mode: 0o711 })
+  for (const folder of [layout.blobs, layout.layers, layout.temporary]) await mkdir(folder, { recursive: true, mode: 0o711 })
+  for (const name of await readdir(layout.temporary)) await rm(path.join(layout.temporary, name), { recursive: true, force: true })
+}
+
+async function openStores(layout: Layout, log: Logger) {
+  const onUnreadable = (file: string, error: unknown) => log.error({ file, error: String(error) }, 'record set aside')
+  const flat = (id: string) => `${id.replace('sha256:', '')}.json`
+  const [containers, images, volumes, networks] = await Promise.all([
+    openRecordStore({ folder: layout.containers, fileOf: (id) => `${id}/record.json`, idOf: ({ id }) => id, schema: ContainerRecord, onUnreadable }),
+    openRecordStore({ folder: layout.images, fileOf: flat, idOf: ({ id }) => id, schema: ImageRecord, onUnreadable }),
+    openRecordStore({ folder: layout.volumes, fileOf: (name) => `${name}/record.json`, idOf: ({ name }) => name, schema: VolumeRecord, onUnreadable }),
+    openRecordStore({ folder: layout.networks, fileOf: flat, idOf: ({ name }) => name, schema: NetworkRecord, onUnreadable }),
+  ])
+  return { containers, images, volumes, networks }
+}
+
+async function ensureDefaultNetwork(networks: RecordStore<NetworkRecord>, config: EngineConfig): Promise<NetworkRecord> {
+  const existing = networks.get('bridge')
+  if (existing) return existing
+  const addresses = Object.values(os.networkInterfaces()).flatMap((list) => list ?? [])
+  const subnet = choosePool(addresses.flatMap(({ family, cidr }) => (family === 'IPv4' && cidr ? [cidr] : [])))
+  const gateway = toAddress(parseSubnet(subnet).first + 1)
+  const record: NetworkRecord = { version: 1, id: newId(), name: 'bridge', driver: 'bridge', bridge: config.bridge, subnet, gateway, lastAddress: gateway }
+  await networks.put(record)
+  return record
+}
+
+function createImageMechanism(parts: { host: HostClient; layout: Layout; images: RecordStore<ImageRecord>; now: () => Date }): ImageMechanism {
+  const { host, layout, images, now } = parts
+  const architecture = ARCHITECTURES[process.arch] ?? process.arch
+  return {
+    import: (options) =>
+      importArchive({
+        ...options,
+        host,
+        architecture,
+        now,
+        temporaryFolder: layout.temporary,
+        blobFolder: layout.blobs,
+        layerFolder: layout.layer,
+        findLayer: (chainId) => images.list().flatMap((image) => image.layers).find((layer) => layer.chainId === chainId),
+      }),
+    writeStarter: (destination) => writeStarterArchive({ busyboxPath: BUSYBOX, destination, architecture, now: now() }),
+    removeLayer: (chainId) => host.removeTree({ path: layout.layer(chainId) }),
+    removeBlob: (digest) => rm(layout.blob(digest), { force: true }),
+  }
+}
+
+const silentLogger: Logger = { info: () => {}, warn: () => {}, error: () => {} }

@@ -1,0 +1,202 @@
+import { z } from 'zod'
+import { EngineError } from '../contract/errors.ts'
+import type { ArchiveEntry, ByteRange } from '../host/host.ts'
+import { assertDigest, digestOf } from '../lib/digest.ts'
+
+/** A manifest or config larger than this is refused (containerd `MaxManifestSize`). */
+export const MAX_DOCUMENT_BYTES = 4 * 1024 * 1024
+
+/** An image as an archive describes it: verified documents, layers by where they lie. */
+export interface ImagePlan {
+  readonly config: Buffer
+  readonly configDigest: string
+  readonly references: readonly string[]
+  readonly layers: readonly { readonly source: ByteRange; readonly digest: string; readonly diffId: string }[]
+}
+
+/** The archive as planning sees it. */
+export interface ArchiveView {
+  readonly path: string
+  readonly entries: readonly ArchiveEntry[]
+  /** Reads a small entry whole. */
+  read(entry: ArchiveEntry): Promise<Buffer>
+}
+
+const Manifests = z.array(z.object({ Config: z.string(), RepoTags: z.array(z.string()).nullish(), Layers: z.array(z.string()) }))
+const Descriptor = z.object({
+  mediaType: z.string().optional(),
+  digest: z.string(),
+  size: z.number().int().min(0),
+  annotations: z.record(z.string(), z.string()).nullish(),
+  platform: z.object({ architecture: z.string(), os: z.string() }).nullish(),
+})
+const Index = z.object({ manifests: z.array(Descriptor) })
+const Manifest = z.object({ config: Descriptor, layers: z.array(Descriptor) })
+const RootFs = z.object({ rootfs: z.object({ diff_ids: z.array(z.string()) }) })
+
+/** Reads what an archive holds. `null` when it is no image archive but may be a root file system. */
+export async function planArchive(view: ArchiveView, architecture: string): Promise<ImagePlan[] | null> {
+  const find = createFinder(view.entries)
+  if (find('manifest.json')) return planDockerArchive(view, find)
+  if (find('index.json')) return planOciLayout(view, { find, architecture })
+  return null
+}
+
+type Find = (name: string) => ArchiveEntry | undefined
+
+/** Entries by name; links inside the archive are followed, since older `docker save` repeats layers by symlink. */
+function createFinder(entries: readonly ArchiveEntry[]): Find {
+  const byName = new Map(entries.map((entry) => [normal(entry.name), entry]))
+  const find = (name: string, hops = 0): ArchiveEntry | undefined => {
+    const entry = byName.get(normal(name))
+    if (entry?.type !== 'symlink' && entry?.type !== 'link') return entry
+    if (hops > 8) return undefined
+    const base = entry.type === 'link' ? '' : normal(name).split('/').slice(0, -1).join('/')
+    return find(`${base}/${entry.linkName}`, hops + 1)
+  }
+  return (name) => find(name)
+}
+
+function normal(name: string): string {
+  const parts: string[] = []
+  for (const part of name.split('/')) {
+    if (part === '..') parts.pop()
+    else if (part !== '' && part !== '.') parts.push(part)
+  }
+  return parts.join('/')
+}
+
+async function planDockerArchive(view: ArchiveView, find: Find): Promise<ImagePlan[]> {
+  const manifests = parse(Manifests, await readDocument(view, find, 'manifest.json'), 'manifest.json')
+  if (manifests.length === 0) throw invalid('archive.empty', 'manifest.json names no image')
+  const plans: ImagePlan[] = []
+  for (const manifest of manifests) {
+    const config = await readDocument(view, find, manifest.Config)
+    const named = /([0-9a-f]{64})(\.json)?$/.exec(manifest.Config)?.[1]
+    const configDigest = digestOf(config)
+    if (named && configDigest !== `sha256:${named}`) {
+      throw new EngineError('invalidArgument', 'config.digest-mismatch', `the config ${manifest.Config} has digest ${configDigest}`, { details: { expected: `sha256:${named}`, actual: configDigest } })
+    }
+    const diffIds = readDiffIds(config, manifest.Layers.length)
+    plans.push({
+      config,
+      configDigest,
+      references: manifest.RepoTags ?? [],
+      layers: manifest.Layers.map((name, index) => ({
+        source: rangeOf(view, require(find, name)),
+        digest: /^blobs\/sha256\/[0-9a-f]{64}$/.test(name) ? `sha256:${name.slice('blobs/sha256/'.length)}` : '',
+        diffId: diffIds[index] ?? '',
+      })),
+    })
+  }
+  return plans
+}
+
+async function planOciLayout(view: ArchiveView, { find, architecture }: { find: Find; architecture: string }): Promise<ImagePlan[]> {
+  const index = parse(Index, rejectAmbiguous(await readDocument(view, find, 'index.json'), 'index.json'), 'index.json')
+  const plans: ImagePlan[] = []
+  for (const descriptor of index.manifests) {
+    const { annotations } = descriptor
+    const name = annotations?.['io.containerd.image.name'] ?? annotations?.['org.opencontainers.image.ref.name']
+    const plan = await planManifest(view, { find, architecture, descriptor, depth: 0 })
+    if (plan) plans.push({ ...plan, references: name ? [/[/:]/.test(name) || !/^[\w.-]+$/.test(name) ? name : `${name}`] : [] })
+  }
+  if (plans.length === 0) throw invalid('archive.empty', `index.json names no image for linux/${architecture}`)
+  return plans
+}
+
+async function planManifest(
+  view: ArchiveView,
+  context: { readonly find: Find; readonly architecture: string; readonly descriptor: z.output<typeof Descriptor>; readonly depth: number },
+): Promise<ImagePlan | null> {
+  const { find, descriptor, depth } = context
+  if (depth > 4) throw invalid('manifest.too-deep', 'indexes are nested too deeply')
+  const document = rejectAmbiguous(await readBlob(view, find, descriptor), `manifest ${descriptor.digest}`)
+  const json: unknown = JSON.parse(document.toString())
+  if (Object.hasOwn(json as object, 'manifests')) {
+    const { manifests } = parse(Index, document, `index ${descriptor.digest}`)
+    const chosen = manifests.find(({ platform }) => platform?.os === 'linux' && platform.architecture === context.architecture) ?? manifests.find(({ platform }) => !platform)
+    return chosen ? planManifest(view, { ...context, descriptor: chosen, depth: depth + 1 }) : null
+  }
+  const manifest = parse(Manifest, document, `manifest ${descriptor.digest}`)
+  const config = await readBlob(view, find, manifest.config)
+  const diffIds = readDiffIds(config, manifest.layers.length)
+  return {
+    config,
+    configDigest: manifest.config.digest,
+    references: [],
+    layers: manifest.layers.map((layer, index) => {
+      const entry = blobEntry(find, layer.digest)
+      if (entry.size !== layer.size) throw invalid('archive.size-mismatch', `layer ${layer.digest} has ${entry.size} bytes, the manifest says ${layer.size}`)
+      return { source: rangeOf(view, entry), digest: layer.digest, diffId: diffIds[index] ?? '' }
+    }),
+  }
+}
+
+async function readBlob(view: ArchiveView, find: Find, descriptor: z.output<typeof Descriptor>): Promise<Buffer> {
+  const entry = blobEntry(find, descriptor.digest)
+  if (entry.size !== descriptor.size) throw invalid('archive.size-mismatch', `blob ${descriptor.digest} has ${entry.size} bytes, its descriptor says ${descriptor.size}`)
+  const bytes = await readEntry(view, entry)
+  const actual = digestOf(bytes)
+  if (actual !== descriptor.digest) {
+    throw new EngineError('invalidArgument', 'archive.digest-mismatch', `blob ${descriptor.digest} has digest ${actual}`, { details: { expected: descriptor.digest, actual } })
+  }
+  return bytes
+}
+
+function blobEntry(find: Find, digest: string): ArchiveEntry {
+  return require(find, `blobs/sha256/${assertDigest(digest, 'a descriptor').slice('sha256:'.length)}`)
+}
+
+function require(find: Find, name: string): ArchiveEntry {
+  const entry = find(name)
+  if (entry?.type === 'file') return entry
+  throw invalid('archive.missing-entry', `the archive has no file ${JSON.stringify(name.slice(0, 200))}`)
+}
+
+function readDocument(view: ArchiveView, find: Find, name: string): Promise<Buffer> {
+  return readEntry(view, require(find, name))
+}
+
+function readEntry(view: ArchiveView, entry: ArchiveEntry): Promise<Buffer> {
+  if (entry.size > MAX_DOCUMENT_BYTES) {
+    return Promise.reject(invalid('manifest.too-large', `${entry.name} has ${entry.size} bytes; manifests and configs may have ${MAX_DOCUMENT_BYTES}`))
+  }
+  return view.read(entry)
+}
+
+function readDiffIds(config: Buffer, layerCount: number): string[] {
+  const diffIds = parse(RootFs, config, 'the config').rootfs.diff_ids.map((diffId) => assertDigest(diffId, 'a diff_id of the config'))
+  if (diffIds.length === layerCount) return diffIds
+  throw invalid('config.layer-count', `the config has ${diffIds.length} diff_ids for ${layerCount} layers`)
+}
+
+/** A document that is manifest and index at once is read differently by different tools (CVE-2021-41190). */
+function rejectAmbiguous(document: Buffer, what: string): Buffer {
+  const json = parse(z.record(z.string(), z.unknown()), document, what)
+  if (Object.hasOwn(json, 'manifests') && (Object.hasOwn(json, 'layers') || Object.hasOwn(json, 'config'))) {
+    throw invalid('manifest.ambiguous', `${what} is both an image manifest and an index`)
+  }
+  return document
+}
+
+function parse<T extends z.ZodType>(schema: T, document: Buffer, what: string): z.output<T> {
+  let json: unknown
+  try {
+    json = JSON.parse(document.toString())
+  } catch (cause) {
+    throw new EngineError('invalidArgument', 'archive.bad-json', `${what} is not JSON: ${(cause as Error).message}`, { cause })
+  }
+  const result = schema.safeParse(json)
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  throw invalid('archive.bad-document', `${what} is not valid at ${issue?.path.join('.') || 'its top'}: ${issue?.message}`)
+}
+
+function rangeOf(view: ArchiveView, entry: ArchiveEntry): ByteRange {
+  return { path: view.path, offset: entry.offset, length: entry.size }
+}
+
+function invalid(reason: string, message: string): EngineError {
+  return new EngineError('invalidArgument', reason, message)
+}

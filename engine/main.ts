@@ -1,0 +1,31 @@
+import { parseArgs } from 'node:util'
+import { pino } from 'pino'
+import { loadConfig } from './config.ts'
+import { createEngine } from './engine.ts'
+
+/** `npm run engine -- --root DIR --runtime-dir DIR --socket PATH [--stop-containers | --shutdown]`: the engine without a window. */
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      root: { type: 'string' },
+      'runtime-dir': { type: 'string' },
+      socket: { type: 'string' },
+      'stop-containers': { type: 'boolean', default: false },
+      shutdown: { type: 'boolean', default: false },
+    },
+  })
+  const config = loadConfig({ root: values.root, runtimeDir: values['runtime-dir'], socket: values.socket })
+  const engine = await createEngine(config, pino({ level: 'info' }, pino.destination(2)))
+  if (values.shutdown) return engine.close({ stopContainers: true })
+  const stop = () => void engine.close({ stopContainers: values['stop-containers'] }).then(() => process.exit(0))
+  process.once('SIGTERM', stop)
+  process.once('SIGINT', stop)
+  // Keeps the process: the keeper's connection alone must not decide its life.
+  setInterval(() => {}, 2 ** 30)
+  process.stdout.write(`${JSON.stringify({ ready: true, socket: config.socket, root: config.root, mode: config.mode })}\n`)
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`slipway: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exit(1)
+})
