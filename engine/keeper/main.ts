@@ -6,9 +6,9 @@ import { PassThrough } from 'node:stream'
 import { isMainThread, workerData } from 'node:worker_threads'
 import { HOST_PROTOCOL, type Host, type HostEvent } from '../host/host.ts'
 import { serveHost } from '../host/serve.ts'
-import { runAttachRelay } from './containers/attach-relay.ts'
-import { detectCgroup } from './containers/cgroup.ts'
-import { createContainerHost } from './containers/container-host.ts'
+import { runAttachRelay } from './containers/shim/relay-worker.ts'
+import { detectCgroup } from './cgroup-layout.ts'
+import { createContainerHost } from './containers/shim/host.ts'
 import { run } from './exec.ts'
 import { mountOverlay, unmount } from './libc/mount.ts'
 import { startEgress } from './network/egress.ts'
@@ -43,7 +43,7 @@ async function serve(): Promise<void> {
     for (const listener of listeners) listener.write(Buffer.from(JSON.stringify(event)))
   }
   const egress = rootless ? await startEgress(stateFolder) : { netnsPath: '', kind: 'kernel' as const, stop: async () => {} }
-  const containers = createContainerHost({ stateFolder, rootless, runtime: findTool('runc'), conmon: findTool('conmon'), keeperFile, onEvent })
+  const containers = createContainerHost({ stateFolder, rootless, runtime: findTool('runc'), conmon: findTool('conmon'), cgroupManager: 'cgroupfs', entry: { file: keeperFile }, onEvent })
   const network = createNetworkHost({ stateFolder, keeperFile, bridgeNetns: egress.netnsPath })
   await network.restore()
   const { close: closeContainers, ...containerCalls } = containers

@@ -186,7 +186,7 @@ function readText(block: Buffer, start: number, length: number): string {
   let end = start
   let isAscii = true
   for (; end < start + length && block[end] !== 0; end += 1) if ((block[end] as number) & 0x80) isAscii = false
-  return isAscii ? block.latin1Slice(start, end) : block.utf8Slice(start, end)
+  return block.toString(isAscii ? 'latin1' : 'utf8', start, end)
 }
 
 function cString(bytes: Buffer): string {

@@ -9,12 +9,13 @@ import { newParseState, parseLogLine } from './log-parse.ts'
  * to file and stay the same after a rename and a restart, so it is made of the time of the file's first line and of
  * the place in the file:
  *
- *   offset = tenths of a second since 2026 × 2^26 + byte
+ *   offset = seconds since 2026 × 2^24 + byte
  *
- * which stays below 2^53 for 40 years and allows files of 64 MiB.
+ * which stays below 2^53 for 17 years and allows files of 16 MiB. Two files born in the same second overlap: a
+ * container that fills more than one file a second can lose lines of a follower, never of the log itself.
  */
 const EPOCH = Date.UTC(2026, 0, 1)
-const FILE_SPAN = 2 ** 26
+const FILE_SPAN = 2 ** 24
 const CHUNK = 256 * 1024
 const BATCH = 512
 const FALLBACK_MS = 250
@@ -95,7 +96,7 @@ async function baseOf(file: string): Promise<number> {
     const buffer = Buffer.alloc(40)
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0)
     const born = Date.parse(buffer.toString('latin1', 0, bytesRead).split(' ')[0]?.replace(/(\.\d{3})\d*/, '$1') ?? '')
-    return Number.isNaN(born) ? 0 : Math.floor((born - EPOCH) / 100) * FILE_SPAN
+    return Number.isNaN(born) ? 0 : Math.floor((born - EPOCH) / 1000) * FILE_SPAN
   } finally {
     await handle.close()
   }

@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import os from 'node:os'
 import type { ProcessRef } from '../../host/host.ts'
+import { libc } from './core.ts'
 
 const SIGRTMIN = 34
 const SIGRTMAX = 64
@@ -47,3 +48,9 @@ export function signalNumber(text: string): number {
   if (realtime) return (realtime[1] === 'IN' ? SIGRTMIN : SIGRTMAX) + Number(realtime[2] ?? 0)
   return os.constants.signals[name as NodeJS.Signals] ?? 0
 }
+
+const SYS_pidfd_open = 434
+const syscall = libc.func('long syscall(long, long, long)')
+
+/** A descriptor that becomes readable when the process ends; −1 when there is no such process. */
+export const openPidfd = (pid: number): number => Number(syscall(SYS_pidfd_open, pid, 0))

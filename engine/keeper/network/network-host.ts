@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { EngineError } from '../../contract/errors.ts'
-import type { Host, PortForward } from '../../host/host.ts'
+import type { BridgeEndpoint, Host, PortForward } from '../../host/host.ts'
 import { run } from '../exec.ts'
 import { closeListener, openListener } from '../libc/listen.ts'
 import { unmount } from '../libc/mount.ts'
@@ -31,6 +31,14 @@ export function createNetworkHost({ stateFolder, keeperFile, bridgeNetns }: Netw
   const proxy = new Worker(keeperFile, { workerData: { role: 'port-proxy', netnsPath: bridgeNetns } })
   proxy.unref()
   const tellProxy = (message: ToProxy) => proxy.postMessage(message)
+
+  /** A veth of an earlier life may linger, since the kernel tears namespaces down in its own time. */
+  const addVeth = (endpoint: BridgeEndpoint, netnsPath: string) =>
+    ip(bridgeNetns, vethBatch(endpoint, netnsPath)).catch(async (error: unknown) => {
+      if (!/File exists/.test(String(error))) throw error
+      await ip(bridgeNetns, `link delete ${endpoint.hostInterface}\n`)
+      return ip(bridgeNetns, vethBatch(endpoint, netnsPath))
+    })
 
   const listen = (ports: readonly PortForward[]): { forwards: PortForward[]; listeners: ProxyListener[] } => {
     const listeners: ProxyListener[] = []
@@ -67,7 +75,7 @@ export function createNetworkHost({ stateFolder, keeperFile, bridgeNetns }: Netw
       await writeFile(netnsPath, '', { mode: 0o600 })
       try {
         await run(['unshare', `--net=${netnsPath}`, 'true'])
-        if (endpoint) await ip(bridgeNetns, vethBatch(endpoint, netnsPath))
+        if (endpoint) await addVeth(endpoint, netnsPath)
         await ip(netnsPath, containerBatch(endpoint))
         return { netnsPath }
       } catch (error) {

@@ -31,7 +31,7 @@ export async function launch(context: ServiceContext, record: ContainerRecord): 
     undo.add('root file system', () => runtime.unmountRoot(layout.merged(id)))
     undo.add('sandbox', () => network.leave(id))
     undo.add('ports', () => network.unpublish(id))
-    const [, sandbox, ports] = await Promise.all([
+    const [, sandbox, ports] = await allDone([
       runtime.mountRoot({
         lower: [...record.chainIds].reverse().map(layout.layer),
         upper: layout.upper(id),
@@ -80,4 +80,10 @@ function failureExitCode(error: EngineError): number {
     default:
       return 128
   }
+}
+
+/** Like `Promise.all`, but a failure waits until the others have ended too, so that undoing meets no work in flight. */
+async function allDone<T extends readonly unknown[]>(work: { readonly [K in keyof T]: Promise<T[K]> }): Promise<T> {
+  await Promise.allSettled(work)
+  return Promise.all(work) as unknown as Promise<T>
 }

@@ -18,10 +18,10 @@ export interface ShimConfig {
   readonly rootless: boolean
 }
 
-/** Global options of the runtime, before its verb. */
+/** Global options of the runtime, before its verb. Without a file it logs to its stderr (a socket: `/dev/stderr` cannot be opened). */
 export function runtimeGlobals(config: ShimConfig, logFile: string): string[] {
   const isRunc = !config.runtime.endsWith('crun')
-  return [`--root=${config.runtimeRoot}`, '--log-format=json', `--log=${logFile}`, ...(config.rootless && isRunc ? ['--rootless=true'] : [])]
+  return [`--root=${config.runtimeRoot}`, '--log-format=json', ...(logFile ? [`--log=${logFile}`] : []), ...(config.rootless && isRunc ? ['--rootless=true'] : [])]
 }
 
 function sharedArgs(config: ShimConfig, ids: { readonly containerId: string; readonly unitId: string; readonly folder: string }): string[] {

@@ -45,7 +45,7 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
   const relay = startRelay(options.entry.file, (id) => void onShimGone(id))
 
   const runtime = async (containerId: string, ...verb: string[]): Promise<void> => {
-    const argv = [config.runtime, ...runtimeGlobals(config, '/dev/stderr'), ...verb]
+    const argv = [config.runtime, ...runtimeGlobals(config, ''), ...verb]
     await run(argv, { timeoutSeconds: RUNTIME_SECONDS }).catch((error: unknown) => {
       const said = error instanceof EngineError && error.reason === 'process.failed' && error.code === 'internal' ? String(error.details?.['stderr'] ?? '') : ''
       throw said ? runtimeError(lastWord(said), containerId) : error

@@ -1,7 +1,6 @@
 import { receiveMessageOnPort, workerData } from 'node:worker_threads'
-import { connectInFolder } from '../../libc/socket.ts'
-import { clearEventfd, closeFd, openPidfd, POLLERR, POLLHUP, POLLIN, POLLOUT, poll, receive, sendPacket, shutdownWrite } from '../../libc/poll.ts'
-import { readStartTicks } from '../../libc/process.ts'
+import { clearEventfd, closeFd, connectInFolder, POLLERR, POLLHUP, POLLIN, POLLOUT, poll, receive, sendPacket, shutdownWrite } from '../../libc/socket.ts'
+import { openPidfd, readStartTicks } from '../../libc/process.ts'
 import type { FromRelay, RelayMode, RelayWorkerData, ToRelay } from './relay-protocol.ts'
 
 const PACKET_BYTES = 32 * 1024

@@ -1,7 +1,7 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { EngineError } from '../../../contract/errors.ts'
 import type { ProcessRef } from '../../../host/host.ts'
-import { closeFd, createEventfd, signalEventfd } from '../../libc/poll.ts'
+import { closeFd, createEventfd, signalEventfd } from '../../libc/socket.ts'
 import type { FromRelay, RelayMode, RelayWorkerData, ToRelay } from './relay-protocol.ts'
 
 /** What happens on a relayed socket. */
