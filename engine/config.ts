@@ -24,7 +24,7 @@ export interface ConfigOptions {
   readonly root?: string | undefined
   readonly runtimeDir?: string | undefined
   readonly socket?: string | undefined
-  readonly keeperFile?: string | undefined
+  readonly keeperFile: string
   readonly env?: NodeJS.ProcessEnv
   readonly uid?: number
 }
@@ -32,7 +32,7 @@ export interface ConfigOptions {
 export const VERSION = '0.1.0'
 
 /** Fills in the defaults: `/var/lib/slipway` and `/run/slipway` as root, the XDG folders otherwise. */
-export function loadConfig(options: ConfigOptions = {}): EngineConfig {
+export function loadConfig(options: ConfigOptions): EngineConfig {
   const env = options.env ?? process.env
   const uid = options.uid ?? process.getuid?.() ?? 0
   const isRoot = uid === 0
@@ -43,13 +43,15 @@ export function loadConfig(options: ConfigOptions = {}): EngineConfig {
   const root = path.resolve(options.root ?? defaultRoot)
   const rootHash = createHash('sha256').update(root).digest('hex').slice(0, 8)
   const isDefault = root === defaultRoot
-  const runtimeDir = path.resolve(options.runtimeDir ?? (isDefault ? defaultRuntime : path.join(defaultRuntime, rootHash)))
+  const runtimeDir = path.resolve(
+    options.runtimeDir ?? (isDefault ? defaultRuntime : path.join(defaultRuntime, rootHash)),
+  )
   return Object.freeze({
     mode: isRoot ? 'rootful' : 'rootless',
     root,
     runtimeDir,
     socket: path.resolve(options.socket ?? path.join(runtimeDir, 'docker.sock')),
-    keeperFile: options.keeperFile ?? path.join(import.meta.dirname, 'keeper.js'),
+    keeperFile: path.resolve(options.keeperFile),
     version: VERSION,
     bridge: isDefault ? 'slipway0' : `slw${rootHash}`,
     logMaxBytes: 10 * 1024 * 1024,

@@ -4,9 +4,9 @@ import path from 'node:path'
 import { createHandlers } from './api/handlers.ts'
 import type { EngineConfig } from './config.ts'
 import type { Handlers } from './contract/index.ts'
-import { ensureKeeper } from './host/launch.ts'
 import type { HostClient } from './host/client.ts'
 import type { HostEvent } from './host/host.ts'
+import { ensureKeeper } from './host/launch.ts'
 import { createHostSupervisor } from './host/supervisor.ts'
 import { importArchive } from './image/import.ts'
 import { writeStarterArchive } from './image/starter.ts'
@@ -44,7 +44,8 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
   await prepareFolders(layout, config)
   const stores = await openStores(layout, log)
   const host = await createHostSupervisor(
-    (onClose) => ensureKeeper({ runtimeDir: config.runtimeDir, keeperFile: config.keeperFile, mode: config.mode, onClose }),
+    (onClose) =>
+      ensureKeeper({ runtimeDir: config.runtimeDir, keeperFile: config.keeperFile, mode: config.mode, onClose }),
     (error) => log.error({ error: String(error) }, 'keeper could not be restarted'),
   )
   const info = await host.info({})
@@ -78,7 +79,9 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
     await listen(host, supervisor.handleExit, log)
     await recoverContainers(context, { live: await host.listContainers({}), supervisor, health: services.health })
   }
-  host.onReplaced(() => adopt().catch((error: unknown) => log.error({ error: String(error) }, 'recovery after a new keeper failed')))
+  host.onReplaced(() =>
+    adopt().catch((error: unknown) => log.error({ error: String(error) }, 'recovery after a new keeper failed')),
+  )
   await adopt()
   const watching = new AbortController()
   void watchStarts(context, services, watching.signal)
@@ -97,8 +100,16 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
 }
 
 async function stopEverything(context: ServiceContext, services: Services, host: HostClient): Promise<void> {
-  const stoppable = context.containers.list().filter(({ state }) => isAlive(state.status) || state.status === 'restarting')
-  await Promise.all(stoppable.map(({ id }) => services.container.stop(id).catch((error: unknown) => context.log.warn({ id, error: String(error) }, 'stop failed'))))
+  const stoppable = context.containers
+    .list()
+    .filter(({ state }) => isAlive(state.status) || state.status === 'restarting')
+  await Promise.all(
+    stoppable.map(({ id }) =>
+      services.container
+        .stop(id)
+        .catch((error: unknown) => context.log.warn({ id, error: String(error) }, 'stop failed')),
+    ),
+  )
   await context.network.remove()
   await host.shutdown({})
 }
@@ -111,45 +122,87 @@ async function watchStarts(context: ServiceContext, services: Services, signal: 
   }
 }
 
-async function listen(host: HostClient, onExit: (event: Extract<HostEvent, { type: 'exit' }>) => Promise<void>, log: Logger): Promise<void> {
+async function listen(
+  host: HostClient,
+  onExit: (event: Extract<HostEvent, { type: 'exit' }>) => Promise<void>,
+  log: Logger,
+): Promise<void> {
   const events = await host.events({})
   events.on('error', () => {})
   events.on('data', (chunk: Buffer) => {
     const event = JSON.parse(chunk.toString()) as HostEvent
-    if (event.type === 'exit') void onExit(event).catch((error: unknown) => log.error({ error: String(error) }, 'exit not handled'))
+    if (event.type === 'exit')
+      void onExit(event).catch((error: unknown) => log.error({ error: String(error) }, 'exit not handled'))
   })
 }
 
 async function prepareFolders(layout: Layout, config: EngineConfig): Promise<void> {
   for (const folder of [layout.root, config.runtimeDir]) await mkdir(folder, { recursive: true, mode: 0o711 })
-  for (const folder of [layout.blobs, layout.layers, layout.temporary]) await mkdir(folder, { recursive: true, mode: 0o711 })
-  for (const name of await readdir(layout.temporary)) await rm(path.join(layout.temporary, name), { recursive: true, force: true })
+  for (const folder of [layout.blobs, layout.layers, layout.temporary])
+    await mkdir(folder, { recursive: true, mode: 0o711 })
+  for (const name of await readdir(layout.temporary))
+    await rm(path.join(layout.temporary, name), { recursive: true, force: true })
 }
 
 async function openStores(layout: Layout, log: Logger) {
   const onUnreadable = (file: string, error: unknown) => log.error({ file, error: String(error) }, 'record set aside')
   const flat = (id: string) => `${id.replace('sha256:', '')}.json`
   const [containers, images, volumes, networks] = await Promise.all([
-    openRecordStore({ folder: layout.containers, fileOf: (id) => `${id}/record.json`, idOf: ({ id }) => id, schema: ContainerRecord, onUnreadable }),
+    openRecordStore({
+      folder: layout.containers,
+      fileOf: (id) => `${id}/record.json`,
+      idOf: ({ id }) => id,
+      schema: ContainerRecord,
+      onUnreadable,
+    }),
     openRecordStore({ folder: layout.images, fileOf: flat, idOf: ({ id }) => id, schema: ImageRecord, onUnreadable }),
-    openRecordStore({ folder: layout.volumes, fileOf: (name) => `${name}/record.json`, idOf: ({ name }) => name, schema: VolumeRecord, onUnreadable }),
-    openRecordStore({ folder: layout.networks, fileOf: flat, idOf: ({ name }) => name, schema: NetworkRecord, onUnreadable }),
+    openRecordStore({
+      folder: layout.volumes,
+      fileOf: (name) => `${name}/record.json`,
+      idOf: ({ name }) => name,
+      schema: VolumeRecord,
+      onUnreadable,
+    }),
+    openRecordStore({
+      folder: layout.networks,
+      fileOf: flat,
+      idOf: ({ name }) => name,
+      schema: NetworkRecord,
+      onUnreadable,
+    }),
   ])
   return { containers, images, volumes, networks }
 }
 
-async function ensureDefaultNetwork(networks: RecordStore<NetworkRecord>, config: EngineConfig): Promise<NetworkRecord> {
+async function ensureDefaultNetwork(
+  networks: RecordStore<NetworkRecord>,
+  config: EngineConfig,
+): Promise<NetworkRecord> {
   const existing = networks.get('bridge')
   if (existing) return existing
   const addresses = Object.values(os.networkInterfaces()).flatMap((list) => list ?? [])
   const subnet = choosePool(addresses.flatMap(({ family, cidr }) => (family === 'IPv4' && cidr ? [cidr] : [])))
   const gateway = toAddress(parseSubnet(subnet).first + 1)
-  const record: NetworkRecord = { version: 1, id: newId(), name: 'bridge', driver: 'bridge', bridge: config.bridge, subnet, gateway, lastAddress: gateway }
+  const record: NetworkRecord = {
+    version: 1,
+    id: newId(),
+    name: 'bridge',
+    driver: 'bridge',
+    bridge: config.bridge,
+    subnet,
+    gateway,
+    lastAddress: gateway,
+  }
   await networks.put(record)
   return record
 }
 
-function createImageMechanism(parts: { host: HostClient; layout: Layout; images: RecordStore<ImageRecord>; now: () => Date }): ImageMechanism {
+function createImageMechanism(parts: {
+  host: HostClient
+  layout: Layout
+  images: RecordStore<ImageRecord>
+  now: () => Date
+}): ImageMechanism {
   const { host, layout, images, now } = parts
   const architecture = ARCHITECTURES[process.arch] ?? process.arch
   return {
@@ -162,7 +215,11 @@ function createImageMechanism(parts: { host: HostClient; layout: Layout; images:
         temporaryFolder: layout.temporary,
         blobFolder: layout.blobs,
         layerFolder: layout.layer,
-        findLayer: (chainId) => images.list().flatMap((image) => image.layers).find((layer) => layer.chainId === chainId),
+        findLayer: (chainId) =>
+          images
+            .list()
+            .flatMap((image) => image.layers)
+            .find((layer) => layer.chainId === chainId),
       }),
     writeStarter: (destination) => writeStarterArchive({ busyboxPath: BUSYBOX, destination, architecture, now: now() }),
     removeLayer: (chainId) => host.removeTree({ path: layout.layer(chainId) }),

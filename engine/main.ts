@@ -1,3 +1,4 @@
+import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { pino } from 'pino'
 import { loadConfig } from './config.ts'
@@ -14,7 +15,12 @@ async function main(): Promise<void> {
       shutdown: { type: 'boolean', default: false },
     },
   })
-  const config = loadConfig({ root: values.root, runtimeDir: values['runtime-dir'], socket: values.socket })
+  const config = loadConfig({
+    keeperFile: path.join(import.meta.dirname, 'keeper.js'),
+    root: values.root,
+    runtimeDir: values['runtime-dir'],
+    socket: values.socket,
+  })
   const engine = await createEngine(config, pino({ level: 'info' }, pino.destination(2)))
   if (values.shutdown) return engine.close({ stopContainers: true })
   const stop = () => void engine.close({ stopContainers: values['stop-containers'] }).then(() => process.exit(0))
@@ -22,7 +28,9 @@ async function main(): Promise<void> {
   process.once('SIGINT', stop)
   // Keeps the process: the keeper's connection alone must not decide its life.
   setInterval(() => {}, 2 ** 30)
-  process.stdout.write(`${JSON.stringify({ ready: true, socket: config.socket, root: config.root, mode: config.mode })}\n`)
+  process.stdout.write(
+    `${JSON.stringify({ ready: true, socket: config.socket, root: config.root, mode: config.mode })}\n`,
+  )
 }
 
 main().catch((error: unknown) => {

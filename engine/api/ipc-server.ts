@@ -1,7 +1,7 @@
 import type { z } from 'zod'
-import { type CallContext, contract, EngineError, type Handlers, type WireError } from '../contract/index.ts'
 import type { Procedure } from '../contract/define.ts'
-import { serveStream, type ServerPort } from './stream-server.ts'
+import { type CallContext, contract, EngineError, type Handlers, type WireError } from '../contract/index.ts'
+import { type ServerPort, serveStream } from './stream-server.ts'
 
 /*
  * IPC, renderer ↔ main:
@@ -13,14 +13,16 @@ import { serveStream, type ServerPort } from './stream-server.ts'
  * Paths are `noun.verb` and looked up as own properties, so `__proto__.x` is nothing.
  */
 
-interface IpcEvent {
-  readonly sender: { isDestroyed(): boolean; postMessage(channel: string, message: unknown, transfer: never[]): void }
+/** The part of Electron's IPC event in use. */
+export interface IpcEvent {
+  readonly sender: { isDestroyed(): boolean; postMessage(channel: string, message: unknown, transfer?: never[]): void }
+  readonly senderFrame: { readonly url: string } | null
 }
 
 /** The few calls of Electron's `ipcMain` in use; redeclared so that this folder stays Electron-free. */
 export interface IpcMainLike {
-  handle(channel: string, listener: (event: never, ...args: unknown[]) => Promise<unknown>): void
-  on(channel: string, listener: (event: never, ...args: unknown[]) => void): void
+  handle(channel: string, listener: (event: IpcEvent, ...args: unknown[]) => Promise<unknown>): void
+  on(channel: string, listener: (event: IpcEvent, ...args: unknown[]) => void): unknown
 }
 
 export interface ServeIpcOptions {
@@ -29,17 +31,24 @@ export interface ServeIpcOptions {
   /** Procedures of the desktop itself (`desktop.verb`). They check their own input. */
   readonly desktopHandlers: Readonly<Record<string, (input: never) => Promise<unknown>>>
   readonly ipcMain: IpcMainLike
-  readonly isTrustedSender: (event: never) => boolean
+  readonly isTrustedSender: (event: IpcEvent) => boolean
   readonly createChannel: () => { readonly port1: ServerPort; readonly port2: unknown }
 }
 
 type Answer = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: WireError }
 
 /** Serves the contract to the window. */
-export function serveIpc({ handlers, desktopHandlers, ipcMain, isTrustedSender, createChannel }: ServeIpcOptions): void {
+export function serveIpc({
+  handlers,
+  desktopHandlers,
+  ipcMain,
+  isTrustedSender,
+  createChannel,
+}: ServeIpcOptions): void {
   ipcMain.handle('rpc:invoke', async (event, path, input): Promise<Answer> => {
     try {
-      if (!isTrustedSender(event)) throw new EngineError('forbidden', 'ipc.untrusted', 'the sender is not the app window')
+      if (!isTrustedSender(event))
+        throw new EngineError('forbidden', 'ipc.untrusted', 'the sender is not the app window')
       const desktop = own(desktopHandlers, String(path).replace(/^desktop\./, ''))
       if (String(path).startsWith('desktop.') && desktop) return { ok: true, value: await desktop(input as never) }
       const value = await callProcedure(await handlers, path, input, new AbortController().signal)
@@ -50,7 +59,7 @@ export function serveIpc({ handlers, desktopHandlers, ipcMain, isTrustedSender, 
   })
 
   ipcMain.on('rpc:open', (event, path, input, nonce) => {
-    const { sender } = event as IpcEvent
+    const { sender } = event
     if (!isTrustedSender(event) || typeof nonce !== 'string' || nonce.length > 64) return
     const { port1, port2 } = createChannel()
     serveStream(port1, async function* (context) {
@@ -62,9 +71,15 @@ export function serveIpc({ handlers, desktopHandlers, ipcMain, isTrustedSender, 
 }
 
 /** Parses the input of a query or command and calls it. */
-export async function callProcedure(handlers: Handlers, path: unknown, input: unknown, signal: AbortSignal): Promise<unknown> {
+export async function callProcedure(
+  handlers: Handlers,
+  path: unknown,
+  input: unknown,
+  signal: AbortSignal,
+): Promise<unknown> {
   const { procedure, handler } = resolve(handlers, path)
-  if (procedure.kind === 'stream') throw new EngineError('invalidArgument', 'ipc.wrong-kind', `${String(path)} is a stream`)
+  if (procedure.kind === 'stream')
+    throw new EngineError('invalidArgument', 'ipc.wrong-kind', `${String(path)} is a stream`)
   return handler(parseInput(procedure.input, path, input), { signal })
 }
 
@@ -74,7 +89,8 @@ async function* openProcedure(
   context: CallContext & { up: AsyncIterable<unknown> },
 ): AsyncIterable<unknown> {
   const { procedure, handler } = resolve(handlers, call.path)
-  if (procedure.kind !== 'stream') throw new EngineError('invalidArgument', 'ipc.wrong-kind', `${String(call.path)} is no stream`)
+  if (procedure.kind !== 'stream')
+    throw new EngineError('invalidArgument', 'ipc.wrong-kind', `${String(call.path)} is no stream`)
   const parsed = parseInput(procedure.input, call.path, call.input)
   const up = (async function* () {
     for await (const frame of context.up) yield parseInput(procedure.up, call.path, frame)
@@ -82,13 +98,17 @@ async function* openProcedure(
   yield* handler(parsed, { signal: context.signal, up }) as AsyncIterable<unknown>
 }
 
-type AnyHandler = (input: unknown, context: CallContext & { up?: AsyncIterable<unknown> }) => Promise<unknown> | AsyncIterable<unknown>
+type AnyHandler = (
+  input: unknown,
+  context: CallContext & { up?: AsyncIterable<unknown> },
+) => Promise<unknown> | AsyncIterable<unknown>
 
 function resolve(handlers: Handlers, path: unknown): { procedure: Procedure; handler: AnyHandler } {
   const [noun = '', verb = '', ...rest] = String(path).split('.')
   const procedures = own(contract as Record<string, Record<string, Procedure>>, noun)
   const procedure = procedures && own(procedures, verb)
-  const handler = procedure && own((handlers as unknown as Record<string, Record<string, AnyHandler>>)[noun] ?? {}, verb)
+  const handler =
+    procedure && own((handlers as unknown as Record<string, Record<string, AnyHandler>>)[noun] ?? {}, verb)
   if (!procedure || !handler || rest.length > 0) {
     throw new EngineError('notFound', 'ipc.no-such-procedure', `there is no procedure "${String(path).slice(0, 80)}"`)
   }
@@ -100,7 +120,12 @@ function parseInput(schema: z.ZodType, path: unknown, input: unknown): unknown {
   if (result.success) return result.data
   const [issue] = result.error.issues
   const where = issue?.path.join('.') || 'input'
-  throw new EngineError('invalidArgument', 'input.invalid', `${String(path)}: ${where}: ${issue?.message ?? 'is not valid'}`, { details: { field: where } })
+  throw new EngineError(
+    'invalidArgument',
+    'input.invalid',
+    `${String(path)}: ${where}: ${issue?.message ?? 'is not valid'}`,
+    { details: { field: where } },
+  )
 }
 
 function own<T>(table: Readonly<Record<string, T>>, key: string): T | undefined {

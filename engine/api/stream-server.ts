@@ -22,7 +22,10 @@ export interface ServerPort {
   close(): void
 }
 
-type Produce = (context: { readonly signal: AbortSignal; readonly up: AsyncIterable<unknown> }) => AsyncIterable<unknown>
+type Produce = (context: {
+  readonly signal: AbortSignal
+  readonly up: AsyncIterable<unknown>
+}) => AsyncIterable<unknown>
 
 /** Runs a producer against a port until it ends, fails, or the port closes. */
 export function serveStream(port: ServerPort, produce: Produce): void {
@@ -74,7 +77,10 @@ export function serveStream(port: ServerPort, produce: Produce): void {
 /** What a frame costs against the credit. */
 export function unitsOf(value: unknown): number {
   if (Array.isArray(value)) {
-    return value.reduce<number>((sum, line: { text?: unknown }) => sum + (typeof line?.text === 'string' ? line.text.length : 0), 1)
+    return value.reduce<number>(
+      (sum, line: { text?: unknown }) => sum + (typeof line?.text === 'string' ? line.text.length : 0),
+      1,
+    )
   }
   const data = (value as { data?: unknown } | null)?.data
   return data instanceof Uint8Array ? data.byteLength : 1

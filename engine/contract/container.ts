@@ -155,7 +155,11 @@ export type StatsSample = z.output<typeof StatsSample>
 
 export const TerminalIn = z.discriminatedUnion('type', [
   z.object({ type: z.literal('data'), data: z.instanceof(Uint8Array) }),
-  z.object({ type: z.literal('resize'), columns: z.number().int().min(1).max(1000), rows: z.number().int().min(1).max(1000) }),
+  z.object({
+    type: z.literal('resize'),
+    columns: z.number().int().min(1).max(1000),
+    rows: z.number().int().min(1).max(1000),
+  }),
   z.object({ type: z.literal('eof') }),
 ])
 export const TerminalOut = z.discriminatedUnion('type', [
@@ -176,7 +180,10 @@ export const container = {
   pause: command(ContainerRef, z.void()),
   unpause: command(ContainerRef, z.void()),
   rename: command(ContainerRef.extend({ name: z.string() }), z.void()),
-  remove: command(ContainerRef.extend({ force: z.boolean().default(false), volumes: z.boolean().default(true) }), z.void()),
+  remove: command(
+    ContainerRef.extend({ force: z.boolean().default(false), volumes: z.boolean().default(true) }),
+    z.void(),
+  ),
   wait: query(ContainerRef, z.object({ exitCode: z.number().int() })),
   /** The last `tail` lines that end before `before` (an offset), oldest first: a window onto the log. */
   logWindow: query(

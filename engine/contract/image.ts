@@ -53,5 +53,8 @@ export const image = {
   /** The starter image: this machine's own static busybox, so that a first container needs no network. */
   createStarter: command(z.object({}), z.object({ id: z.string(), reference: z.string() })),
   tag: command(z.object({ id: z.string(), reference: z.string() }), z.void()),
-  remove: command(z.object({ id: z.string(), force: z.boolean().default(false) }), z.object({ deleted: z.array(z.string()), untagged: z.array(z.string()) })),
+  remove: command(
+    z.object({ id: z.string(), force: z.boolean().default(false) }),
+    z.object({ deleted: z.array(z.string()), untagged: z.array(z.string()) }),
+  ),
 } as const

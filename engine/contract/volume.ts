@@ -13,6 +13,9 @@ export type VolumeSummary = z.output<typeof VolumeSummary>
 
 export const volume = {
   list: query(z.object({}), z.array(VolumeSummary)),
-  create: command(z.object({ name: z.string().default(''), labels: z.record(z.string(), z.string()).default({}) }), VolumeSummary),
+  create: command(
+    z.object({ name: z.string().default(''), labels: z.record(z.string(), z.string()).default({}) }),
+    VolumeSummary,
+  ),
   remove: command(z.object({ name: z.string() }), z.void()),
 } as const

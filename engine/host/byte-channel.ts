@@ -11,7 +11,10 @@ export interface ByteChannel {
 }
 
 /** Makes an end; `send` writes a frame of this stream, `onClosed` is told once it is gone. */
-export function createByteChannel(send: (kind: FrameKind, payload?: Uint8Array) => void, onClosed: () => void): ByteChannel {
+export function createByteChannel(
+  send: (kind: FrameKind, payload?: Uint8Array) => void,
+  onClosed: () => void,
+): ByteChannel {
   let inFlight = 0
   let blocked: (() => void) | undefined
   const duplex = new Duplex({

@@ -39,7 +39,9 @@ function createClient(socket: net.Socket, onClose?: () => void): HostClient {
       pending.set(id, { resolve, reject, onProgress: context.onProgress })
       socket.write(encodeFrame(FRAME.call, id, JSON.stringify({ method, params })))
       if (context.signal?.aborted) socket.write(encodeFrame(FRAME.cancel, id))
-      context.signal?.addEventListener('abort', () => pending.has(id) && socket.write(encodeFrame(FRAME.cancel, id)), { once: true })
+      context.signal?.addEventListener('abort', () => pending.has(id) && socket.write(encodeFrame(FRAME.cancel, id)), {
+        once: true,
+      })
     })
 
   const open = (method: string, params: unknown): Promise<Duplex> => {
@@ -51,7 +53,10 @@ function createClient(socket: net.Socket, onClose?: () => void): HostClient {
     )
     channels.set(id, channel)
     return new Promise((resolve, reject) => {
-      pending.set(id, { resolve: () => resolve(channel.duplex), reject: (error) => (channels.delete(id), reject(error)) })
+      pending.set(id, {
+        resolve: () => resolve(channel.duplex),
+        reject: (error) => (channels.delete(id), reject(error)),
+      })
       socket.write(encodeFrame(FRAME.open, id, JSON.stringify({ method, params })))
     })
   }

@@ -153,7 +153,14 @@ export interface CreatedContainer {
 
 /** Told on the `events` stream, as JSON lines. */
 export type HostEvent =
-  | { readonly type: 'exit'; readonly containerId: string; readonly exitCode: number; readonly oomKilled: boolean; readonly shimLost: boolean; readonly time: string }
+  | {
+      readonly type: 'exit'
+      readonly containerId: string
+      readonly exitCode: number
+      readonly oomKilled: boolean
+      readonly shimLost: boolean
+      readonly time: string
+    }
   | { readonly type: 'health'; readonly containerId: string; readonly exitCode: number; readonly output: string }
 
 export interface ExecParams {
@@ -227,9 +234,15 @@ export interface Host {
   readonly createSandbox: Call<CreateSandboxParams, CreateSandboxResult>
   readonly removeSandbox: Call<{ readonly containerId: string }>
   /** Listens for all or none. Answers with the ports chosen. `port.in-use` names port and holder. */
-  readonly openPorts: Call<{ readonly containerId: string; readonly ports: readonly PortForward[] }, readonly PortForward[]>
+  readonly openPorts: Call<
+    { readonly containerId: string; readonly ports: readonly PortForward[] },
+    readonly PortForward[]
+  >
   readonly closePorts: Call<{ readonly containerId: string }>
-  readonly portAdvice: Call<{ readonly port: number; readonly protocol: 'tcp' | 'udp' }, { readonly inUse: boolean; readonly holder: string; readonly nextFree: number }>
+  readonly portAdvice: Call<
+    { readonly port: number; readonly protocol: 'tcp' | 'udp' },
+    { readonly inUse: boolean; readonly holder: string; readonly nextFree: number }
+  >
 
   readonly createContainer: Call<CreateContainerParams, CreatedContainer>
   readonly startContainer: Call<{ readonly containerId: string }>
@@ -241,9 +254,16 @@ export interface Host {
   readonly listContainers: Call<Record<string, never>, readonly LiveContainer[]>
   readonly stats: Call<{ readonly ids: readonly string[] }, readonly HostStats[]>
   /** Runs a process in a container without stdin and waits for it; output capped at 4096 bytes. For healthchecks. */
-  readonly runExec: Call<{ readonly containerId: string; readonly process: unknown; readonly timeoutSeconds: number }, RunExecResult>
+  readonly runExec: Call<
+    { readonly containerId: string; readonly process: unknown; readonly timeoutSeconds: number },
+    RunExecResult
+  >
 
-  readonly attach: (params: { readonly containerId: string; readonly bundle: string; readonly tty: boolean }) => Promise<TerminalStream>
+  readonly attach: (params: {
+    readonly containerId: string
+    readonly bundle: string
+    readonly tty: boolean
+  }) => Promise<TerminalStream>
   readonly exec: (params: ExecParams) => Promise<TerminalStream>
   /** `HostEvent`s as they happen; each chunk is one JSON text. */
   readonly events: (params: Record<string, never>) => Promise<Duplex>

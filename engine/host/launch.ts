@@ -18,7 +18,8 @@ export interface LaunchOptions {
 export function keeperArguments(options: LaunchOptions, holderPid: number): string[] {
   const keeper = [process.execPath, options.keeperFile, '--runtime-dir', options.runtimeDir, '--mode', options.mode]
   if (options.mode === 'rootful') return keeper
-  if (holderPid > 0) return ['nsenter', '--user', '--mount', '--preserve-credentials', `--target=${holderPid}`, '--', ...keeper]
+  if (holderPid > 0)
+    return ['nsenter', '--user', '--mount', '--preserve-credentials', `--target=${holderPid}`, '--', ...keeper]
   return ['unshare', '--user', '--map-root-user', '--map-auto', '--mount', '--propagation', 'slave', '--', ...keeper]
 }
 
@@ -26,7 +27,11 @@ export function keeperArguments(options: LaunchOptions, holderPid: number): stri
 export async function ensureKeeper(options: LaunchOptions): Promise<HostClient> {
   const socketPath = path.join(options.runtimeDir, 'keeper.sock')
   if (socketPath.length > 107) {
-    throw new EngineError('invalidArgument', 'keeper.path-too-long', `the runtime folder's path is too long for a socket: ${socketPath}; choose a shorter --runtime-dir`)
+    throw new EngineError(
+      'invalidArgument',
+      'keeper.path-too-long',
+      `the runtime folder's path is too long for a socket: ${socketPath}; choose a shorter --runtime-dir`,
+    )
   }
   const client = { ...(options.onClose ? { onClose: options.onClose } : {}) }
   const running = await connectHost(socketPath, client).catch(() => null)
@@ -42,7 +47,11 @@ export async function ensureKeeper(options: LaunchOptions): Promise<HostClient> 
     const said = explain(logFile)
     if (said) throw said
   }
-  throw new EngineError('unavailable', 'keeper.not-started', `the keeper did not start in time; its log ends: ${tail(logFile)}`)
+  throw new EngineError(
+    'unavailable',
+    'keeper.not-started',
+    `the keeper did not start in time; its log ends: ${tail(logFile)}`,
+  )
 }
 
 function start(options: LaunchOptions, logFile: string): void {
@@ -76,12 +85,21 @@ function namespaceHolder(runtimeDir: string): number {
 function explain(logFile: string): EngineError | null {
   const text = tail(logFile)
   if (/newuidmap|newgidmap|subuid|failed to find.*map/i.test(text)) {
-    return new EngineError('unavailable', 'rootless.no-subuids', `rootless mode needs newuidmap and sub-ids: ${text.trim()}; run: sudo apt-get install uidmap && sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER`)
+    return new EngineError(
+      'unavailable',
+      'rootless.no-subuids',
+      `rootless mode needs newuidmap and sub-ids: ${text.trim()}; run: sudo apt-get install uidmap && sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER`,
+    )
   }
   if (/unshare failed: Operation not permitted/.test(text)) {
-    return new EngineError('unavailable', 'rootless.userns-denied', 'this system does not let users make user namespaces; run: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0')
+    return new EngineError(
+      'unavailable',
+      'rootless.userns-denied',
+      'this system does not let users make user namespaces; run: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0',
+    )
   }
-  if (/Error: |SyntaxError|TypeError/.test(text)) return new EngineError('unavailable', 'keeper.not-started', `the keeper failed: ${text}`)
+  if (/Error: |SyntaxError|TypeError/.test(text))
+    return new EngineError('unavailable', 'keeper.not-started', `the keeper failed: ${text}`)
   return null
 }
 

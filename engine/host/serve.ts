@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { EngineError } from '../contract/errors.ts'
 import { type ByteChannel, createByteChannel } from './byte-channel.ts'
 import { createFrameDecoder, encodeFrame, FRAME, type Frame } from './frames.ts'
-import { HOST_STREAMS, type Host, type HostCallContext } from './host.ts'
-import type { Duplex } from 'node:stream'
+import type { HOST_STREAMS, Host, HostCallContext } from './host.ts'
 
 type AnyCall = (params: unknown, context: HostCallContext) => Promise<unknown>
 
@@ -85,6 +85,7 @@ function join(a: Duplex, b: Duplex): void {
 }
 
 function find(host: Host, method: string): AnyCall {
-  if (!Object.hasOwn(host, method)) throw new EngineError('notImplemented', 'host.no-such-call', `the keeper has no call "${method}"`)
+  if (!Object.hasOwn(host, method))
+    throw new EngineError('notImplemented', 'host.no-such-call', `the keeper has no call "${method}"`)
   return host[method as Exclude<keyof Host, (typeof HOST_STREAMS)[number]>] as unknown as AnyCall
 }

@@ -22,7 +22,9 @@ export interface ArchiveView {
   read(entry: ArchiveEntry): Promise<Buffer>
 }
 
-const Manifests = z.array(z.object({ Config: z.string(), RepoTags: z.array(z.string()).nullish(), Layers: z.array(z.string()) }))
+const Manifests = z.array(
+  z.object({ Config: z.string(), RepoTags: z.array(z.string()).nullish(), Layers: z.array(z.string()) }),
+)
 const Descriptor = z.object({
   mediaType: z.string().optional(),
   digest: z.string(),
@@ -75,7 +77,12 @@ async function planDockerArchive(view: ArchiveView, find: Find): Promise<ImagePl
     const named = /([0-9a-f]{64})(\.json)?$/.exec(manifest.Config)?.[1]
     const configDigest = digestOf(config)
     if (named && configDigest !== `sha256:${named}`) {
-      throw new EngineError('invalidArgument', 'config.digest-mismatch', `the config ${manifest.Config} has digest ${configDigest}`, { details: { expected: `sha256:${named}`, actual: configDigest } })
+      throw new EngineError(
+        'invalidArgument',
+        'config.digest-mismatch',
+        `the config ${manifest.Config} has digest ${configDigest}`,
+        { details: { expected: `sha256:${named}`, actual: configDigest } },
+      )
     }
     const diffIds = readDiffIds(config, manifest.Layers.length)
     plans.push({
@@ -92,14 +99,18 @@ async function planDockerArchive(view: ArchiveView, find: Find): Promise<ImagePl
   return plans
 }
 
-async function planOciLayout(view: ArchiveView, { find, architecture }: { find: Find; architecture: string }): Promise<ImagePlan[]> {
+async function planOciLayout(
+  view: ArchiveView,
+  { find, architecture }: { find: Find; architecture: string },
+): Promise<ImagePlan[]> {
   const index = parse(Index, rejectAmbiguous(await readDocument(view, find, 'index.json'), 'index.json'), 'index.json')
   const plans: ImagePlan[] = []
   for (const descriptor of index.manifests) {
     const { annotations } = descriptor
     const name = annotations?.['io.containerd.image.name'] ?? annotations?.['org.opencontainers.image.ref.name']
     const plan = await planManifest(view, { find, architecture, descriptor, depth: 0 })
-    if (plan) plans.push({ ...plan, references: name ? [/[/:]/.test(name) || !/^[\w.-]+$/.test(name) ? name : `${name}`] : [] })
+    if (plan)
+      plans.push({ ...plan, references: name ? [/[/:]/.test(name) || !/^[\w.-]+$/.test(name) ? name : `${name}`] : [] })
   }
   if (plans.length === 0) throw invalid('archive.empty', `index.json names no image for linux/${architecture}`)
   return plans
@@ -107,7 +118,12 @@ async function planOciLayout(view: ArchiveView, { find, architecture }: { find: 
 
 async function planManifest(
   view: ArchiveView,
-  context: { readonly find: Find; readonly architecture: string; readonly descriptor: z.output<typeof Descriptor>; readonly depth: number },
+  context: {
+    readonly find: Find
+    readonly architecture: string
+    readonly descriptor: z.output<typeof Descriptor>
+    readonly depth: number
+  },
 ): Promise<ImagePlan | null> {
   const { find, descriptor, depth } = context
   if (depth > 4) throw invalid('manifest.too-deep', 'indexes are nested too deeply')
@@ -115,7 +131,9 @@ async function planManifest(
   const json: unknown = JSON.parse(document.toString())
   if (Object.hasOwn(json as object, 'manifests')) {
     const { manifests } = parse(Index, document, `index ${descriptor.digest}`)
-    const chosen = manifests.find(({ platform }) => platform?.os === 'linux' && platform.architecture === context.architecture) ?? manifests.find(({ platform }) => !platform)
+    const chosen =
+      manifests.find(({ platform }) => platform?.os === 'linux' && platform.architecture === context.architecture) ??
+      manifests.find(({ platform }) => !platform)
     return chosen ? planManifest(view, { ...context, descriptor: chosen, depth: depth + 1 }) : null
   }
   const manifest = parse(Manifest, document, `manifest ${descriptor.digest}`)
@@ -127,7 +145,11 @@ async function planManifest(
     references: [],
     layers: manifest.layers.map((layer, index) => {
       const entry = blobEntry(find, layer.digest)
-      if (entry.size !== layer.size) throw invalid('archive.size-mismatch', `layer ${layer.digest} has ${entry.size} bytes, the manifest says ${layer.size}`)
+      if (entry.size !== layer.size)
+        throw invalid(
+          'archive.size-mismatch',
+          `layer ${layer.digest} has ${entry.size} bytes, the manifest says ${layer.size}`,
+        )
       return { source: rangeOf(view, entry), digest: layer.digest, diffId: diffIds[index] ?? '' }
     }),
   }
@@ -135,11 +157,20 @@ async function planManifest(
 
 async function readBlob(view: ArchiveView, find: Find, descriptor: z.output<typeof Descriptor>): Promise<Buffer> {
   const entry = blobEntry(find, descriptor.digest)
-  if (entry.size !== descriptor.size) throw invalid('archive.size-mismatch', `blob ${descriptor.digest} has ${entry.size} bytes, its descriptor says ${descriptor.size}`)
+  if (entry.size !== descriptor.size)
+    throw invalid(
+      'archive.size-mismatch',
+      `blob ${descriptor.digest} has ${entry.size} bytes, its descriptor says ${descriptor.size}`,
+    )
   const bytes = await readEntry(view, entry)
   const actual = digestOf(bytes)
   if (actual !== descriptor.digest) {
-    throw new EngineError('invalidArgument', 'archive.digest-mismatch', `blob ${descriptor.digest} has digest ${actual}`, { details: { expected: descriptor.digest, actual } })
+    throw new EngineError(
+      'invalidArgument',
+      'archive.digest-mismatch',
+      `blob ${descriptor.digest} has digest ${actual}`,
+      { details: { expected: descriptor.digest, actual } },
+    )
   }
   return bytes
 }
@@ -160,13 +191,20 @@ function readDocument(view: ArchiveView, find: Find, name: string): Promise<Buff
 
 function readEntry(view: ArchiveView, entry: ArchiveEntry): Promise<Buffer> {
   if (entry.size > MAX_DOCUMENT_BYTES) {
-    return Promise.reject(invalid('manifest.too-large', `${entry.name} has ${entry.size} bytes; manifests and configs may have ${MAX_DOCUMENT_BYTES}`))
+    return Promise.reject(
+      invalid(
+        'manifest.too-large',
+        `${entry.name} has ${entry.size} bytes; manifests and configs may have ${MAX_DOCUMENT_BYTES}`,
+      ),
+    )
   }
   return view.read(entry)
 }
 
 function readDiffIds(config: Buffer, layerCount: number): string[] {
-  const diffIds = parse(RootFs, config, 'the config').rootfs.diff_ids.map((diffId) => assertDigest(diffId, 'a diff_id of the config'))
+  const diffIds = parse(RootFs, config, 'the config').rootfs.diff_ids.map((diffId) =>
+    assertDigest(diffId, 'a diff_id of the config'),
+  )
   if (diffIds.length === layerCount) return diffIds
   throw invalid('config.layer-count', `the config has ${diffIds.length} diff_ids for ${layerCount} layers`)
 }
@@ -185,12 +223,17 @@ function parse<T extends z.ZodType>(schema: T, document: Buffer, what: string): 
   try {
     json = JSON.parse(document.toString())
   } catch (cause) {
-    throw new EngineError('invalidArgument', 'archive.bad-json', `${what} is not JSON: ${(cause as Error).message}`, { cause })
+    throw new EngineError('invalidArgument', 'archive.bad-json', `${what} is not JSON: ${(cause as Error).message}`, {
+      cause,
+    })
   }
   const result = schema.safeParse(json)
   if (result.success) return result.data
   const [issue] = result.error.issues
-  throw invalid('archive.bad-document', `${what} is not valid at ${issue?.path.join('.') || 'its top'}: ${issue?.message}`)
+  throw invalid(
+    'archive.bad-document',
+    `${what} is not valid at ${issue?.path.join('.') || 'its top'}: ${issue?.message}`,
+  )
 }
 
 function rangeOf(view: ArchiveView, entry: ArchiveEntry): ByteRange {

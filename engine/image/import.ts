@@ -22,7 +22,12 @@ export interface ImportOptions {
   readonly layerFolder: (chainId: string) => string
   /** The layer as an image already has it. */
   readonly findLayer: (chainId: string) => ImportedLayer | undefined
-  readonly commit: (image: { config: Buffer; configDigest: string; layers: readonly ImportedLayer[]; references: readonly string[] }) => Promise<void>
+  readonly commit: (image: {
+    config: Buffer
+    configDigest: string
+    layers: readonly ImportedLayer[]
+    references: readonly string[]
+  }) => Promise<void>
   readonly onProgress: (progress: ImportProgress) => void
   readonly signal: AbortSignal
   readonly architecture: string
@@ -52,7 +57,8 @@ export async function importArchive(options: ImportOptions): Promise<void> {
     for (const plan of plans ?? [await planRootFs(options, scan.path)]) await importImage(options, plan, made)
     onProgress({ type: 'stage', stage: 'done' })
   } catch (error) {
-    for (const folder of made) if (!options.findLayer(`sha256:${path.basename(folder)}`)) await host.removeTree({ path: folder })
+    for (const folder of made)
+      if (!options.findLayer(`sha256:${path.basename(folder)}`)) await host.removeTree({ path: folder })
     throw error
   } finally {
     if (scan.isTemporary) await rm(scan.path, { force: true })
@@ -64,12 +70,24 @@ async function importImage(options: ImportOptions, plan: ImagePlan, made: string
   const chain = chainIds(plan.layers.map((layer) => layer.diffId))
   const layers: ImportedLayer[] = []
   for (const { diffId, source } of plan.layers) {
-    onProgress({ type: 'layer', layer: diffId.slice(7, 19), state: 'waiting', currentBytes: 0, totalBytes: source.length })
+    onProgress({
+      type: 'layer',
+      layer: diffId.slice(7, 19),
+      state: 'waiting',
+      currentBytes: 0,
+      totalBytes: source.length,
+    })
   }
   await inParallel(plan.layers, async (layer, index) => {
     const chainId = chain[index] as string
     const tell = (state: 'unpacking' | 'done' | 'exists', currentBytes: number) =>
-      onProgress({ type: 'layer', layer: layer.diffId.slice(7, 19), state, currentBytes, totalBytes: layer.source.length })
+      onProgress({
+        type: 'layer',
+        layer: layer.diffId.slice(7, 19),
+        state,
+        currentBytes,
+        totalBytes: layer.source.length,
+      })
     const existing = options.findLayer(chainId)
     if (existing) {
       layers[index] = existing
@@ -110,7 +128,10 @@ async function planRootFs(options: ImportOptions, tarPath: string): Promise<Imag
   const { size } = await stat(tarPath)
   const probe = path.join(options.temporaryFolder, `rootfs-${Date.now().toString(36)}`)
   const source = { path: tarPath, offset: 0, length: size }
-  const { diffId } = await options.host.unpackLayer({ source, destination: probe, digest: '', diffId: '', blobFolder: '' }, { signal: options.signal })
+  const { diffId } = await options.host.unpackLayer(
+    { source, destination: probe, digest: '', diffId: '', blobFolder: '' },
+    { signal: options.signal },
+  )
   await options.host.removeTree({ path: probe })
   const created = options.now().toISOString()
   const config = Buffer.from(
@@ -123,6 +144,16 @@ async function planRootFs(options: ImportOptions, tarPath: string): Promise<Imag
       history: [{ created, created_by: `imported from ${path.basename(options.path)}` }],
     }),
   )
-  const name = path.basename(options.path).replace(/\.(tar|tgz|tar\.\w+|gz|zst)$/i, '').toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '')
-  return { config, configDigest: digestOf(config), references: [`${name || 'imported'}:latest`], layers: [{ source, digest: diffId, diffId }] }
+  const name = path
+    .basename(options.path)
+    .replace(/\.(tar|tgz|tar\.\w+|gz|zst)$/i, '')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+  return {
+    config,
+    configDigest: digestOf(config),
+    references: [`${name || 'imported'}:latest`],
+    layers: [{ source, digest: diffId, diffId }],
+  }
 }

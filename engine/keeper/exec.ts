@@ -64,7 +64,11 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
     }
     child.on('error', (cause) => {
       settle()
-      reject(new EngineError('unavailable', 'process.not-started', `${command} cannot be started: ${cause.message}`, { cause }))
+      reject(
+        new EngineError('unavailable', 'process.not-started', `${command} cannot be started: ${cause.message}`, {
+          cause,
+        }),
+      )
     })
     child.on('exit', () => {
       settle()
@@ -81,12 +85,29 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
   })
 }
 
-function failure(argv: readonly string[], result: RunResult, endedBy: NodeJS.Signals | null, stopped: Stopped): EngineError {
+function failure(
+  argv: readonly string[],
+  result: RunResult,
+  endedBy: NodeJS.Signals | null,
+  stopped: Stopped,
+): EngineError {
   const said = (result.stderr || result.stdout).trim().slice(-2000)
-  const how = stopped === 'deadline' ? 'took too long' : stopped ? 'was canceled' : endedBy ? `was ended by ${endedBy}` : `exited with ${result.exitCode}`
-  return new EngineError(stopped ?? 'internal', stopped === 'canceled' ? 'canceled' : 'process.failed', `${argv[0]} ${how}${said && `: ${said}`}`, {
-    details: { argv: argv.join(' ').slice(0, 1000), exitCode: result.exitCode, stderr: said },
-  })
+  const how =
+    stopped === 'deadline'
+      ? 'took too long'
+      : stopped
+        ? 'was canceled'
+        : endedBy
+          ? `was ended by ${endedBy}`
+          : `exited with ${result.exitCode}`
+  return new EngineError(
+    stopped ?? 'internal',
+    stopped === 'canceled' ? 'canceled' : 'process.failed',
+    `${argv[0]} ${how}${said && `: ${said}`}`,
+    {
+      details: { argv: argv.join(' ').slice(0, 1000), exitCode: result.exitCode, stderr: said },
+    },
+  )
 }
 
 function capture(stream: Readable): () => string {

@@ -6,9 +6,9 @@ import { PassThrough } from 'node:stream'
 import { isMainThread, workerData } from 'node:worker_threads'
 import { HOST_PROTOCOL, type Host, type HostEvent } from '../host/host.ts'
 import { serveHost } from '../host/serve.ts'
-import { runAttachRelay } from './containers/shim/relay-worker.ts'
 import { detectCgroup } from './cgroup-layout.ts'
 import { createContainerHost } from './containers/shim/host.ts'
+import { runAttachRelay } from './containers/shim/relay-worker.ts'
 import { run } from './exec.ts'
 import { mountOverlay, unmount } from './libc/mount.ts'
 import { startEgress } from './network/egress.ts'
@@ -42,13 +42,24 @@ async function serve(): Promise<void> {
   const onEvent = (event: HostEvent) => {
     for (const listener of listeners) listener.write(Buffer.from(JSON.stringify(event)))
   }
-  const egress = rootless ? await startEgress(stateFolder) : { netnsPath: '', kind: 'kernel' as const, stop: async () => {} }
-  const containers = createContainerHost({ stateFolder, rootless, runtime: findTool('runc'), conmon: findTool('conmon'), cgroupManager: 'cgroupfs', entry: { file: keeperFile }, onEvent })
+  const egress = rootless
+    ? await startEgress(stateFolder)
+    : { netnsPath: '', kind: 'kernel' as const, stop: async () => {} }
+  const containers = createContainerHost({
+    stateFolder,
+    rootless,
+    runtime: findTool('runc'),
+    conmon: findTool('conmon'),
+    cgroupManager: 'cgroupfs',
+    entry: { file: keeperFile },
+    onEvent,
+  })
   const network = createNetworkHost({ stateFolder, keeperFile, bridgeNetns: egress.netnsPath })
   await network.restore()
   const { close: closeContainers, ...containerCalls } = containers
   const { close: closeNetwork, restore: _, ...networkCalls } = network
-  const runtimeVersion = (await run([findTool('runc'), '--version'])).stdout.split('\n')[0]?.replace('version ', '') ?? 'runc'
+  const runtimeVersion =
+    (await run([findTool('runc'), '--version'])).stdout.split('\n')[0]?.replace('version ', '') ?? 'runc'
 
   const host: Host = {
     ...createImageHost({ keeperFile, rootless }),
@@ -67,7 +78,8 @@ async function serve(): Promise<void> {
       memoryBytes: os.totalmem(),
       runtime: runtimeVersion,
       egress: egress.kind,
-      warnings: egress.kind === 'none' ? ['containers reach nothing outside: install pasta (passt) or slirp4netns'] : [],
+      warnings:
+        egress.kind === 'none' ? ['containers reach nothing outside: install pasta (passt) or slirp4netns'] : [],
     }),
     shutdown: async () => {
       setTimeout(() => void stop(), 20)

@@ -11,7 +11,11 @@ export function isDigest(text: string): boolean {
 /** Refuses anything but `sha256:<64 lower-case hex>`; `where` names the place it stood in. */
 export function assertDigest(text: unknown, where: string): string {
   if (typeof text === 'string' && isDigest(text)) return text
-  throw new EngineError('invalidArgument', 'digest.invalid', `${where}: ${JSON.stringify(text)?.slice(0, 100)} is not a sha256 digest`)
+  throw new EngineError(
+    'invalidArgument',
+    'digest.invalid',
+    `${where}: ${JSON.stringify(text)?.slice(0, 100)} is not a sha256 digest`,
+  )
 }
 
 /** `sha256:…` of bytes. */

@@ -7,7 +7,12 @@ const DEFAULT_HOST = 'docker.io'
 
 /** `busybox` as `docker.io/library/busybox:latest`. A text that is no reference is refused. */
 export function normalizeReference(text: string): string {
-  const fail = () => new EngineError('invalidArgument', 'reference.invalid', `invalid reference format: ${JSON.stringify(text.slice(0, 200))}`)
+  const fail = () =>
+    new EngineError(
+      'invalidArgument',
+      'reference.invalid',
+      `invalid reference format: ${JSON.stringify(text.slice(0, 200))}`,
+    )
   if (text.length > 512) throw fail()
   const slash = text.indexOf('/')
   const first = slash > 0 ? text.slice(0, slash) : ''

@@ -10,7 +10,19 @@ export const TAR_BLOCK = 512
 /** Largest extended header (pax, GNU long name) that is read; larger ones are refused. */
 export const MAX_EXTENSION_BYTES = 1024 * 1024
 
-export type TarType = 'file' | 'directory' | 'symlink' | 'link' | 'fifo' | 'character' | 'block' | 'pax' | 'pax-global' | 'long-name' | 'long-link' | 'other'
+export type TarType =
+  | 'file'
+  | 'directory'
+  | 'symlink'
+  | 'link'
+  | 'fifo'
+  | 'character'
+  | 'block'
+  | 'pax'
+  | 'pax-global'
+  | 'long-name'
+  | 'long-link'
+  | 'other'
 
 /** One entry of a tar; times in seconds. */
 export interface TarHeader {
@@ -39,8 +51,19 @@ export interface TarOverrides {
 }
 
 const TYPES: Readonly<Record<string, TarType>> = {
-  '0': 'file', '\0': 'file', '7': 'file', '1': 'link', '2': 'symlink', '3': 'character', '4': 'block', '5': 'directory',
-  '6': 'fifo', x: 'pax', g: 'pax-global', L: 'long-name', K: 'long-link',
+  '0': 'file',
+  '\0': 'file',
+  '7': 'file',
+  '1': 'link',
+  '2': 'symlink',
+  '3': 'character',
+  '4': 'block',
+  '5': 'directory',
+  '6': 'fifo',
+  x: 'pax',
+  g: 'pax-global',
+  L: 'long-name',
+  K: 'long-link',
 }
 const XATTR = 'SCHILY.xattr.'
 
@@ -51,7 +74,8 @@ export function readTarHeader(block: Buffer): TarHeader | 'end' | 'bad' {
   const size = readNumber(block, 124, 12)
   const type = TYPES[String.fromCharCode(block[156] ?? 0)] ?? 'other'
   if (!(size >= 0 && size <= Number.MAX_SAFE_INTEGER)) return 'bad'
-  const isUstar = block[257] === 0x75 && block[258] === 0x73 && block[259] === 0x74 && block[260] === 0x61 && block[261] === 0x72
+  const isUstar =
+    block[257] === 0x75 && block[258] === 0x73 && block[259] === 0x74 && block[260] === 0x61 && block[261] === 0x72
   // GNU's magic is `ustar ` and puts other fields where the prefix is.
   const prefix = isUstar && block[262] === 0 && block[345] !== 0 ? readText(block, 345, 155) : ''
   const short = readText(block, 0, 100)

@@ -38,7 +38,8 @@ export function createTarReader(sink: TarSink): TarReader {
 
   const afterContent = () => {
     if (current && state === 'content') sink.end(current)
-    else if (current && body && !readExtension(current.type, body, next)) throw badTar(`its entry ${entries} has a malformed extended header`)
+    else if (current && body && !readExtension(current.type, body, next))
+      throw badTar(`its entry ${entries} has a malformed extended header`)
     current = body = null
     remaining = padding
     state = padding > 0 ? 'padding' : 'header'
@@ -50,11 +51,15 @@ export function createTarReader(sink: TarSink): TarReader {
       state = 'done'
       return
     }
-    if (header === 'bad') throw badTar(entries === 0 ? 'it does not begin with a tar header' : `the header after entry ${entries} is damaged`)
+    if (header === 'bad')
+      throw badTar(
+        entries === 0 ? 'it does not begin with a tar header' : `the header after entry ${entries} is damaged`,
+      )
     entries += 1
     current = header
     if (isExtension(header.type)) {
-      if (header.size > MAX_EXTENSION_BYTES) throw badTar(`its entry ${entries} has an extended header of ${header.size} bytes`)
+      if (header.size > MAX_EXTENSION_BYTES)
+        throw badTar(`its entry ${entries} has an extended header of ${header.size} bytes`)
       state = 'extension'
       body = Buffer.alloc(header.size)
     } else {

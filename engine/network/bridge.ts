@@ -16,7 +16,10 @@ export function macOf(ipAddress: string): string {
 }
 
 /** The `bridge` driver: a Linux bridge, a veth pair a container, masquerade to the outside. */
-export function createBridgeDriver(host: Host, network: { bridge: string; subnet: string; gateway: string }): NetworkDriver {
+export function createBridgeDriver(
+  host: Host,
+  network: { bridge: string; subnet: string; gateway: string },
+): NetworkDriver {
   const { prefix } = parseSubnet(network.subnet)
   return {
     ensure: () =>

@@ -11,7 +11,11 @@ export function toAddress(number: number): string {
 }
 
 /** First and last address of `a.b.c.d/n`, and `n`. */
-export function parseSubnet(subnet: string): { readonly first: number; readonly last: number; readonly prefix: number } {
+export function parseSubnet(subnet: string): {
+  readonly first: number
+  readonly last: number
+  readonly prefix: number
+} {
   const [address = '', bits = ''] = subnet.split('/')
   const prefix = Number(bits)
   const size = 2 ** (32 - prefix)
@@ -29,7 +33,10 @@ export function isOverlapping(a: string, b: string): boolean {
  * The next free address after `lastAddress`, wrapping round: serial, so that a freed address rests a while.
  * Network, gateway and broadcast addresses are never handed out.
  */
-export function nextAddress(pool: { subnet: string; gateway: string; lastAddress: string }, used: ReadonlySet<string>): string {
+export function nextAddress(
+  pool: { subnet: string; gateway: string; lastAddress: string },
+  used: ReadonlySet<string>,
+): string {
   const { first, last } = parseSubnet(pool.subnet)
   const usable = last - first - 1
   const start = pool.lastAddress ? toNumber(pool.lastAddress) - first : 0
@@ -38,7 +45,11 @@ export function nextAddress(pool: { subnet: string; gateway: string; lastAddress
     const address = toAddress(first + offset)
     if (address !== pool.gateway && !used.has(address)) return address
   }
-  throw new EngineError('unavailable', 'network.exhausted', `no free address is left in ${pool.subnet}; remove a container or choose another network`)
+  throw new EngineError(
+    'unavailable',
+    'network.exhausted',
+    `no free address is left in ${pool.subnet}; remove a container or choose another network`,
+  )
 }
 
 /** The first /24 of the pools that meets none of the subnets in use on this machine. */
@@ -49,5 +60,9 @@ export function choosePool(taken: readonly string[]): string {
       if (!taken.some((other) => isOverlapping(subnet, other))) return subnet
     }
   }
-  throw new EngineError('unavailable', 'network.pools-exhausted', 'all predefined address pools have been fully subnetted')
+  throw new EngineError(
+    'unavailable',
+    'network.pools-exhausted',
+    'all predefined address pools have been fully subnetted',
+  )
 }

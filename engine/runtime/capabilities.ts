@@ -11,11 +11,17 @@ export const DEFAULT_CAPABILITIES: readonly string[] = toNames(DEFAULT)
 export const ALL_CAPABILITIES: readonly string[] = [...DEFAULT_CAPABILITIES, ...toNames(OTHERS)]
 
 /** The defaults with some added and some dropped; names with or without `CAP_`, or `ALL`. */
-export function resolveCapabilities(options: { readonly add: readonly string[]; readonly drop: readonly string[]; readonly privileged: boolean }): string[] {
+export function resolveCapabilities(options: {
+  readonly add: readonly string[]
+  readonly drop: readonly string[]
+  readonly privileged: boolean
+}): string[] {
   if (options.privileged) return [...ALL_CAPABILITIES]
   const add = expand(options.add)
   const drop = new Set(expand(options.drop))
-  const base = options.drop.some((name) => name.toUpperCase() === 'ALL') ? [] : DEFAULT_CAPABILITIES.filter((name) => !drop.has(name))
+  const base = options.drop.some((name) => name.toUpperCase() === 'ALL')
+    ? []
+    : DEFAULT_CAPABILITIES.filter((name) => !drop.has(name))
   const added = options.drop.some((name) => name.toUpperCase() === 'ALL') ? add : add.filter((name) => !drop.has(name))
   return [...new Set([...base, ...added])]
 }
@@ -25,7 +31,8 @@ function expand(names: readonly string[]): string[] {
     const upper = name.toUpperCase()
     if (upper === 'ALL') return [...ALL_CAPABILITIES]
     const full = upper.startsWith('CAP_') ? upper : `CAP_${upper}`
-    if (!ALL_CAPABILITIES.includes(full)) throw new EngineError('invalidArgument', 'capability.unknown', `invalid capability: ${JSON.stringify(name)}`)
+    if (!ALL_CAPABILITIES.includes(full))
+      throw new EngineError('invalidArgument', 'capability.unknown', `invalid capability: ${JSON.stringify(name)}`)
     return [full]
   })
 }

@@ -14,7 +14,13 @@ import { buildProcess, buildSpec } from './spec.ts'
 import { resolveUser } from './user.ts'
 
 const PASSWD_LIMIT = 1024 * 1024
-const INIT_PATHS = ['/usr/bin/catatonit', '/usr/bin/tini-static', '/usr/bin/tini', '/usr/libexec/podman/catatonit', '/usr/bin/docker-init']
+const INIT_PATHS = [
+  '/usr/bin/catatonit',
+  '/usr/bin/tini-static',
+  '/usr/bin/tini',
+  '/usr/libexec/podman/catatonit',
+  '/usr/bin/docker-init',
+]
 
 /** A new process in a container, as asked. */
 export interface ExecSpec {
@@ -43,7 +49,10 @@ export interface ContainerRuntime {
   attach(record: ContainerRecord): Promise<Duplex>
   exec(record: ContainerRecord, spec: ExecSpec): Promise<Duplex>
   /** Runs a healthcheck once; exit code 0 is healthy. */
-  probe(record: ContainerRecord, check: HealthcheckSpec): Promise<{ readonly exitCode: number; readonly output: string }>
+  probe(
+    record: ContainerRecord,
+    check: HealthcheckSpec,
+  ): Promise<{ readonly exitCode: number; readonly output: string }>
 }
 
 export interface RuntimeOptions {
@@ -57,7 +66,13 @@ export interface RuntimeOptions {
 }
 
 /** Containers by the keeper's runc and conmon. */
-export function createContainerRuntime({ host, info, layout, seccompProfile, ...logs }: RuntimeOptions): ContainerRuntime {
+export function createContainerRuntime({
+  host,
+  info,
+  layout,
+  seccompProfile,
+  ...logs
+}: RuntimeOptions): ContainerRuntime {
   const rootless = info.mode === 'rootless'
 
   const userOf = async (record: ContainerRecord, user: string) => {
@@ -66,11 +81,17 @@ export function createContainerRuntime({ host, info, layout, seccompProfile, ...
     const [passwd, group] = await Promise.all([read('/etc/passwd'), read('/etc/group')])
     return resolveUser({ user, passwd, group })
   }
-  const capabilitiesOf = ({ config }: ContainerRecord) => resolveCapabilities({ add: config.capAdd, drop: config.capDrop, privileged: config.privileged })
+  const capabilitiesOf = ({ config }: ContainerRecord) =>
+    resolveCapabilities({ add: config.capAdd, drop: config.capDrop, privileged: config.privileged })
 
   const writeFiles = async (record: ContainerRecord) => {
     const { endpoint, hostname, config, id } = record
-    const hosts = buildHosts({ hostname, ipAddress: endpoint?.ipAddress ?? '', gateway: endpoint?.gateway ?? '', extraHosts: config.extraHosts })
+    const hosts = buildHosts({
+      hostname,
+      ipAddress: endpoint?.ipAddress ?? '',
+      gateway: endpoint?.gateway ?? '',
+      extraHosts: config.extraHosts,
+    })
     const hostResolv = await readFile('/etc/resolv.conf', 'utf8').catch(() => '')
     await writeFile(layout.containerFile(id, 'hosts'), hosts, { mode: 0o644 })
     await writeFile(layout.containerFile(id, 'resolv.conf'), buildResolvConf(hostResolv, rootless), { mode: 0o644 })
@@ -94,7 +115,11 @@ export function createContainerRuntime({ host, info, layout, seccompProfile, ...
       const { id, config, process: wanted } = record
       const bundle = layout.bundle(id)
       await host.removeTree({ path: bundle })
-      const [user] = await Promise.all([userOf(record, wanted.user), mkdir(bundle, { recursive: true, mode: 0o700 }), writeFiles(record)])
+      const [user] = await Promise.all([
+        userOf(record, wanted.user),
+        mkdir(bundle, { recursive: true, mode: 0o700 }),
+        writeFiles(record),
+      ])
       const capabilities = capabilitiesOf(record)
       const spec = buildSpec({
         containerId: id,
@@ -109,16 +134,29 @@ export function createContainerRuntime({ host, info, layout, seccompProfile, ...
         readOnlyRootfs: config.readOnlyRootfs,
         initPath: config.init ? findInit() : '',
         capabilities,
-        seccomp: seccompProfile ? compileSeccomp(seccompProfile, { capabilities, architecture: process.arch, kernel: info.kernel }) : null,
+        seccomp: seccompProfile
+          ? compileSeccomp(seccompProfile, { capabilities, architecture: process.arch, kernel: info.kernel })
+          : null,
         netnsPath,
-        files: { hosts: layout.containerFile(id, 'hosts'), hostname: layout.containerFile(id, 'hostname'), resolvConf: layout.containerFile(id, 'resolv.conf') },
+        files: {
+          hosts: layout.containerFile(id, 'hosts'),
+          hostname: layout.containerFile(id, 'hostname'),
+          resolvConf: layout.containerFile(id, 'resolv.conf'),
+        },
         mounts: record.mounts,
         resources: config.resources,
         cgroup: info.cgroup,
         rootless,
       })
       await writeFile(`${bundle}/config.json`, JSON.stringify(spec), { mode: 0o600 })
-      return host.createContainer({ containerId: id, bundle, logPath: layout.log(id), ...logs, tty: config.tty, openStdin: config.openStdin })
+      return host.createContainer({
+        containerId: id,
+        bundle,
+        logPath: layout.log(id),
+        ...logs,
+        tty: config.tty,
+        openStdin: config.openStdin,
+      })
     },
     start: (containerId) => host.startContainer({ containerId }),
     signal: (containerId, signal) => host.signalContainer({ containerId, signal }),
@@ -127,7 +165,8 @@ export function createContainerRuntime({ host, info, layout, seccompProfile, ...
     remove: (containerId) => host.deleteContainer({ containerId }),
     removeTree: (path) => host.removeTree({ path }),
     stats: (ids) => host.stats({ ids }),
-    attach: (record) => host.attach({ containerId: record.id, bundle: layout.bundle(record.id), tty: record.config.tty }),
+    attach: (record) =>
+      host.attach({ containerId: record.id, bundle: layout.bundle(record.id), tty: record.config.tty }),
     exec: async (record, spec) =>
       host.exec({
         containerId: record.id,
@@ -151,5 +190,9 @@ export function createContainerRuntime({ host, info, layout, seccompProfile, ...
 function findInit(): string {
   const found = INIT_PATHS.find((file) => existsSync(file))
   if (found) return found
-  throw new EngineError('unavailable', 'init.missing', 'an init for containers is missing; install the package catatonit or tini')
+  throw new EngineError(
+    'unavailable',
+    'init.missing',
+    'an init for containers is missing; install the package catatonit or tini',
+  )
 }

@@ -6,13 +6,22 @@ const FALLBACK_RESOLVERS = ['8.8.8.8', '8.8.4.4']
 const SLIRP_RESOLVER = '10.0.2.3'
 
 /** `/etc/hosts` of a container on a bridge, in Docker's order. */
-export function buildHosts(input: { readonly hostname: string; readonly ipAddress: string; readonly gateway: string; readonly extraHosts: readonly string[] }): string {
+export function buildHosts(input: {
+  readonly hostname: string
+  readonly ipAddress: string
+  readonly gateway: string
+  readonly extraHosts: readonly string[]
+}): string {
   const extra = input.extraHosts.map((entry) => {
     const cut = entry.indexOf(':')
     const [name, address] = [entry.slice(0, cut), entry.slice(cut + 1)]
     const ip = address === 'host-gateway' ? input.gateway : address.replace(/^\[(.*)\]$/, '$1')
     if (cut <= 0 || /\s/.test(name) || !(isIPv4(ip) || isIPv6(ip))) {
-      throw new EngineError('invalidArgument', 'hosts.invalid', `extra host ${JSON.stringify(entry)} is not NAME:ADDRESS`)
+      throw new EngineError(
+        'invalidArgument',
+        'hosts.invalid',
+        `extra host ${JSON.stringify(entry)} is not NAME:ADDRESS`,
+      )
     }
     return `${ip}\t${name}`
   })

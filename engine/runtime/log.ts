@@ -27,7 +27,11 @@ interface LogFile {
 }
 
 export interface LogReader {
-  window(options: { readonly before?: number | undefined; readonly tail: number; readonly search: string }): Promise<{ lines: LogLine[]; endOffset: number; hasOlder: boolean }>
+  window(options: {
+    readonly before?: number | undefined
+    readonly tail: number
+    readonly search: string
+  }): Promise<{ lines: LogLine[]; endOffset: number; hasOlder: boolean }>
   follow(options: { readonly from: number; readonly signal: AbortSignal }): AsyncIterable<LogLine[]>
 }
 
@@ -45,7 +49,8 @@ export function createLogReader(options: { readonly path: string; readonly maxFi
         if (file.base >= before) continue
         const found: LogLine[] = []
         for await (const batch of readFrom(file, 0)) {
-          for (const line of batch) if (line.offset < before && (search === '' || line.text.includes(search))) found.push(line)
+          for (const line of batch)
+            if (line.offset < before && (search === '' || line.text.includes(search))) found.push(line)
           if (found.length > tail * 4) found.splice(0, found.length - tail - 1)
         }
         lines.unshift(...found)
@@ -83,7 +88,10 @@ async function openFiles({ path: file, maxFiles }: { path: string; maxFiles: num
   const names = [...Array.from({ length: maxFiles - 1 }, (_, index) => `${file}.${maxFiles - 1 - index}`), file]
   const files = await Promise.all(
     names.map(async (name): Promise<LogFile | null> => {
-      const size = await stat(name).then((stats) => stats.size, () => 0)
+      const size = await stat(name).then(
+        (stats) => stats.size,
+        () => 0,
+      )
       return size > 0 ? { path: name, size, base: await baseOf(name) } : null
     }),
   )
@@ -95,7 +103,12 @@ async function baseOf(file: string): Promise<number> {
   try {
     const buffer = Buffer.alloc(40)
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0)
-    const born = Date.parse(buffer.toString('latin1', 0, bytesRead).split(' ')[0]?.replace(/(\.\d{3})\d*/, '$1') ?? '')
+    const born = Date.parse(
+      buffer
+        .toString('latin1', 0, bytesRead)
+        .split(' ')[0]
+        ?.replace(/(\.\d{3})\d*/, '$1') ?? '',
+    )
     return Number.isNaN(born) ? 0 : Math.floor((born - EPOCH) / 1000) * FILE_SPAN
   } finally {
     await handle.close()

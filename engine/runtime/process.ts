@@ -22,12 +22,22 @@ const ConfigFile = z.object({
       ExposedPorts: z.record(z.string(), z.unknown()).nullish(),
       Volumes: z.record(z.string(), z.unknown()).nullish(),
       Healthcheck: z
-        .object({ Test: list, Interval: z.number().nullish(), Timeout: z.number().nullish(), StartPeriod: z.number().nullish(), Retries: z.number().nullish() })
+        .object({
+          Test: list,
+          Interval: z.number().nullish(),
+          Timeout: z.number().nullish(),
+          StartPeriod: z.number().nullish(),
+          Retries: z.number().nullish(),
+        })
         .nullish(),
     })
     .nullish(),
   rootfs: z.object({ diff_ids: z.array(z.string()) }).nullish(),
-  history: z.array(z.object({ created: z.string().nullish(), created_by: z.string().nullish(), empty_layer: z.boolean().nullish() })).nullish(),
+  history: z
+    .array(
+      z.object({ created: z.string().nullish(), created_by: z.string().nullish(), empty_layer: z.boolean().nullish() }),
+    )
+    .nullish(),
 })
 
 /** An image's config in our words. `null` for a command or entrypoint that it does not set. */
@@ -54,7 +64,11 @@ export function parseImageConfig(text: string): ImageConfig {
   const parsed = ConfigFile.safeParse(parseJson(text))
   if (!parsed.success) {
     const [issue] = parsed.error.issues
-    throw new EngineError('invalidArgument', 'config.invalid', `the image's config is not valid at ${issue?.path.join('.') || 'its top'}: ${issue?.message}`)
+    throw new EngineError(
+      'invalidArgument',
+      'config.invalid',
+      `the image's config is not valid at ${issue?.path.join('.') || 'its top'}: ${issue?.message}`,
+    )
   }
   const { config, ...file } = parsed.data
   const check = config?.Healthcheck
@@ -81,7 +95,11 @@ export function parseImageConfig(text: string): ImageConfig {
         }
       : null,
     diffIds: file.rootfs?.diff_ids ?? [],
-    history: (file.history ?? []).map((entry) => ({ createdAt: entry.created ?? '', createdBy: entry.created_by ?? '', emptyLayer: entry.empty_layer ?? false })),
+    history: (file.history ?? []).map((entry) => ({
+      createdAt: entry.created ?? '',
+      createdBy: entry.created_by ?? '',
+      emptyLayer: entry.empty_layer ?? false,
+    })),
   }
 }
 
@@ -89,7 +107,12 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw new EngineError('invalidArgument', 'config.invalid', `the image's config is not JSON: ${(cause as Error).message}`, { cause })
+    throw new EngineError(
+      'invalidArgument',
+      'config.invalid',
+      `the image's config is not JSON: ${(cause as Error).message}`,
+      { cause },
+    )
   }
 }
 
@@ -99,7 +122,11 @@ export function resolveProcess(image: ImageConfig, request: CreateContainer) {
   const command = request.command ?? (request.entrypoint ? [] : (image.command ?? []))
   const args = [...entrypoint, ...command]
   if (args.length === 0 || args[0] === '') {
-    throw new EngineError('invalidArgument', 'container.no-command', 'no command specified: the image has none of its own, so give one')
+    throw new EngineError(
+      'invalidArgument',
+      'container.no-command',
+      'no command specified: the image has none of its own, so give one',
+    )
   }
   return {
     args,

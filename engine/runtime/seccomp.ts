@@ -10,8 +10,20 @@ const Profile = z.object({
       action: z.string(),
       args: z.array(z.unknown()).nullish(),
       errnoRet: z.number().optional(),
-      includes: z.object({ caps: z.array(z.string()).nullish(), arches: z.array(z.string()).nullish(), minKernel: z.string().nullish() }).nullish(),
-      excludes: z.object({ caps: z.array(z.string()).nullish(), arches: z.array(z.string()).nullish(), minKernel: z.string().nullish() }).nullish(),
+      includes: z
+        .object({
+          caps: z.array(z.string()).nullish(),
+          arches: z.array(z.string()).nullish(),
+          minKernel: z.string().nullish(),
+        })
+        .nullish(),
+      excludes: z
+        .object({
+          caps: z.array(z.string()).nullish(),
+          arches: z.array(z.string()).nullish(),
+          minKernel: z.string().nullish(),
+        })
+        .nullish(),
     }),
   ),
 })

@@ -27,23 +27,44 @@ export interface SpecInput {
 
 const PERIOD = 100_000
 const MASKED = [
-  ...['asound', 'acpi', 'interrupts', 'kcore', 'keys', 'latency_stats', 'timer_list', 'timer_stats', 'sched_debug', 'scsi'].map((name) => `/proc/${name}`),
+  ...[
+    'asound',
+    'acpi',
+    'interrupts',
+    'kcore',
+    'keys',
+    'latency_stats',
+    'timer_list',
+    'timer_stats',
+    'sched_debug',
+    'scsi',
+  ].map((name) => `/proc/${name}`),
   '/sys/firmware',
   '/sys/devices/virtual/powercap',
 ]
 const READ_ONLY = ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger'].map((name) => `/proc/${name}`)
 
 /** The process part of the spec; also what a new process in the container is described by. */
-export function buildProcess(input: Pick<SpecInput, 'args' | 'env' | 'workingDir' | 'user' | 'tty' | 'capabilities'>): object {
+export function buildProcess(
+  input: Pick<SpecInput, 'args' | 'env' | 'workingDir' | 'user' | 'tty' | 'capabilities'>,
+): object {
   const { capabilities, user } = input
   return {
     terminal: input.tty,
     user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
     args: input.args,
-    env: [...input.env, ...(input.tty && !input.env.some((entry) => entry.startsWith('TERM=')) ? ['TERM=xterm'] : []), ...(input.env.some((entry) => entry.startsWith('HOME=')) ? [] : [`HOME=${user.home}`])],
+    env: [
+      ...input.env,
+      ...(input.tty && !input.env.some((entry) => entry.startsWith('TERM=')) ? ['TERM=xterm'] : []),
+      ...(input.env.some((entry) => entry.startsWith('HOME=')) ? [] : [`HOME=${user.home}`]),
+    ],
     cwd: input.workingDir,
     // Inheritable and ambient stay empty (CVE-2022-24769).
-    capabilities: { bounding: capabilities, permitted: user.uid === 0 ? capabilities : [], effective: user.uid === 0 ? capabilities : [] },
+    capabilities: {
+      bounding: capabilities,
+      permitted: user.uid === 0 ? capabilities : [],
+      effective: user.uid === 0 ? capabilities : [],
+    },
     noNewPrivileges: false,
     oomScoreAdj: undefined,
   }
@@ -94,12 +115,36 @@ function baseMounts({ privileged, rootless, cgroup }: SpecInput): object[] {
   const mode = privileged ? 'rw' : 'ro'
   return [
     { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
-    { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
-    { destination: '/dev/pts', type: 'devpts', source: 'devpts', options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'] },
+    {
+      destination: '/dev',
+      type: 'tmpfs',
+      source: 'tmpfs',
+      options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'],
+    },
+    {
+      destination: '/dev/pts',
+      type: 'devpts',
+      source: 'devpts',
+      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+    },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', mode] },
-    ...(rootless || cgroup === 'none' ? [] : [{ destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [mode, 'nosuid', 'noexec', 'nodev'] }]),
+    ...(rootless || cgroup === 'none'
+      ? []
+      : [
+          {
+            destination: '/sys/fs/cgroup',
+            type: 'cgroup',
+            source: 'cgroup',
+            options: [mode, 'nosuid', 'noexec', 'nodev'],
+          },
+        ]),
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
-    { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: ['nosuid', 'noexec', 'nodev', 'mode=1777', 'size=67108864'] },
+    {
+      destination: '/dev/shm',
+      type: 'tmpfs',
+      source: 'shm',
+      options: ['nosuid', 'noexec', 'nodev', 'mode=1777', 'size=67108864'],
+    },
   ]
 }
 
@@ -120,6 +165,7 @@ function engineMounts({ files, initPath, readOnlyRootfs }: SpecInput): object[] 
 
 function userMount({ type, hostPath, target, readOnly, propagation }: SpecInput['mounts'][number]): object {
   const access = readOnly ? ['ro'] : []
-  if (type === 'tmpfs') return { destination: target, type: 'tmpfs', source: 'tmpfs', options: ['noexec', 'nosuid', 'nodev', ...access] }
+  if (type === 'tmpfs')
+    return { destination: target, type: 'tmpfs', source: 'tmpfs', options: ['noexec', 'nosuid', 'nodev', ...access] }
   return { destination: target, type: 'bind', source: hostPath, options: ['rbind', propagation, ...access] }
 }

@@ -11,14 +11,28 @@ export interface ResolvedUser {
 }
 
 /** `user[:group]` of a container, looked up in the image's own files (their text, or `null`). */
-export function resolveUser({ user, passwd, group }: { readonly user: string; readonly passwd: string | null; readonly group: string | null }): ResolvedUser {
+export function resolveUser({
+  user,
+  passwd,
+  group,
+}: {
+  readonly user: string
+  readonly passwd: string | null
+  readonly group: string | null
+}): ResolvedUser {
   const [userPart = '', groupPart] = user.split(':')
   const users = rows(passwd, 7)
   const groups = rows(group, 3)
   const wanted = userPart || '0'
-  const found = users.find(([name]) => name === wanted) ?? users.find(([, , uid]) => isNumeric(wanted) && Number(uid) === Number(wanted))
+  const found =
+    users.find(([name]) => name === wanted) ??
+    users.find(([, , uid]) => isNumeric(wanted) && Number(uid) === Number(wanted))
   if (!found && !isNumeric(wanted)) {
-    throw new EngineError('invalidArgument', 'user.unknown', `unable to find user ${wanted}: no matching entries in passwd file`)
+    throw new EngineError(
+      'invalidArgument',
+      'user.unknown',
+      `unable to find user ${wanted}: no matching entries in passwd file`,
+    )
   }
   const uid = found ? toId(found[2], wanted) : toId(wanted, wanted)
   const name = found?.[0] ?? ''
@@ -26,16 +40,27 @@ export function resolveUser({ user, passwd, group }: { readonly user: string; re
   if (groupPart) {
     const match = groups.find(([groupName]) => groupName === groupPart)
     if (!match && !isNumeric(groupPart)) {
-      throw new EngineError('invalidArgument', 'group.unknown', `unable to find group ${groupPart}: no matching entries in group file`)
+      throw new EngineError(
+        'invalidArgument',
+        'group.unknown',
+        `unable to find group ${groupPart}: no matching entries in group file`,
+      )
     }
     gid = toId(match ? match[2] : groupPart, groupPart)
   }
-  const supplementary = groupPart ? [] : groups.filter((row) => name !== '' && (row[3] ?? '').split(',').includes(name)).map((row) => toId(row[2], row[0] ?? ''))
+  const supplementary = groupPart
+    ? []
+    : groups
+        .filter((row) => name !== '' && (row[3] ?? '').split(',').includes(name))
+        .map((row) => toId(row[2], row[0] ?? ''))
   return { uid, gid, additionalGids: [...new Set([gid, ...supplementary])], home: found?.[5] || '/' }
 }
 
 function rows(text: string | null, least: number): string[][] {
-  return (text ?? '').split('\n').map((line) => line.split(':')).filter((row) => row.length >= least - 1 && row[0] !== '')
+  return (text ?? '')
+    .split('\n')
+    .map((line) => line.split(':'))
+    .filter((row) => row.length >= least - 1 && row[0] !== '')
 }
 
 function isNumeric(text: string): boolean {
@@ -45,5 +70,9 @@ function isNumeric(text: string): boolean {
 function toId(text: string | undefined, subject: string): number {
   const id = Number(text)
   if (Number.isInteger(id) && id >= 0 && id <= MAX_ID) return id
-  throw new EngineError('invalidArgument', 'user.out-of-range', `uids and gids must be in range 0-${MAX_ID}: ${subject}`)
+  throw new EngineError(
+    'invalidArgument',
+    'user.out-of-range',
+    `uids and gids must be in range 0-${MAX_ID}: ${subject}`,
+  )
 }

@@ -20,7 +20,12 @@ export interface Logger {
 export interface ImportedImage {
   readonly config: Buffer
   readonly configDigest: string
-  readonly layers: readonly { readonly digest: string; readonly diffId: string; readonly chainId: string; readonly sizeBytes: number }[]
+  readonly layers: readonly {
+    readonly digest: string
+    readonly diffId: string
+    readonly chainId: string
+    readonly sizeBytes: number
+  }[]
   readonly references: readonly string[]
 }
 

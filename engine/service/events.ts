@@ -1,6 +1,6 @@
+import { EngineError } from '../contract/errors.ts'
 import type { EngineEvent } from '../contract/system.ts'
 import { createPushQueue } from '../lib/async.ts'
-import { EngineError } from '../contract/errors.ts'
 
 const MAX_PENDING = 10_000
 
@@ -25,7 +25,9 @@ export function createEventBus(now: () => Date): EventBus {
       const queue = createPushQueue<EngineEvent>()
       const listener = (event: EngineEvent) => {
         if (queue.size >= MAX_PENDING) {
-          queue.fail(new EngineError('unavailable', 'events.overflow', 'the listener fell too far behind; subscribe again'))
+          queue.fail(
+            new EngineError('unavailable', 'events.overflow', 'the listener fell too far behind; subscribe again'),
+          )
         } else queue.push(event)
       }
       listeners.add(listener)

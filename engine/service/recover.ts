@@ -1,10 +1,10 @@
 import type { LiveContainer } from '../host/host.ts'
 import { cleanHost, type Supervisor } from './container/exit.ts'
+import type { HealthMonitor } from './container/health.ts'
 import { launch } from './container/start.ts'
 import { isAlive } from './container/state.ts'
 import { putState } from './container/update-state.ts'
 import type { ServiceContext } from './context.ts'
-import type { HealthMonitor } from './container/health.ts'
 
 /**
  * Makes the records true again after a start of the engine or a new keeper: what lives is adopted, what died meanwhile
@@ -35,9 +35,11 @@ export async function recoverContainers(
     }
     if (found) await cleanHost(context, record.id)
     if (record.state.status === 'restarting') {
-      await context.locks.withLock(record.id, () => launch(context, record)).catch((error: unknown) =>
-        context.log.warn({ id: record.id, error: String(error) }, 'restart after recovery failed'),
-      )
+      await context.locks
+        .withLock(record.id, () => launch(context, record))
+        .catch((error: unknown) =>
+          context.log.warn({ id: record.id, error: String(error) }, 'restart after recovery failed'),
+        )
     } else if (record.state.status === 'removing') {
       await putState(context, record, { status: 'dead', error: 'removal was interrupted' })
     }

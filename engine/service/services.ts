@@ -23,7 +23,10 @@ import { createVolume, listVolumes, removeVolume } from './volume/volumes.ts'
 /** What services ask about the machine; filled by the composition root. */
 export interface MachineFacts {
   info(): Promise<HostInfo>
-  portAdvice(input: { port: number; protocol: 'tcp' | 'udp' }): Promise<{ inUse: boolean; holder: string; nextFree: number }>
+  portAdvice(input: {
+    port: number
+    protocol: 'tcp' | 'udp'
+  }): Promise<{ inUse: boolean; holder: string; nextFree: number }>
 }
 
 /** Every use-case, bound to one context. Transports call these and nothing below. */
@@ -50,8 +53,10 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       logWindow: (input: Parameters<typeof readLogWindow>[1]) => readLogWindow(context, input),
       logFollow: (input: { id: string; from: number }, signal: AbortSignal) => followLog(context, input, signal),
       stats: (ids: readonly string[], signal: AbortSignal) => streamStats(context, ids, signal),
-      attach: (id: string, up: AsyncIterable<TerminalIn>, signal: AbortSignal) => attachContainer(context, id, up, signal),
-      exec: (request: ExecRequest, up: AsyncIterable<TerminalIn>, signal: AbortSignal) => execInContainer(context, request, up, signal),
+      attach: (id: string, up: AsyncIterable<TerminalIn>, signal: AbortSignal) =>
+        attachContainer(context, id, up, signal),
+      exec: (request: ExecRequest, up: AsyncIterable<TerminalIn>, signal: AbortSignal) =>
+        execInContainer(context, request, up, signal),
     },
     image: {
       list: () => listImages(context),
@@ -86,7 +91,9 @@ function listNetworks(context: ServiceContext): NetworkSummary[] {
     gateway,
     endpoints: context.containers
       .list()
-      .flatMap(({ id: containerId, endpoint }) => (endpoint ? [{ containerId, ipAddress: endpoint.ipAddress, macAddress: endpoint.macAddress }] : [])),
+      .flatMap(({ id: containerId, endpoint }) =>
+        endpoint ? [{ containerId, ipAddress: endpoint.ipAddress, macAddress: endpoint.macAddress }] : [],
+      ),
   }))
 }
 

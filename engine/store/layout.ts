@@ -33,7 +33,8 @@ export function createLayout(root: string, runtimeDir: string) {
     images: path.join(root, 'images'),
     containers: path.join(root, 'containers'),
     container,
-    containerFile: (id: string, name: 'record.json' | 'hosts' | 'hostname' | 'resolv.conf') => path.join(container(id), name),
+    containerFile: (id: string, name: 'record.json' | 'hosts' | 'hostname' | 'resolv.conf') =>
+      path.join(container(id), name),
     upper: (id: string) => path.join(container(id), 'fs/upper'),
     work: (id: string) => path.join(container(id), 'fs/work'),
     merged: (id: string) => path.join(container(id), 'fs/merged'),

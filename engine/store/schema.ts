@@ -53,7 +53,9 @@ export const ContainerRecord = z.object({
   hostname: z.string(),
   process: ResolvedProcess,
   mounts: z.array(ResolvedMount),
-  endpoint: z.object({ ipAddress: z.string(), prefix: z.number().int(), gateway: z.string(), macAddress: z.string() }).nullable(),
+  endpoint: z
+    .object({ ipAddress: z.string(), prefix: z.number().int(), gateway: z.string(), macAddress: z.string() })
+    .nullable(),
   ports: z.array(PortForward),
   state: ContainerState,
 })

@@ -1,4 +1,4 @@
-import { stat, mkdir } from 'node:fs/promises'
+import { mkdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { Host } from '../host/host.ts'
 

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { type EngineConfig, loadConfig } from '../../engine/config.ts'
-import { createEngine, type Engine } from '../../engine/engine.ts'
 import { CreateContainer } from '../../engine/contract/container.ts'
+import { createEngine, type Engine } from '../../engine/engine.ts'
 
 /** An engine of the test's own, in folders of its own, with the built keeper. */
 export interface TestEngine {
@@ -50,7 +50,8 @@ export async function startEngine(): Promise<TestEngine> {
 }
 
 /** A create request with every default filled in. */
-export const request = (input: { image: string } & Record<string, unknown>): CreateContainer => CreateContainer.parse(input)
+export const request = (input: { image: string } & Record<string, unknown>): CreateContainer =>
+  CreateContainer.parse(input)
 
 /** Polls until a condition holds, for ten seconds at most. */
 export async function waitUntil(condition: () => Promise<boolean> | boolean, what = 'the condition'): Promise<void> {

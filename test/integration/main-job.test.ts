@@ -5,8 +5,8 @@ import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { EngineEvent } from '../../engine/contract/system.ts'
 import type { TerminalIn, TerminalOut } from '../../engine/contract/container.ts'
+import type { EngineEvent } from '../../engine/contract/system.ts'
 import { createPushQueue } from '../../engine/lib/async.ts'
 import { request, startEngine, type TestEngine, waitUntil } from '../helpers/engine.ts'
 
@@ -15,7 +15,8 @@ let test: TestEngine
 let image: string
 const handlers = () => test.engine.handlers
 
-const create = async (input: Record<string, unknown>) => (await handlers().container.create(request({ image, ...input }), context)).id
+const create = async (input: Record<string, unknown>) =>
+  (await handlers().container.create(request({ image, ...input }), context)).id
 const run = async (input: Record<string, unknown>) => {
   const id = await create(input)
   await handlers().container.start({ id }, context)
@@ -44,7 +45,11 @@ describe('a container', () => {
   })
 
   it('has the capabilities, hostname and address that Docker would give it', async () => {
-    const { id, log } = await runToEnd(['sh', '-c', 'grep CapEff /proc/self/status; hostname; ip -4 addr show eth0 | grep inet; cat /etc/hosts'])
+    const { id, log } = await runToEnd([
+      'sh',
+      '-c',
+      'grep CapEff /proc/self/status; hostname; ip -4 addr show eth0 | grep inet; cat /etc/hosts',
+    ])
     const { ipAddress: _, config } = await handlers().container.inspect({ id }, context)
     expect(config.image).toBe(image)
     expect(log[0]).toBe('CapEff:\t00000000a80425fb')
@@ -57,7 +62,10 @@ describe('a container', () => {
     const id = await run({ command: ['httpd', '-f', '-p', '80', '-h', '/var/www'], ports: [{ containerPort: 80 }] })
     const [port] = (await handlers().container.inspect({ id }, context)).ports
     let body = ''
-    await waitUntil(async () => (body = await get(port?.hostPort ?? 0).catch(() => '')) !== '', 'an answer on the port')
+    await waitUntil(async () => {
+      body = await get(port?.hostPort ?? 0).catch(() => '')
+      return body !== ''
+    }, 'an answer on the port')
     expect(body).toContain('It works.')
     await handlers().container.remove({ id, force: true, volumes: true }, context)
     await expect(get(port?.hostPort ?? 0)).rejects.toThrow()
@@ -88,7 +96,9 @@ describe('a container', () => {
 
   it('is refused a name that is taken', async () => {
     await create({ name: 'twice', command: ['true'] })
-    await expect(create({ name: 'twice', command: ['true'] })).rejects.toMatchObject({ reason: 'container.name-in-use' })
+    await expect(create({ name: 'twice', command: ['true'] })).rejects.toMatchObject({
+      reason: 'container.name-in-use',
+    })
   })
 
   it('pauses, goes on, takes another name, stops by its signal and starts again', async () => {
@@ -113,7 +123,10 @@ describe('a container', () => {
       { type: 'volume', source: 'kept', target: '/data' },
       { type: 'bind', source: folder, target: '/host', readOnly: true },
     ]
-    const first = await runToEnd(['sh', '-c', 'echo x > /data/f; cat /host/from-host; touch /host/no 2>/dev/null || echo read-only'], { mounts })
+    const first = await runToEnd(
+      ['sh', '-c', 'echo x > /data/f; cat /host/from-host; touch /host/no 2>/dev/null || echo read-only'],
+      { mounts },
+    )
     expect(first.log).toEqual(['helloread-only'])
     expect((await runToEnd(['cat', '/data/f'], { mounts })).log).toEqual(['x'])
     rmSync(folder, { recursive: true })
@@ -123,13 +136,19 @@ describe('a container', () => {
     const stop = new AbortController()
     const seen: EngineEvent[] = []
     const listening = (async () => {
-      for await (const event of handlers().system.events({}, { signal: stop.signal, up: createPushQueue<never>() })) seen.push(event)
+      for await (const event of handlers().system.events({}, { signal: stop.signal, up: createPushQueue<never>() }))
+        seen.push(event)
     })()
     const id = await run({ command: ['true'], autoRemove: true })
     await waitUntil(() => seen.some((event) => event.id === id && event.action === 'destroy'), 'the destroy event')
     stop.abort()
     await listening
-    expect(seen.filter((event) => event.id === id).map(({ action }) => action)).toEqual(['create', 'start', 'die', 'destroy'])
+    expect(seen.filter((event) => event.id === id).map(({ action }) => action)).toEqual([
+      'create',
+      'start',
+      'die',
+      'destroy',
+    ])
   })
 
   it('is restarted after a failure as often as was asked', async () => {
@@ -175,7 +194,9 @@ describe('an engine that restarts', () => {
     const before = (await handlers().system.info({}, context)).keeperPid
     process.kill(before, 'SIGKILL')
     await waitUntil(async () => {
-      const info = await handlers().system.info({}, context).catch(() => null)
+      const info = await handlers()
+        .system.info({}, context)
+        .catch(() => null)
       return info !== null && info.keeperPid !== before
     }, 'a new keeper')
     expect(await statusOf(id)).toBe('running')

@@ -29,7 +29,11 @@ const c = {
 const ONE = Buffer.from([1, 0, 0, 0])
 
 /** A bound socket, listening if TCP. Port 0 lets the kernel choose. */
-export function openListener(protocol: 'tcp' | 'udp', host: string, port: number): { readonly fd: number; readonly port: number } {
+export function openListener(
+  protocol: 'tcp' | 'udp',
+  host: string,
+  port: number,
+): { readonly fd: number; readonly port: number } {
   const family = isIPv6(host) ? AF_INET6 : AF_INET
   const fd = c.socket(family, (protocol === 'tcp' ? SOCK_STREAM : SOCK_DGRAM) | SOCK_FLAGS, 0) as number
   if (fd < 0) throw libcError('socket', host)
@@ -43,7 +47,8 @@ export function openListener(protocol: 'tcp' | 'udp', host: string, port: number
     if ((c.inet_pton(family, host, raw) as number) !== 1) throw libcError('inet_pton', host, 22)
     raw.copy(address, family === AF_INET6 ? 8 : 4, 0, family === AF_INET6 ? 16 : 4)
     if ((c.bind(fd, address, address.length) as number) < 0) throw libcError('bind', `${host}:${port}`, koffi.errno())
-    if (protocol === 'tcp' && (c.listen(fd, 1024) as number) < 0) throw libcError('listen', `${host}:${port}`, koffi.errno())
+    if (protocol === 'tcp' && (c.listen(fd, 1024) as number) < 0)
+      throw libcError('listen', `${host}:${port}`, koffi.errno())
     const size = Buffer.from([28, 0, 0, 0])
     const bound = Buffer.alloc(28)
     c.getsockname(fd, bound, size)

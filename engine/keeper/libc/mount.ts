@@ -1,5 +1,5 @@
-import { libc, libcError } from './core.ts'
 import { EngineError } from '../../contract/errors.ts'
+import { libc, libcError } from './core.ts'
 
 const mountCall = libc.func('int mount(const char *, const char *, const char *, unsigned long, const char *)')
 const umountCall = libc.func('int umount2(const char *, int)')
@@ -19,7 +19,11 @@ export function mountOverlay(options: {
   const { lower, upper, work, target, userxattr } = options
   const data = `lowerdir=${lower.map(escapeColon).join(':')},upperdir=${upper},workdir=${work}${userxattr ? ',userxattr' : ''}`
   if (data.length >= PAGE) {
-    throw new EngineError('invalidArgument', 'overlay.too-many-layers', `the image has ${lower.length} layers, more than one overlay mount can name`)
+    throw new EngineError(
+      'invalidArgument',
+      'overlay.too-many-layers',
+      `the image has ${lower.length} layers, more than one overlay mount can name`,
+    )
   }
   if ((mountCall('overlay', target, 'overlay', 0, data) as number) < 0) throw libcError('mount overlay on', target)
 }

@@ -74,7 +74,10 @@ export const signalEventfd = (fd: number): void => void c.write(fd, ONE, 8)
 export const clearEventfd = (fd: number): void => void c.read(fd, Buffer.alloc(8), 8)
 
 /** Waits until a descriptor is ready or the time is over; answers those ready. */
-export function poll(entries: readonly { readonly fd: number; readonly events: number }[], timeoutMs: number): Map<number, number> {
+export function poll(
+  entries: readonly { readonly fd: number; readonly events: number }[],
+  timeoutMs: number,
+): Map<number, number> {
   const table = Buffer.alloc(entries.length * 8)
   entries.forEach(({ fd, events }, index) => {
     table.writeInt32LE(fd, index * 8)

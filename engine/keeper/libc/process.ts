@@ -10,7 +10,10 @@ const SIGRTMAX = 64
 export function readStatFields(pid: number): readonly string[] {
   try {
     const text = fs.readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return text.slice(text.lastIndexOf(')') + 2).trim().split(' ')
+    return text
+      .slice(text.lastIndexOf(')') + 2)
+      .trim()
+      .split(' ')
   } catch {
     return []
   }

@@ -49,7 +49,8 @@ const readCall = libc.func('long read(int, void *, size_t)')
 /** One packet into `buffer`; 0 is the end, −1 nothing now. */
 export const receive = (fd: number, buffer: Buffer): number => Number(recv(fd, buffer, buffer.length, MSG_DONTWAIT))
 /** One packet out; the bytes that went, −1 for none now. */
-export const sendPacket = (fd: number, bytes: Buffer): number => Number(sendTo(fd, bytes, bytes.length, MSG_NOSIGNAL | MSG_DONTWAIT))
+export const sendPacket = (fd: number, bytes: Buffer): number =>
+  Number(sendTo(fd, bytes, bytes.length, MSG_NOSIGNAL | MSG_DONTWAIT))
 /** Ends our direction of a socket. */
 export const shutdownWrite = (fd: number): void => void shutdown(fd, SHUT_WR)
 /** Closes a descriptor that Node does not know. */
@@ -64,7 +65,10 @@ export const signalEventfd = (fd: number): void => void writeCall(fd, ONE, 8)
 export const clearEventfd = (fd: number): void => void readCall(fd, Buffer.alloc(8), 8)
 
 /** Waits until a descriptor is ready or the time is over; answers the events of those ready. */
-export function poll(entries: readonly { readonly fd: number; readonly events: number }[], timeoutMs: number): Map<number, number> {
+export function poll(
+  entries: readonly { readonly fd: number; readonly events: number }[],
+  timeoutMs: number,
+): Map<number, number> {
   const table = Buffer.alloc(entries.length * 8)
   entries.forEach(({ fd, events }, index) => {
     table.writeInt32LE(fd, index * 8)

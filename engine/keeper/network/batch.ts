@@ -2,7 +2,13 @@ import type { BridgeEndpoint, BridgeNetworkParams } from '../../host/host.ts'
 
 /** `ip -batch` lines that make the bridge. */
 export function bridgeBatch({ bridge, address, mtu }: BridgeNetworkParams): string {
-  return [`link add name ${bridge} type bridge`, `link set ${bridge} mtu ${mtu}`, `addr add ${address} dev ${bridge}`, `link set ${bridge} up`, ''].join('\n')
+  return [
+    `link add name ${bridge} type bridge`,
+    `link set ${bridge} mtu ${mtu}`,
+    `addr add ${address} dev ${bridge}`,
+    `link set ${bridge} up`,
+    '',
+  ].join('\n')
 }
 
 /** Lines for the bridge's namespace: the veth pair, its far end straight into the container's namespace. */
@@ -21,7 +27,13 @@ export function containerBatch(endpoint: BridgeEndpoint | undefined): string {
   const loopback = 'link set lo up'
   if (!endpoint) return `${loopback}\n`
   const { containerInterface, address, gateway } = endpoint
-  return [loopback, `link set ${containerInterface} up`, `addr add ${address} dev ${containerInterface}`, `route add default via ${gateway}`, ''].join('\n')
+  return [
+    loopback,
+    `link set ${containerInterface} up`,
+    `addr add ${address} dev ${containerInterface}`,
+    `route add default via ${gateway}`,
+    '',
+  ].join('\n')
 }
 
 /** One nft transaction: our own table for a bridge, made anew. Other tables are not touched. */

@@ -13,8 +13,38 @@ export interface Egress {
 }
 
 const TOOLS = [
-  { kind: 'slirp4netns', argv: (netns: string) => ['slirp4netns', '--configure', '--mtu=65520', '--disable-host-loopback', '--netns-type=path', netns, 'tap0'] },
-  { kind: 'pasta', argv: (netns: string) => ['pasta', '--config-net', '-f', '-t', 'none', '-u', 'none', '-T', 'none', '-U', 'none', '--no-map-gw', '--quiet', '--netns', netns] },
+  {
+    kind: 'slirp4netns',
+    argv: (netns: string) => [
+      'slirp4netns',
+      '--configure',
+      '--mtu=65520',
+      '--disable-host-loopback',
+      '--netns-type=path',
+      netns,
+      'tap0',
+    ],
+  },
+  {
+    kind: 'pasta',
+    argv: (netns: string) => [
+      'pasta',
+      '--config-net',
+      '-f',
+      '-t',
+      'none',
+      '-u',
+      'none',
+      '-T',
+      'none',
+      '-U',
+      'none',
+      '--no-map-gw',
+      '--quiet',
+      '--netns',
+      netns,
+    ],
+  },
 ] as const
 
 /** Makes the inner namespace, or finds it, and sees to it that a helper joins it to the outside. */
@@ -27,7 +57,10 @@ export async function startEgress(stateFolder: string): Promise<Egress> {
     await run(['unshare', `--net=${netnsPath}`, 'true'])
     await run(['nsenter', `--net=${netnsPath}`, 'ip', 'link', 'set', 'lo', 'up'])
   }
-  const kept = JSON.parse(await readFile(pidFile, 'utf8').catch(() => 'null')) as { pid: number; kind: Egress['kind'] } | null
+  const kept = JSON.parse(await readFile(pidFile, 'utf8').catch(() => 'null')) as {
+    pid: number
+    kind: Egress['kind']
+  } | null
   const kind = kept && existsSync(`/proc/${kept.pid}`) ? kept.kind : await launch(netnsPath, pidFile)
   return {
     netnsPath,

@@ -18,14 +18,22 @@ export interface NetworkHostOptions {
   readonly bridgeNetns: string
 }
 
-type NetworkCalls = Pick<Host, 'ensureBridge' | 'removeBridge' | 'createSandbox' | 'removeSandbox' | 'openPorts' | 'closePorts' | 'portAdvice'>
+type NetworkCalls = Pick<
+  Host,
+  'ensureBridge' | 'removeBridge' | 'createSandbox' | 'removeSandbox' | 'openPorts' | 'closePorts' | 'portAdvice'
+>
 
 /** Bridges, sandboxes and published ports. */
-export function createNetworkHost({ stateFolder, keeperFile, bridgeNetns }: NetworkHostOptions): NetworkCalls & { restore(): Promise<void>; close(): Promise<void> } {
+export function createNetworkHost({
+  stateFolder,
+  keeperFile,
+  bridgeNetns,
+}: NetworkHostOptions): NetworkCalls & { restore(): Promise<void>; close(): Promise<void> } {
   const netnsFolder = path.join(stateFolder, 'netns')
   const portFolder = path.join(stateFolder, 'ports')
   const netnsOf = (id: string) => path.join(netnsFolder, id)
-  const ip = (netns: string, batch: string) => run([...(netns ? ['nsenter', `--net=${netns}`] : []), 'ip', '-batch', '-'], { input: batch })
+  const ip = (netns: string, batch: string) =>
+    run([...(netns ? ['nsenter', `--net=${netns}`] : []), 'ip', '-batch', '-'], { input: batch })
   const ready = Promise.all([netnsFolder, portFolder].map((folder) => mkdir(folder, { recursive: true, mode: 0o700 })))
 
   const proxy = new Worker(keeperFile, { workerData: { role: 'port-proxy', netnsPath: bridgeNetns } })
@@ -58,7 +66,10 @@ export function createNetworkHost({ stateFolder, keeperFile, bridgeNetns }: Netw
   return {
     async ensureBridge(params) {
       await ready
-      const shown = await run([...(bridgeNetns ? ['nsenter', `--net=${bridgeNetns}`] : []), 'ip', '-o', 'link', 'show', 'dev', params.bridge], { okExitCodes: [0, 1] })
+      const shown = await run(
+        [...(bridgeNetns ? ['nsenter', `--net=${bridgeNetns}`] : []), 'ip', '-o', 'link', 'show', 'dev', params.bridge],
+        { okExitCodes: [0, 1] },
+      )
       if (shown.exitCode !== 0) await ip(bridgeNetns, bridgeBatch(params))
       const prefix = bridgeNetns ? ['nsenter', `--net=${bridgeNetns}`] : []
       await run([...prefix, 'nft', '-f', '-'], { input: bridgeRules(params) })
@@ -135,17 +146,32 @@ function openPort({ protocol, hostIp, hostPort }: PortForward): { fd: number; po
     const { errno } = error as { errno?: number }
     if (errno === 98) {
       const holder = portHolder(hostPort, protocol)
-      throw new EngineError('conflict', 'port.in-use', `Bind for ${where} failed: port is already allocated${holder ? ` (by ${holder})` : ''}`, {
-        details: { port: hostPort, protocol, holder, nextFree: nextFreePort(hostPort, protocol) },
-      })
+      throw new EngineError(
+        'conflict',
+        'port.in-use',
+        `Bind for ${where} failed: port is already allocated${holder ? ` (by ${holder})` : ''}`,
+        {
+          details: { port: hostPort, protocol, holder, nextFree: nextFreePort(hostPort, protocol) },
+        },
+      )
     }
     if (errno === 13) {
       const floor = readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8').trim()
-      throw new EngineError('forbidden', 'port.forbidden', `Bind for ${where} failed: ports below ${floor} need root; choose a higher one`, {
-        details: { port: hostPort, nextFree: nextFreePort(Number(floor) + 7000, protocol) },
-      })
+      throw new EngineError(
+        'forbidden',
+        'port.forbidden',
+        `Bind for ${where} failed: ports below ${floor} need root; choose a higher one`,
+        {
+          details: { port: hostPort, nextFree: nextFreePort(Number(floor) + 7000, protocol) },
+        },
+      )
     }
-    if (errno === 99) throw new EngineError('invalidArgument', 'port.bad-address', `Bind for ${where} failed: this machine has no address ${hostIp}`)
+    if (errno === 99)
+      throw new EngineError(
+        'invalidArgument',
+        'port.bad-address',
+        `Bind for ${where} failed: this machine has no address ${hostIp}`,
+      )
     throw error
   }
 }

@@ -46,6 +46,7 @@ export function portHolder(port: number, protocol: Protocol): string {
 
 /** The first free port above one. */
 export function nextFreePort(port: number, protocol: Protocol): number {
-  for (let candidate = port + 1; candidate <= 65_535; candidate += 1) if (!isPortInUse(candidate, protocol)) return candidate
+  for (let candidate = port + 1; candidate <= 65_535; candidate += 1)
+    if (!isPortInUse(candidate, protocol)) return candidate
   return 0
 }

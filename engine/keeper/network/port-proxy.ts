@@ -27,7 +27,11 @@ export function runPortProxy(): void {
     for (const close of open.get(message.containerId) ?? []) close()
     open.delete(message.containerId)
     if (message.type === 'close') parentPort?.postMessage({ closed: message.containerId })
-    else open.set(message.containerId, message.listeners.map((listener) => (listener.protocol === 'tcp' ? serveTcp(listener) : serveUdp(listener))))
+    else
+      open.set(
+        message.containerId,
+        message.listeners.map((listener) => (listener.protocol === 'tcp' ? serveTcp(listener) : serveUdp(listener))),
+      )
   })
 }
 

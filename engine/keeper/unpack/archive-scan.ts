@@ -8,15 +8,34 @@ import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { EngineError } from '../../contract/errors.ts'
 import type { ArchiveEntry, ScanArchiveResult } from '../../host/host.ts'
-import { applyOverrides, isExtension, MAX_EXTENSION_BYTES, paddedSize, readExtension, readTarHeader, TAR_BLOCK, type TarHeader, type TarOverrides } from '../../lib/tar-headers.ts'
+import {
+  applyOverrides,
+  isExtension,
+  MAX_EXTENSION_BYTES,
+  paddedSize,
+  readExtension,
+  readTarHeader,
+  TAR_BLOCK,
+  type TarHeader,
+  type TarOverrides,
+} from '../../lib/tar-headers.ts'
 import { assertNoBomb, type Compression, detectCompression, findTool } from './layer-stream.ts'
 
 const MAX_ENTRIES = 1_000_000
 const WINDOW = 64 * 1024
-const TYPES: Readonly<Partial<Record<TarHeader['type'], ArchiveEntry['type']>>> = { file: 'file', directory: 'directory', symlink: 'symlink', link: 'link' }
+const TYPES: Readonly<Partial<Record<TarHeader['type'], ArchiveEntry['type']>>> = {
+  file: 'file',
+  directory: 'directory',
+  symlink: 'symlink',
+  link: 'link',
+}
 
 /** Lists an archive. One that is compressed is inflated into `temporaryFolder` first; the caller removes that copy. */
-export async function scanArchive(file: string, temporaryFolder: string, signal?: AbortSignal): Promise<ScanArchiveResult> {
+export async function scanArchive(
+  file: string,
+  temporaryFolder: string,
+  signal?: AbortSignal,
+): Promise<ScanArchiveResult> {
   const handle = await open(file, 'r').catch((cause: NodeJS.ErrnoException) => {
     throw new EngineError('notFound', 'archive.unreadable', `${file} cannot be read: ${cause.code}`, { cause })
   })
@@ -48,7 +67,11 @@ export async function scanArchive(file: string, temporaryFolder: string, signal?
   }
 }
 
-async function inflateFile(source: { readonly path: string; readonly size: number; readonly compression: Compression }, destination: string, signal?: AbortSignal): Promise<void> {
+async function inflateFile(
+  source: { readonly path: string; readonly size: number; readonly compression: Compression },
+  destination: string,
+  signal?: AbortSignal,
+): Promise<void> {
   let written = 0
   const guard = new Transform({
     transform(chunk: Buffer, _encoding, done) {
@@ -65,12 +88,24 @@ async function inflateFile(source: { readonly path: string; readonly size: numbe
   const options = signal ? { signal } : {}
   try {
     if (source.compression === 'gzip') {
-      await pipeline(fs.createReadStream(source.path, { highWaterMark: 1024 * 1024 }), createGunzip({ chunkSize: 512 * 1024 }), guard, output, options)
+      await pipeline(
+        fs.createReadStream(source.path, { highWaterMark: 1024 * 1024 }),
+        createGunzip({ chunkSize: 512 * 1024 }),
+        guard,
+        output,
+        options,
+      )
       return
     }
-    const child = spawn(findTool('zstd') || 'zstd', ['-dcq', '--', source.path], { stdio: ['ignore', 'pipe', 'ignore'] })
+    const child = spawn(findTool('zstd') || 'zstd', ['-dcq', '--', source.path], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
     const exit = new Promise<number>((resolve, reject) => {
-      child.on('error', () => reject(new EngineError('unavailable', 'archive.no-zstd', 'the archive is zstd-compressed: install the package zstd')))
+      child.on('error', () =>
+        reject(
+          new EngineError('unavailable', 'archive.no-zstd', 'the archive is zstd-compressed: install the package zstd'),
+        ),
+      )
       child.on('close', (code) => resolve(code ?? -1))
     })
     exit.catch(() => {})
@@ -82,7 +117,8 @@ async function inflateFile(source: { readonly path: string; readonly size: numbe
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (signal?.aborted) throw new EngineError('canceled', 'canceled', 'the import was canceled')
-    if (code === 'ENOSPC' || code === 'EDQUOT') throw new EngineError('unavailable', 'disk.full', 'no space is left on the disk; free some and import again')
+    if (code === 'ENOSPC' || code === 'EDQUOT')
+      throw new EngineError('unavailable', 'disk.full', 'no space is left on the disk; free some and import again')
     if (code?.startsWith('Z_')) throw truncated(`its gzip data is damaged or cut short (${code})`)
     throw error
   }
@@ -99,20 +135,41 @@ async function scanTar(handle: FileHandle, signal?: AbortSignal): Promise<Archiv
     if (signal?.aborted) throw new EngineError('canceled', 'canceled', 'the import was canceled')
     const header = readTarHeader(await read(at, TAR_BLOCK))
     if (header === 'end') break
-    if (header === 'bad') throw at === 0 ? notAnArchive('it does not begin as a tar, gzip or zstd file does') : truncated(`the header at byte ${at} is damaged`)
+    if (header === 'bad')
+      throw at === 0
+        ? notAnArchive('it does not begin as a tar, gzip or zstd file does')
+        : truncated(`the header at byte ${at} is damaged`)
     const isNote = isExtension(header.type)
-    if (isNote && header.size > MAX_EXTENSION_BYTES) throw new EngineError('invalidArgument', 'archive.header-too-large', `the archive has an extended header of ${header.size} bytes`)
+    if (isNote && header.size > MAX_EXTENSION_BYTES)
+      throw new EngineError(
+        'invalidArgument',
+        'archive.header-too-large',
+        `the archive has an extended header of ${header.size} bytes`,
+      )
     if (!isNote) applyOverrides(header, next)
     const offset = at + TAR_BLOCK
-    if (offset + header.size > total) throw truncated(`${JSON.stringify(header.name.slice(0, 200))} ends behind the end of the file`)
+    if (offset + header.size > total)
+      throw truncated(`${JSON.stringify(header.name.slice(0, 200))} ends behind the end of the file`)
     at = offset + paddedSize(header.size)
     if (isNote) {
-      if (!readExtension(header.type, await read(offset, header.size), next)) throw truncated(`the extended header at byte ${offset} is damaged`)
+      if (!readExtension(header.type, await read(offset, header.size), next))
+        throw truncated(`the extended header at byte ${offset} is damaged`)
       continue
     }
     next = {}
-    entries.push({ name: header.name, linkName: header.linkName, type: TYPES[header.type] ?? 'other', offset, size: header.size })
-    if (entries.length > MAX_ENTRIES) throw new EngineError('invalidArgument', 'archive.too-many-entries', `the archive has more than ${MAX_ENTRIES} entries`)
+    entries.push({
+      name: header.name,
+      linkName: header.linkName,
+      type: TYPES[header.type] ?? 'other',
+      offset,
+      size: header.size,
+    })
+    if (entries.length > MAX_ENTRIES)
+      throw new EngineError(
+        'invalidArgument',
+        'archive.too-many-entries',
+        `the archive has more than ${MAX_ENTRIES} entries`,
+      )
   }
   if (entries.length === 0) throw notAnArchive(total === 0 ? 'it is empty' : 'it holds nothing')
   if (at < total && at + TAR_BLOCK > total) throw truncated('its last header is cut')

@@ -19,7 +19,8 @@ export function readLayerName(name: string): LayerName {
   const base = parts.at(-1)
   if (base === undefined) return { kind: 'root' }
   const parent = parts.slice(0, -1).join('/')
-  if (parts.slice(0, -1).some((part) => part.startsWith(PREFIX) && !part.startsWith('.wh..wh.'))) throw whiteoutError(name)
+  if (parts.slice(0, -1).some((part) => part.startsWith(PREFIX) && !part.startsWith('.wh..wh.')))
+    throw whiteoutError(name)
   if (!base.startsWith(PREFIX)) return { kind: 'entry', path: `/${parts.join('/')}` }
   if (base === '.wh..wh..opq') return { kind: 'opaque', path: `/${parent}` }
   if (base.startsWith('.wh..wh.')) return { kind: 'metadata' }
@@ -29,13 +30,23 @@ export function readLayerName(name: string): LayerName {
 }
 
 function escapeError(name: string): EngineError {
-  return new EngineError('invalidArgument', 'layer.path-escape', `layer entry ${JSON.stringify(name.slice(0, 200))} leads outside the layer`, {
-    details: { entry: name.slice(0, 200) },
-  })
+  return new EngineError(
+    'invalidArgument',
+    'layer.path-escape',
+    `layer entry ${JSON.stringify(name.slice(0, 200))} leads outside the layer`,
+    {
+      details: { entry: name.slice(0, 200) },
+    },
+  )
 }
 
 function whiteoutError(name: string): EngineError {
-  return new EngineError('invalidArgument', 'layer.bad-whiteout', `layer entry ${JSON.stringify(name.slice(0, 200))} is a malformed whiteout`, {
-    details: { entry: name.slice(0, 200) },
-  })
+  return new EngineError(
+    'invalidArgument',
+    'layer.bad-whiteout',
+    `layer entry ${JSON.stringify(name.slice(0, 200))} is a malformed whiteout`,
+    {
+      details: { entry: name.slice(0, 200) },
+    },
+  )
 }

@@ -16,7 +16,10 @@ export interface ImageHostOptions {
   readonly entry: WorkerEntry
   readonly mode: 'rootful' | 'rootless'
 }
-type ImageCalls = Pick<Host, 'scanArchive' | 'unpackLayer' | 'removeTree' | 'makeFolder' | 'copyFromRoot' | 'readInRoot'>
+type ImageCalls = Pick<
+  Host,
+  'scanArchive' | 'unpackLayer' | 'removeTree' | 'makeFolder' | 'copyFromRoot' | 'readInRoot'
+>
 
 /** The Host's calls for layers and trees. What reads a layer's bytes runs in worker processes. */
 export function createImageHost({ entry, mode }: ImageHostOptions): ImageCalls {
@@ -33,13 +36,20 @@ export function createImageHost({ entry, mode }: ImageHostOptions): ImageCalls {
     async copyFromRoot({ root, path: inner, destination }, context) {
       if ((await readdir(destination)).length > 0) return
       if (!isFolderInRoot(root, inner)) return
-      await pool.run({ kind: 'copy', from: root, path: inner, root: destination, rootless }, { signal: context?.signal })
+      await pool.run(
+        { kind: 'copy', from: root, path: inner, root: destination, rootless },
+        { signal: context?.signal },
+      )
     },
     readInRoot: async (params) => readInRoot(params.root, params.path, params.limit),
   }
 }
 
-async function unpackLayer(tools: { readonly pool: WorkerPool; readonly rootless: boolean }, params: UnpackLayerParams, context: HostCallContext): Promise<UnpackLayerResult> {
+async function unpackLayer(
+  tools: { readonly pool: WorkerPool; readonly rootless: boolean },
+  params: UnpackLayerParams,
+  context: HostCallContext,
+): Promise<UnpackLayerResult> {
   const { source, destination, blobFolder } = params
   const mark = randomBytes(6).toString('hex')
   const root = `${destination}.${mark}.tmp`
@@ -73,7 +83,9 @@ async function unpackLayer(tools: { readonly pool: WorkerPool; readonly rootless
 
 function assertSame(reason: string, what: string, expected: string, actual: string): void {
   if (expected === '' || expected === actual) return
-  throw new EngineError('invalidArgument', reason, `the layer's ${what} is ${actual}, but the image says ${expected}`, { details: { expected, actual } })
+  throw new EngineError('invalidArgument', reason, `the layer's ${what} is ${actual}, but the image says ${expected}`, {
+    details: { expected, actual },
+  })
 }
 
 /** By the system's own `rm`: quick, off this thread, through no link and into no mount. */

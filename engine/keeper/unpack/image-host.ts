@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chmod, lstat, mkdir, open, readdir, readlink, realpath, rename, rm } from 'node:fs/promises'
 import { constants } from 'node:fs'
+import { chmod, lstat, mkdir, open, readdir, readlink, realpath, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { EngineError, type WireError } from '../../contract/errors.ts'
 import type { Host, HostCallContext, UnpackLayerParams, UnpackLayerResult } from '../../host/host.ts'
@@ -10,7 +10,10 @@ import { inflateFile } from './inflate.ts'
 import { scanTar } from './scan.ts'
 import type { UnpackJob } from './worker.ts'
 
-type ImageCalls = Pick<Host, 'scanArchive' | 'unpackLayer' | 'removeTree' | 'makeFolder' | 'copyFromRoot' | 'readInRoot'>
+type ImageCalls = Pick<
+  Host,
+  'scanArchive' | 'unpackLayer' | 'removeTree' | 'makeFolder' | 'copyFromRoot' | 'readInRoot'
+>
 
 /** Layers and trees. */
 export function createImageHost(options: { readonly keeperFile: string; readonly rootless: boolean }): ImageCalls {
@@ -109,7 +112,11 @@ async function unpackLayer(
   const blobFile = params.blobFolder ? path.join(params.blobFolder, `.${mark}.tmp`) : ''
   await mkdir(root, { recursive: true, mode: 0o755 })
   try {
-    const result = await runWorker(options.keeperFile, { source: params.source, root, blobFile, rootless: options.rootless }, context)
+    const result = await runWorker(
+      options.keeperFile,
+      { source: params.source, root, blobFile, rootless: options.rootless },
+      context,
+    )
     assertSame('layer.digest-mismatch', 'digest', params.digest, result.digest)
     assertSame('layer.diff-id-mismatch', 'diff_id', params.diffId, result.diffId)
     if (blobFile) await rename(blobFile, path.join(params.blobFolder, result.digest.slice('sha256:'.length)))
@@ -127,10 +134,16 @@ async function unpackLayer(
 
 function assertSame(reason: string, what: string, expected: string, actual: string): void {
   if (expected === '' || expected === actual) return
-  throw new EngineError('invalidArgument', reason, `the layer's ${what} is ${actual}, but the image says ${expected}`, { details: { expected, actual } })
+  throw new EngineError('invalidArgument', reason, `the layer's ${what} is ${actual}, but the image says ${expected}`, {
+    details: { expected, actual },
+  })
 }
 
-function runWorker(keeperFile: string, job: UnpackJob, { signal, onProgress }: HostCallContext): Promise<UnpackLayerResult> {
+function runWorker(
+  keeperFile: string,
+  job: UnpackJob,
+  { signal, onProgress }: HostCallContext,
+): Promise<UnpackLayerResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [keeperFile, 'unpack-worker'], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
     const stop = () => child.kill('SIGKILL')
@@ -139,11 +152,14 @@ function runWorker(keeperFile: string, job: UnpackJob, { signal, onProgress }: H
     child.stderr?.on('data', (chunk) => {
       stderr = (stderr + String(chunk)).slice(-2000)
     })
-    child.on('message', (message: { type: string; result: UnpackLayerResult; error: WireError; currentBytes: number }) => {
-      if (message.type === 'progress') onProgress?.({ currentBytes: message.currentBytes })
-      else if (message.type === 'done') resolve(message.result)
-      else reject(EngineError.fromWire(message.error))
-    })
+    child.on(
+      'message',
+      (message: { type: string; result: UnpackLayerResult; error: WireError; currentBytes: number }) => {
+        if (message.type === 'progress') onProgress?.({ currentBytes: message.currentBytes })
+        else if (message.type === 'done') resolve(message.result)
+        else reject(EngineError.fromWire(message.error))
+      },
+    )
     child.on('close', () => {
       signal?.removeEventListener('abort', stop)
       if (signal?.aborted) reject(new EngineError('canceled', 'canceled', 'the import was cancelled'))

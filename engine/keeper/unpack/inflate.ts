@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { stat } from 'node:fs/promises'
 import { EngineError } from '../../contract/errors.ts'
 
 const MAX_RATIO = 1000
@@ -27,21 +27,38 @@ export async function inflateFile(
       written += chunk.length
       if (written > RATIO_FREE_BYTES && written / size > MAX_RATIO) {
         child.kill('SIGKILL')
-        done(new EngineError('invalidArgument', 'archive.bomb', `an archive of ${size} bytes inflates to more than ${written} bytes and was refused`))
+        done(
+          new EngineError(
+            'invalidArgument',
+            'archive.bomb',
+            `an archive of ${size} bytes inflates to more than ${written} bytes and was refused`,
+          ),
+        )
       } else done(null, chunk)
     },
   })
   const exit = new Promise<number>((resolve, reject) => {
-    child.on('error', (cause) => reject(new EngineError('unavailable', 'archive.no-inflater', `the archive needs ${source.tool}: ${cause.message}`)))
+    child.on('error', (cause) =>
+      reject(
+        new EngineError('unavailable', 'archive.no-inflater', `the archive needs ${source.tool}: ${cause.message}`),
+      ),
+    )
     child.on('close', (code) => resolve(code ?? -1))
   })
-  await pipeline(child.stdout, guard, createWriteStream(destination, { mode: 0o600 })).catch((error: NodeJS.ErrnoException) => {
-    child.kill('SIGKILL')
-    if (error.code === 'ENOSPC') throw new EngineError('unavailable', 'disk.full', 'no space is left on the disk; free some and import again')
-    throw error
-  })
+  await pipeline(child.stdout, guard, createWriteStream(destination, { mode: 0o600 })).catch(
+    (error: NodeJS.ErrnoException) => {
+      child.kill('SIGKILL')
+      if (error.code === 'ENOSPC')
+        throw new EngineError('unavailable', 'disk.full', 'no space is left on the disk; free some and import again')
+      throw error
+    },
+  )
   if ((await exit) !== 0) {
     if (signal?.aborted) throw new EngineError('canceled', 'canceled', 'the import was cancelled')
-    throw new EngineError('invalidArgument', 'archive.truncated', `the archive cannot be inflated: ${stderr.trim() || 'it is cut short'}`)
+    throw new EngineError(
+      'invalidArgument',
+      'archive.truncated',
+      `the archive cannot be inflated: ${stderr.trim() || 'it is cut short'}`,
+    )
   }
 }

@@ -40,7 +40,10 @@ function createGzipInflater(onData: (chunk: Buffer) => void): Inflater {
 }
 
 function createToolInflater(tool: string, onData: (chunk: Buffer) => void): Inflater {
-  const child = spawn(tool, ['-dcq'], { stdio: ['pipe', 'pipe', 'ignore'] }) as ChildProcess & { stdin: NodeJS.WritableStream; stdout: NodeJS.ReadableStream }
+  const child = spawn(tool, ['-dcq'], { stdio: ['pipe', 'pipe', 'ignore'] }) as ChildProcess & {
+    stdin: NodeJS.WritableStream
+    stdout: NodeJS.ReadableStream
+  }
   const exit = new Promise<void>((resolve, reject) => {
     child.on('error', (error) => reject(truncated(error.message)))
     child.on('close', (code) => (code === 0 ? resolve() : reject(truncated('its zstd data is damaged or cut short'))))
@@ -107,9 +110,10 @@ function createZstdInflater(onData: (chunk: Buffer) => void): Inflater {
   }
   return {
     // What it inflates at once is bounded by how little it is given.
-    write: (chunk) => guard(() => {
-      for (let at = 0; at < chunk.length; at += 64 * 1024) stream.push(chunk.subarray(at, at + 64 * 1024))
-    }),
+    write: (chunk) =>
+      guard(() => {
+        for (let at = 0; at < chunk.length; at += 64 * 1024) stream.push(chunk.subarray(at, at + 64 * 1024))
+      }),
     finish: async () => {
       guard(() => stream.push(new Uint8Array(0), true))
       if (!isComplete) throw truncated('its zstd data is cut short')
@@ -119,11 +123,17 @@ function createZstdInflater(onData: (chunk: Buffer) => void): Inflater {
 
 /** Refuses what inflates past every measure. `sizeBytes` is how large it lies on disk; reasons begin with `subject`. */
 export function assertNoBomb(subject: 'layer' | 'archive', inflatedBytes: number, sizeBytes: number): void {
-  const isBomb = inflatedBytes > MAX_INFLATED_BYTES || (inflatedBytes > RATIO_FREE_BYTES && inflatedBytes > sizeBytes * MAX_RATIO)
+  const isBomb =
+    inflatedBytes > MAX_INFLATED_BYTES || (inflatedBytes > RATIO_FREE_BYTES && inflatedBytes > sizeBytes * MAX_RATIO)
   if (!isBomb) return
-  throw new EngineError('invalidArgument', `${subject}.bomb`, `the ${subject} of ${sizeBytes} bytes inflates to more than ${inflatedBytes} bytes and was refused`, {
-    details: { sizeBytes, inflatedBytes },
-  })
+  throw new EngineError(
+    'invalidArgument',
+    `${subject}.bomb`,
+    `the ${subject} of ${sizeBytes} bytes inflates to more than ${inflatedBytes} bytes and was refused`,
+    {
+      details: { sizeBytes, inflatedBytes },
+    },
+  )
 }
 
 /** Chunks of a range of a file. The same memory is used again only for `reuse`. */

@@ -115,7 +115,13 @@ export function createLayerWriter(options: LayerWriterOptions): LayerWriter {
   const readName = (name: string): LayerName => {
     const read = readLayerName(options.names === 'plain' ? name.replaceAll('.wh.', '-wh-') : name)
     if (options.names === 'layer' || read.kind !== 'entry') return read
-    return { kind: 'entry', path: `/${name.split('/').filter((part) => part !== '' && part !== '.').join('/')}` }
+    return {
+      kind: 'entry',
+      path: `/${name
+        .split('/')
+        .filter((part) => part !== '' && part !== '.')
+        .join('/')}`,
+    }
   }
 
   const makeEntry = (header: TarHeader) => {
@@ -144,7 +150,11 @@ export function createLayerWriter(options: LayerWriterOptions): LayerWriter {
         fd = makeNew(target, () => fs.openSync(target, O_NEW, (header.mode || 0) & 0o777))
         return
       default:
-        throw new EngineError('invalidArgument', 'layer.bad-tar', `layer entry ${JSON.stringify(header.name.slice(0, 200))} is of an unknown type`)
+        throw new EngineError(
+          'invalidArgument',
+          'layer.bad-tar',
+          `layer entry ${JSON.stringify(header.name.slice(0, 200))} is of an unknown type`,
+        )
     }
   }
 
@@ -211,7 +221,12 @@ function makeLink(header: TarHeader, target: string, makeNew: (place: string, ma
 
 function badLink(header: TarHeader, why: string): EngineError {
   const entry = header.name.slice(0, 200)
-  return new EngineError('invalidArgument', 'layer.bad-link', `layer link ${JSON.stringify(entry)} → ${JSON.stringify(header.linkName.slice(0, 200))}: ${why}`, { details: { entry } })
+  return new EngineError(
+    'invalidArgument',
+    'layer.bad-link',
+    `layer link ${JSON.stringify(entry)} → ${JSON.stringify(header.linkName.slice(0, 200))}: ${why}`,
+    { details: { entry } },
+  )
 }
 
 /** Overlay's own attributes would let a layer redirect folders: they are never taken from one. */
@@ -233,4 +248,3 @@ function errorCode(error: unknown): string | undefined {
   const { code, reason } = error as { code?: string; reason?: string }
   return reason?.startsWith('libc.') ? reason.slice('libc.'.length).toUpperCase() : code
 }
-

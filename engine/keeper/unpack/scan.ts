@@ -5,7 +5,14 @@ import type { ArchiveEntry } from '../../host/host.ts'
 const BLOCK = 512
 const MAX_ENTRIES = 1_000_000
 const MAX_EXTENSION_BYTES = 1024 * 1024
-const TYPES: Readonly<Record<string, ArchiveEntry['type']>> = { '0': 'file', '\0': 'file', '7': 'file', '5': 'directory', '2': 'symlink', '1': 'link' }
+const TYPES: Readonly<Record<string, ArchiveEntry['type']>> = {
+  '0': 'file',
+  '\0': 'file',
+  '7': 'file',
+  '5': 'directory',
+  '2': 'symlink',
+  '1': 'link',
+}
 
 /** Lists a seekable tar by its headers; contents are passed over, not read. */
 export async function scanTar(handle: FileHandle): Promise<ArchiveEntry[]> {
@@ -23,7 +30,12 @@ export async function scanTar(handle: FileHandle): Promise<ArchiveEntry[]> {
     if (offset + size > total) throw truncated(at)
     at = offset + Math.ceil(size / BLOCK) * BLOCK
     if ('xgLK'.includes(type)) {
-      if (size > MAX_EXTENSION_BYTES) throw new EngineError('invalidArgument', 'archive.header-too-large', `the archive has an extended header of ${size} bytes`)
+      if (size > MAX_EXTENSION_BYTES)
+        throw new EngineError(
+          'invalidArgument',
+          'archive.header-too-large',
+          `the archive has an extended header of ${size} bytes`,
+        )
       const body = Buffer.alloc(size)
       await handle.read(body, 0, size, offset)
       if (type === 'x') next = { ...next, ...readPax(body) }
@@ -41,7 +53,12 @@ export async function scanTar(handle: FileHandle): Promise<ArchiveEntry[]> {
       size,
     })
     next = {}
-    if (entries.length > MAX_ENTRIES) throw new EngineError('invalidArgument', 'archive.too-many-entries', 'the archive has more than a million entries')
+    if (entries.length > MAX_ENTRIES)
+      throw new EngineError(
+        'invalidArgument',
+        'archive.too-many-entries',
+        'the archive has more than a million entries',
+      )
   }
   if (entries.length === 0) throw notAnArchive()
   return entries
@@ -71,7 +88,8 @@ function hasChecksum(header: Buffer): boolean {
 
 /** Octal text, or base-256 where the top bit is set. */
 function readNumber(field: Buffer): number {
-  if (((field[0] ?? 0) & 0x80) === 0) return Number.parseInt(field.toString('latin1').replace(/\0.*$/s, '').trim() || '0', 8)
+  if (((field[0] ?? 0) & 0x80) === 0)
+    return Number.parseInt(field.toString('latin1').replace(/\0.*$/s, '').trim() || '0', 8)
   return field.subarray(1).reduce((sum, byte) => sum * 256 + byte, 0)
 }
 
@@ -81,7 +99,11 @@ function cString(bytes: Buffer): string {
 }
 
 function notAnArchive(): EngineError {
-  return new EngineError('invalidArgument', 'archive.not-an-archive', 'the file is no image archive: it does not begin as a tar, gzip or zstd file does')
+  return new EngineError(
+    'invalidArgument',
+    'archive.not-an-archive',
+    'the file is no image archive: it does not begin as a tar, gzip or zstd file does',
+  )
 }
 
 function truncated(at: number): EngineError {

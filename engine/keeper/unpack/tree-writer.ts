@@ -1,4 +1,17 @@
-import { chmodSync, closeSync, lchownSync, linkSync, lstatSync, lutimesSync, mkdirSync, openSync, rmSync, symlinkSync, utimesSync, writeSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeSync,
+} from 'node:fs'
 import path from 'node:path'
 import type { Header } from 'tar-stream'
 import { EngineError } from '../../contract/errors.ts'
@@ -18,7 +31,10 @@ export interface TreeWriter {
 }
 
 /** `opaqueAttribute` is `trusted.overlay.opaque`, or `user.overlay.opaque` in a user namespace. */
-export function createTreeWriter(options: { readonly opaqueAttribute: string; readonly canMakeDevices: boolean }): TreeWriter {
+export function createTreeWriter(options: {
+  readonly opaqueAttribute: string
+  readonly canMakeDevices: boolean
+}): TreeWriter {
   const folders = new Map<string, Header>()
   const fresh = (target: string) => {
     mkdirSync(path.dirname(target), { recursive: true, mode: 0o755 })
@@ -111,9 +127,14 @@ export function writeAll(fd: number, chunk: Uint8Array): void {
 
 function makeLink(header: Header, target: string): void {
   const bad = (why: string) =>
-    new EngineError('invalidArgument', 'layer.bad-link', `hard link ${JSON.stringify(header.name.slice(0, 200))} → ${JSON.stringify(header.linkname?.slice(0, 200))}: ${why}`, {
-      details: { entry: header.name.slice(0, 200) },
-    })
+    new EngineError(
+      'invalidArgument',
+      'layer.bad-link',
+      `hard link ${JSON.stringify(header.name.slice(0, 200))} → ${JSON.stringify(header.linkname?.slice(0, 200))}: ${why}`,
+      {
+        details: { entry: header.name.slice(0, 200) },
+      },
+    )
   const parts = (header.linkname ?? '').split('/').filter((part) => part !== '' && part !== '.')
   if (parts.includes('..') || parts.length === 0) throw bad('it leads outside the layer')
   try {

@@ -6,8 +6,8 @@ import { EngineError } from '../../contract/errors.ts'
 import { createTarReader } from '../../lib/tar-reader.ts'
 import { enterRoot } from '../libc/files.ts'
 import type { WorkerJob, WorkerMessage, WorkerResult } from './jobs.ts'
-import { createLayerWriter, writeAll } from './layer-writer.ts'
 import { assertNoBomb, createInflater, detectCompression, findTool, readRange, truncated } from './layer-stream.ts'
+import { createLayerWriter, writeAll } from './layer-writer.ts'
 import { openInRoot } from './root-paths.ts'
 
 const PROGRESS_BYTES = 4 * 1024 * 1024
@@ -17,7 +17,9 @@ const FLUSH_BYTES = 16 * 1024 * 1024
 export async function runUnpackWorker(): Promise<void> {
   process.umask(0)
   process.once('disconnect', () => process.exit(1))
-  const job = await new Promise<WorkerJob>((resolve) => process.once('message', (message) => resolve(message as WorkerJob)))
+  const job = await new Promise<WorkerJob>((resolve) =>
+    process.once('message', (message) => resolve(message as WorkerJob)),
+  )
   const tell = (message: WorkerMessage) => new Promise<void>((resolve) => process.send?.(message, () => resolve()))
   try {
     const result = job.kind === 'layer' ? await unpackLayer(job) : await copyFolder(job)
@@ -33,7 +35,9 @@ async function unpackLayer({ source, root, blobFile, rootless }: WorkerJob & { k
   const fd = fs.openSync(source.path, 'r')
   const blob = blobFile ? createBlob(blobFile) : null
   const magic = Buffer.alloc(4)
-  const compression = detectCompression(magic.subarray(0, fs.readSync(fd, magic, 0, Math.min(4, source.length), source.offset)))
+  const compression = detectCompression(
+    magic.subarray(0, fs.readSync(fd, magic, 0, Math.min(4, source.length), source.offset)),
+  )
   const writer = createLayerWriter({ rootless, names: 'layer' })
   const tar = createTarReader(writer)
   const digest = createHash('sha256')
@@ -101,7 +105,18 @@ async function copyFolder({ from, path, root, rootless }: WorkerJob & { kind: 'c
   const folder = openInRoot(from, path, 'folder')
   const empty = { digest: '', diffId: '', sizeBytes: 0, skippedDevices: 0 }
   if (folder < 0) return empty
-  const argv = ['--format=posix', '--xattrs', '--xattrs-include=*', '--numeric-owner', '--one-file-system', '-C', '/proc/self/fd/3', '-cf', '-', '.']
+  const argv = [
+    '--format=posix',
+    '--xattrs',
+    '--xattrs-include=*',
+    '--numeric-owner',
+    '--one-file-system',
+    '-C',
+    '/proc/self/fd/3',
+    '-cf',
+    '-',
+    '.',
+  ]
   const child = spawn(findTool('tar') || 'tar', argv, { stdio: ['ignore', 'pipe', 'pipe', folder] })
   const output = child.stdio[1] as NodeJS.ReadableStream
   let stderr = ''
@@ -118,7 +133,8 @@ async function copyFolder({ from, path, root, rootless }: WorkerJob & { kind: 'c
   const tar = createTarReader(writer)
   for await (const chunk of output) tar.push(chunk as Buffer)
   // 1: a file changed while it was read.
-  if ((await exit) > 1) throw new EngineError('internal', 'copy.failed', `${path} could not be copied: ${stderr.trim()}`)
+  if ((await exit) > 1)
+    throw new EngineError('internal', 'copy.failed', `${path} could not be copied: ${stderr.trim()}`)
   tar.finish()
   writer.close()
   return { ...empty, sizeBytes: writer.sizeBytes, skippedDevices: writer.skippedDevices }
@@ -132,10 +148,16 @@ function describe(error: unknown): EngineError {
   if (error instanceof EngineError) return error
   if (code?.startsWith('Z_')) return truncated(`its gzip data is damaged or cut short (${code})`)
   if (code === 'EINVAL' && syscall?.includes('chown')) {
-    return new EngineError('invalidArgument', 'layer.unmapped-owner', `the layer has a file of an owner that this user's id ranges do not cover: ${message}`)
+    return new EngineError(
+      'invalidArgument',
+      'layer.unmapped-owner',
+      `the layer has a file of an owner that this user's id ranges do not cover: ${message}`,
+    )
   }
   if (code === 'ELOOP' || code === 'ENAMETOOLONG' || code === 'ENOTDIR') {
-    return new EngineError('invalidArgument', 'layer.bad-tar', `a name in the layer cannot be made: ${message}`, { details: { errno: errno ?? 0 } })
+    return new EngineError('invalidArgument', 'layer.bad-tar', `a name in the layer cannot be made: ${message}`, {
+      details: { errno: errno ?? 0 },
+    })
   }
   return EngineError.from(error)
 }

@@ -20,7 +20,13 @@ interface Refable {
 
 /** Runs jobs, each in a process of its own, two to four at once. */
 export interface WorkerPool {
-  run(job: WorkerJob, options: { readonly signal?: AbortSignal | undefined; readonly onProgress?: ((currentBytes: number) => void) | undefined }): Promise<WorkerResult>
+  run(
+    job: WorkerJob,
+    options: {
+      readonly signal?: AbortSignal | undefined
+      readonly onProgress?: ((currentBytes: number) => void) | undefined
+    },
+  ): Promise<WorkerResult>
 }
 
 /** While jobs come, the next worker is already started; five seconds after the last it is ended. */
@@ -32,7 +38,10 @@ export function createWorkerPool(entry: WorkerEntry): WorkerPool {
   let warmTimer: NodeJS.Timeout | undefined
 
   const start = (): ChildProcess => {
-    const child = spawn(entry.command, [...entry.args, 'unpack-worker'], { env: entry.env, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+    const child = spawn(entry.command, [...entry.args, 'unpack-worker'], {
+      env: entry.env,
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    })
     child.on('error', () => {})
     return child
   }
@@ -102,7 +111,10 @@ function runJob(
       if (signal?.aborted) reject(canceled())
       else if (answer?.type === 'done') resolve(answer.result)
       else if (answer) reject(EngineError.fromWire(answer.error))
-      else reject(new EngineError('internal', 'layer.worker-died', `the unpack worker ended early (${why}): ${stderr.trim()}`))
+      else
+        reject(
+          new EngineError('internal', 'layer.worker-died', `the unpack worker ended early (${why}): ${stderr.trim()}`),
+        )
     }
     child.on('error', (error) => end(error.message))
     child.on('exit', (code, killedBy) => (answer ? end('') : setTimeout(end, 20, killedBy ?? `exit ${code}`)))

@@ -27,12 +27,14 @@ const PROGRESS_BYTES = 1024 * 1024
 
 /** Unpacks one layer in its own process: everything is loaded and opened before the folder becomes the root. */
 export async function runUnpackWorker(): Promise<void> {
-  const job = await new Promise<UnpackJob>((resolve) => process.once('message', (message) => resolve(message as UnpackJob)))
+  const job = await new Promise<UnpackJob>((resolve) =>
+    process.once('message', (message) => resolve(message as UnpackJob)),
+  )
   try {
     const result = await unpack(job)
     process.send?.({ type: 'done', result }, () => process.exit(0))
   } catch (error) {
-    process.send?.({ type: 'error', error: describe(error).toWire() }, () => process.exit(1))
+    process.send?.({ type: 'error', error: toEngineError(error).toWire() }, () => process.exit(1))
   }
 }
 
@@ -67,16 +69,32 @@ async function unpack({ source, root, blobFile, rootless }: UnpackJob): Promise<
     transform(chunk: Buffer, _encoding, done) {
       inflatedBytes += chunk.length
       if (inflate) diffId.update(chunk)
-      const isBomb = inflatedBytes > MAX_INFLATED_BYTES || (inflate && inflatedBytes > RATIO_FREE_BYTES && inflatedBytes / source.length > MAX_RATIO)
+      const isBomb =
+        inflatedBytes > MAX_INFLATED_BYTES ||
+        (inflate && inflatedBytes > RATIO_FREE_BYTES && inflatedBytes / source.length > MAX_RATIO)
       if (isBomb) {
-        done(new EngineError('invalidArgument', 'layer.bomb', `a layer of ${source.length} bytes inflates to more than ${inflatedBytes} bytes and was refused`))
+        done(
+          new EngineError(
+            'invalidArgument',
+            'layer.bomb',
+            `a layer of ${source.length} bytes inflates to more than ${inflatedBytes} bytes and was refused`,
+          ),
+        )
       } else done(null, chunk)
     },
   })
-  const writer = createTreeWriter({ opaqueAttribute: rootless ? 'user.overlay.opaque' : 'trusted.overlay.opaque', canMakeDevices: !rootless })
+  const writer = createTreeWriter({
+    opaqueAttribute: rootless ? 'user.overlay.opaque' : 'trusted.overlay.opaque',
+    canMakeDevices: !rootless,
+  })
   const extract = tar.extract()
   const reading = pipeline([
-    createReadStream('', { fd, start: source.offset, end: source.offset + source.length - 1, highWaterMark: 256 * 1024 }),
+    createReadStream('', {
+      fd,
+      start: source.offset,
+      end: source.offset + source.length - 1,
+      highWaterMark: 256 * 1024,
+    }),
     raw,
     ...(inflate ? [inflate] : []),
     inflated,
@@ -118,8 +136,13 @@ function createInflater(magic: Buffer): Transform | null {
   })
   child.stdin.on('error', () => {})
   const closed = new Promise<void>((resolve, reject) => {
-    child.stdout.on('data', (chunk) => output.write(chunk) || (child.stdout.pause(), output.once('drain', () => child.stdout.resume())))
-    child.on('close', (code) => (failure || code !== 0 ? reject(failure ?? truncated('zstd data is damaged or cut short')) : resolve()))
+    child.stdout.on(
+      'data',
+      (chunk) => output.write(chunk) || (child.stdout.pause(), output.once('drain', () => child.stdout.resume())),
+    )
+    child.on('close', (code) =>
+      failure || code !== 0 ? reject(failure ?? truncated('zstd data is damaged or cut short')) : resolve(),
+    )
   })
   closed.catch(() => {})
   return new Transform({
@@ -154,13 +177,18 @@ function truncated(message: string): EngineError {
   return new EngineError('invalidArgument', 'layer.truncated', `the layer cannot be read: ${message}`)
 }
 
-function describe(error: unknown): EngineError {
+function toEngineError(error: unknown): EngineError {
   if (error instanceof EngineError) return error
   const { code, message } = error as NodeJS.ErrnoException
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new EngineError('unavailable', 'disk.full', 'no space is left on the disk; free some and import again')
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new EngineError('unavailable', 'disk.full', 'no space is left on the disk; free some and import again')
   if (code?.startsWith('Z_') || /Unexpected end|Invalid tar header|premature/i.test(message)) return truncated(message)
   if (code === 'EINVAL' && /chown/.test(message)) {
-    return new EngineError('invalidArgument', 'layer.unmapped-owner', `the layer has a file of an owner that this user's id ranges do not cover: ${message}`)
+    return new EngineError(
+      'invalidArgument',
+      'layer.unmapped-owner',
+      `the layer has a file of an owner that this user's id ranges do not cover: ${message}`,
+    )
   }
   return EngineError.from(error)
 }

@@ -22,14 +22,21 @@ export async function createContainer(
   return context.locks.withLock('containers', () => createLocked(context, config))
 }
 
-async function createLocked(context: ServiceContext, config: CreateContainer): Promise<{ id: string; warnings: string[] }> {
+async function createLocked(
+  context: ServiceContext,
+  config: CreateContainer,
+): Promise<{ id: string; warnings: string[] }> {
   const image = findImage(context.images, config.image)
   const imageConfig = parseImageConfig(await readFile(context.layout.blob(image.id), 'utf8'))
   const process = resolveProcess(imageConfig, config)
   parseSignal(process.stopSignal)
   const name = chooseName(context, config.name)
   if (config.network !== 'bridge' && config.network !== 'none') {
-    throw new EngineError('notFound', 'network.not-found', `network ${config.network} not found; this version has "bridge" and "none"`)
+    throw new EngineError(
+      'notFound',
+      'network.not-found',
+      `network ${config.network} not found; this version has "bridge" and "none"`,
+    )
   }
   const id = newId()
   const undo = createUndoStack(context.log)
@@ -41,7 +48,9 @@ async function createLocked(context: ServiceContext, config: CreateContainer): P
     await mkdir(path.dirname(context.layout.log(id)), { recursive: true, mode: 0o700 })
     const mounts: ResolvedMount[] = []
     for (const spec of withImageVolumes(config, imageConfig.volumes)) {
-      mounts.push(await resolveMount(context, spec, (made) => undo.add('volume', () => removeVolumeRecord(context, made))))
+      mounts.push(
+        await resolveMount(context, spec, (made) => undo.add('volume', () => removeVolumeRecord(context, made))),
+      )
     }
     const endpoint = config.network === 'bridge' ? await allocateEndpoint(context) : null
     const record: ContainerRecord = {
@@ -58,8 +67,17 @@ async function createLocked(context: ServiceContext, config: CreateContainer): P
       endpoint,
       ports: [],
       state: {
-        status: 'created', exitCode: 0, error: '', oomKilled: false, startedAt: '', finishedAt: '', init: null, conmon: null,
-        health: 'none', restartCount: 0, isStoppedByUser: false,
+        status: 'created',
+        exitCode: 0,
+        error: '',
+        oomKilled: false,
+        startedAt: '',
+        finishedAt: '',
+        init: null,
+        conmon: null,
+        health: 'none',
+        restartCount: 0,
+        isStoppedByUser: false,
       },
     }
     await writeFile(context.layout.containerFile(id, 'hostname'), `${record.hostname}\n`, { mode: 0o644 })
@@ -99,7 +117,13 @@ function withImageVolumes(config: CreateContainer, volumes: readonly string[]): 
   const missing = volumes.filter((target) => !covered.has(target))
   return [
     ...config.mounts,
-    ...missing.map((target) => ({ type: 'volume' as const, source: '', target, readOnly: false, propagation: 'rprivate' as const })),
+    ...missing.map((target) => ({
+      type: 'volume' as const,
+      source: '',
+      target,
+      readOnly: false,
+      propagation: 'rprivate' as const,
+    })),
   ]
 }
 
@@ -109,19 +133,32 @@ async function resolveMount(
   onMade: (name: string) => void,
 ): Promise<ResolvedMount> {
   if (spec.target === '/') {
-    throw new EngineError('invalidArgument', 'mount.invalid-target', `invalid mount target "/": a mount cannot cover the root`)
+    throw new EngineError(
+      'invalidArgument',
+      'mount.invalid-target',
+      `invalid mount target "/": a mount cannot cover the root`,
+    )
   }
   switch (spec.type) {
     case 'tmpfs':
       return { ...spec, name: '', hostPath: '', isAnonymous: false }
     case 'bind': {
       if (!path.isAbsolute(spec.source)) {
-        throw new EngineError('invalidArgument', 'mount.not-absolute', `bind source "${spec.source}" is not an absolute path`)
+        throw new EngineError(
+          'invalidArgument',
+          'mount.not-absolute',
+          `bind source "${spec.source}" is not an absolute path`,
+        )
       }
       if (!(await context.volume.exists(spec.source))) {
-        throw new EngineError('invalidArgument', 'mount.source-missing', `bind source path does not exist: ${spec.source}`, {
-          details: { path: spec.source },
-        })
+        throw new EngineError(
+          'invalidArgument',
+          'mount.source-missing',
+          `bind source path does not exist: ${spec.source}`,
+          {
+            details: { path: spec.source },
+          },
+        )
       }
       return { ...spec, name: '', hostPath: spec.source, isAnonymous: false }
     }
@@ -140,5 +177,10 @@ async function allocateEndpoint(context: ServiceContext): Promise<ContainerRecor
   const used = new Set(context.containers.list().flatMap((record) => record.endpoint?.ipAddress ?? []))
   const ipAddress = nextAddress(network, used)
   await context.networks.put({ ...network, lastAddress: ipAddress })
-  return { ipAddress, prefix: parseSubnet(network.subnet).prefix, gateway: network.gateway, macAddress: macOf(ipAddress) }
+  return {
+    ipAddress,
+    prefix: parseSubnet(network.subnet).prefix,
+    gateway: network.gateway,
+    macAddress: macOf(ipAddress),
+  }
 }

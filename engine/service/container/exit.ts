@@ -31,9 +31,10 @@ export function createSupervisor(context: ServiceContext): Supervisor {
         void context.locks.withLock(record.id, async () => {
           const current = context.containers.get(record.id)
           if (current?.state.status !== 'restarting') return
-          await launch(context, { ...current, state: { ...current.state, restartCount: current.state.restartCount + 1 } }).catch(
-            (error: unknown) => context.log.warn({ id: record.id, error: String(error) }, 'restart failed'),
-          )
+          await launch(context, {
+            ...current,
+            state: { ...current.state, restartCount: current.state.restartCount + 1 },
+          }).catch((error: unknown) => context.log.warn({ id: record.id, error: String(error) }, 'restart failed'))
         })
       }, delayMs),
     )
@@ -54,21 +55,26 @@ export function createSupervisor(context: ServiceContext): Supervisor {
           ranForMs,
           previousDelayMs: delays.get(record.id) ?? 0,
         })
-        const next = await putState(context, { ...record, ports: [] }, {
-          status: delay === null ? 'exited' : 'restarting',
-          exitCode: event.exitCode,
-          oomKilled: event.oomKilled,
-          error: event.shimLost ? 'shim lost' : '',
-          finishedAt: event.time,
-          init: null,
-          conmon: null,
-          health: 'none',
-        })
+        const next = await putState(
+          context,
+          { ...record, ports: [] },
+          {
+            status: delay === null ? 'exited' : 'restarting',
+            exitCode: event.exitCode,
+            oomKilled: event.oomKilled,
+            error: event.shimLost ? 'shim lost' : '',
+            finishedAt: event.time,
+            init: null,
+            conmon: null,
+            health: 'none',
+          },
+        )
         publishContainer(context, next, 'die', { exitCode: String(event.exitCode) })
         if (delay !== null) restartLater(next, delay)
         else {
           delays.delete(record.id)
-          if (record.config.autoRemove) await removeLocked(context, currentContainer(context.containers, record.id), { volumes: true })
+          if (record.config.autoRemove)
+            await removeLocked(context, currentContainer(context.containers, record.id), { volumes: true })
         }
       }),
     close() {
@@ -83,7 +89,9 @@ export async function cleanHost(context: ServiceContext, id: string): Promise<vo
   const attempt = (name: string, work: Promise<unknown>) =>
     work.catch((error: unknown) => context.log.warn({ id, step: name, error: String(error) }, 'cleaning step failed'))
   await Promise.all([
-    attempt('runtime', context.runtime.remove(id)).then(() => attempt('unmount', context.runtime.unmountRoot(context.layout.merged(id)))),
+    attempt('runtime', context.runtime.remove(id)).then(() =>
+      attempt('unmount', context.runtime.unmountRoot(context.layout.merged(id))),
+    ),
     attempt('ports', context.network.unpublish(id)),
   ])
   await attempt('sandbox', context.network.leave(id))

@@ -12,14 +12,19 @@ export function findContainer(store: RecordStore<ContainerRecord>, ref: string):
   if (named) return named
   const matches = /^[0-9a-f]+$/.test(ref) ? all.filter((record) => record.id.startsWith(ref)) : []
   const [match, second] = matches
-  if (second) throw new EngineError('invalidArgument', 'container.ambiguous', `multiple IDs found with provided prefix: ${ref}`)
-  if (!match) throw new EngineError('notFound', 'container.not-found', `No such container: ${ref}`, { details: { container: ref } })
+  if (second)
+    throw new EngineError('invalidArgument', 'container.ambiguous', `multiple IDs found with provided prefix: ${ref}`)
+  if (!match)
+    throw new EngineError('notFound', 'container.not-found', `No such container: ${ref}`, {
+      details: { container: ref },
+    })
   return match
 }
 
 /** The record as it is now; gone is `notFound`. Use after taking the lock. */
 export function currentContainer(store: RecordStore<ContainerRecord>, id: string): ContainerRecord {
   const record = store.get(id)
-  if (!record) throw new EngineError('notFound', 'container.not-found', `No such container: ${id}`, { details: { container: id } })
+  if (!record)
+    throw new EngineError('notFound', 'container.not-found', `No such container: ${id}`, { details: { container: id } })
   return record
 }

@@ -34,14 +34,23 @@ export function createHealthMonitor(context: ServiceContext): HealthMonitor {
   const probe = async (id: string, startedAt: string, progress: HealthProgress): Promise<void> => {
     const record = context.containers.get(id)
     const check = record?.process.healthcheck
-    if (!record || !check || record.state.startedAt !== startedAt || !['running', 'paused'].includes(record.state.status)) {
+    if (
+      !record ||
+      !check ||
+      record.state.startedAt !== startedAt ||
+      !['running', 'paused'].includes(record.state.status)
+    ) {
       timers.delete(id)
       return
     }
     let next = progress
     if (record.state.status === 'running') {
       const { exitCode } = await context.runtime.probe(record, check).catch(() => ({ exitCode: 1 }))
-      next = nextHealth(progress, { exitCode, ageSeconds: (context.now().getTime() - Date.parse(startedAt)) / 1000 }, check)
+      next = nextHealth(
+        progress,
+        { exitCode, ageSeconds: (context.now().getTime() - Date.parse(startedAt)) / 1000 },
+        check,
+      )
       if (next.state !== record.state.health) await commit(id, startedAt, next.state)
     }
     schedule(id, startedAt, next, check.intervalSeconds)
@@ -55,7 +64,10 @@ export function createHealthMonitor(context: ServiceContext): HealthMonitor {
     })
 
   const schedule = (id: string, startedAt: string, progress: HealthProgress, seconds: number) => {
-    timers.set(id, setTimeout(() => void probe(id, startedAt, progress), seconds * 1000))
+    timers.set(
+      id,
+      setTimeout(() => void probe(id, startedAt, progress), seconds * 1000),
+    )
   }
 
   return {

@@ -55,7 +55,9 @@ function summarise(record: ContainerRecord): ContainerSummary {
     error: state.error,
     oomKilled: state.oomKilled,
     health: state.health,
-    ports: (record.ports.length ? record.ports : record.config.ports).map(({ containerPort, protocol, hostIp, hostPort }) => ({ containerPort, protocol, hostIp, hostPort })),
+    ports: (record.ports.length ? record.ports : record.config.ports).map(
+      ({ containerPort, protocol, hostIp, hostPort }) => ({ containerPort, protocol, hostIp, hostPort }),
+    ),
     ipAddress: isAlive(state.status) ? (record.endpoint?.ipAddress ?? '') : '',
     labels: record.config.labels,
     tty: record.config.tty,

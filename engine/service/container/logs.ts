@@ -13,7 +13,11 @@ export async function readLogWindow(
 }
 
 /** Lines as they are written, from an offset on. */
-export function followLog(context: ServiceContext, input: { readonly id: string; readonly from: number }, signal: AbortSignal): AsyncIterable<LogLine[]> {
+export function followLog(
+  context: ServiceContext,
+  input: { readonly id: string; readonly from: number },
+  signal: AbortSignal,
+): AsyncIterable<LogLine[]> {
   return readerOf(context, input.id).follow({ from: input.from, signal })
 }
 

@@ -5,12 +5,22 @@ import { publishContainer, putState } from './update-state.ts'
 
 /** Freezes every process of a running container. */
 export async function pauseContainer(context: ServiceContext, ref: string): Promise<void> {
-  await change(context, ref, { from: 'running', to: 'paused', action: 'pause', work: (id) => context.runtime.pause(id) })
+  await change(context, ref, {
+    from: 'running',
+    to: 'paused',
+    action: 'pause',
+    work: (id) => context.runtime.pause(id),
+  })
 }
 
 /** Lets a paused container go on. */
 export async function unpauseContainer(context: ServiceContext, ref: string): Promise<void> {
-  await change(context, ref, { from: 'paused', to: 'running', action: 'unpause', work: (id) => context.runtime.resume(id) })
+  await change(context, ref, {
+    from: 'paused',
+    to: 'running',
+    action: 'unpause',
+    work: (id) => context.runtime.resume(id),
+  })
 }
 
 async function change(
@@ -22,9 +32,14 @@ async function change(
   await context.locks.withLock(id, async () => {
     const record = currentContainer(context.containers, id)
     if (record.state.status !== move.from) {
-      throw new EngineError('conflict', 'container.state', `container "${record.name}" is ${record.state.status}, not ${move.from}`, {
-        details: { from: record.state.status, to: move.to, name: record.name },
-      })
+      throw new EngineError(
+        'conflict',
+        'container.state',
+        `container "${record.name}" is ${record.state.status}, not ${move.from}`,
+        {
+          details: { from: record.state.status, to: move.to, name: record.name },
+        },
+      )
     }
     await move.work(id)
     publishContainer(context, await putState(context, record, { status: move.to }), move.action)

@@ -49,16 +49,37 @@ export async function launch(context: ServiceContext, record: ContainerRecord): 
     undo.add('process', () => runtime.remove(id))
     const created = await runtime.create(record, sandbox.netnsPath)
     await runtime.start(id)
-    const next = await putState(context, { ...record, ports: [...ports] }, {
-      status: 'running', exitCode: 0, error: '', oomKilled: false, startedAt: context.now().toISOString(),
-      init: created.init, conmon: created.conmon, isStoppedByUser: false, health: record.process.healthcheck ? 'starting' : 'none',
-    })
+    const next = await putState(
+      context,
+      { ...record, ports: [...ports] },
+      {
+        status: 'running',
+        exitCode: 0,
+        error: '',
+        oomKilled: false,
+        startedAt: context.now().toISOString(),
+        init: created.init,
+        conmon: created.conmon,
+        isStoppedByUser: false,
+        health: record.process.healthcheck ? 'starting' : 'none',
+      },
+    )
     publishContainer(context, next, 'start')
     return next
   } catch (error) {
     await undo.run()
     const failure = EngineError.from(error)
-    const next = await putState(context, { ...record, ports: [] }, { status: record.state.status === 'restarting' ? 'exited' : record.state.status, error: failure.message, exitCode: failureExitCode(failure), init: null, conmon: null })
+    const next = await putState(
+      context,
+      { ...record, ports: [] },
+      {
+        status: record.state.status === 'restarting' ? 'exited' : record.state.status,
+        error: failure.message,
+        exitCode: failureExitCode(failure),
+        init: null,
+        conmon: null,
+      },
+    )
     publishContainer(context, next, 'start_failed', { error: failure.message })
     throw failure
   }

@@ -12,12 +12,19 @@ export function cpuPercent(previous: HostStats | undefined, current: HostStats):
 }
 
 /** One batch of samples a second while somebody listens; nothing is read otherwise. */
-export async function* streamStats(context: ServiceContext, ids: readonly string[], signal: AbortSignal): AsyncIterable<StatsSample[]> {
+export async function* streamStats(
+  context: ServiceContext,
+  ids: readonly string[],
+  signal: AbortSignal,
+): AsyncIterable<StatsSample[]> {
   let previous = new Map<string, HostStats>()
   while (!signal.aborted) {
     const running = context.containers
       .list()
-      .filter(({ id, state }) => (state.status === 'running' || state.status === 'paused') && (ids.length === 0 || ids.includes(id)))
+      .filter(
+        ({ id, state }) =>
+          (state.status === 'running' || state.status === 'paused') && (ids.length === 0 || ids.includes(id)),
+      )
       .map(({ id }) => id)
     const samples = running.length ? await context.runtime.stats(running) : []
     yield samples.map((sample) => toSample(previous.get(sample.containerId), sample))
@@ -27,7 +34,12 @@ export async function* streamStats(context: ServiceContext, ids: readonly string
 }
 
 function toSample(previous: HostStats | undefined, { containerId, ...current }: HostStats): StatsSample {
-  return { ...current, id: containerId, time: Date.now(), cpuPercent: cpuPercent(previous, { containerId, ...current }) }
+  return {
+    ...current,
+    id: containerId,
+    time: Date.now(),
+    cpuPercent: cpuPercent(previous, { containerId, ...current }),
+  }
 }
 
 function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {

@@ -41,7 +41,11 @@ export async function killContainer(context: ServiceContext, ref: string, signal
   const record = findContainer(context.containers, ref)
   const name = parseSignal(signal)
   if (!isAlive(record.state.status)) {
-    throw new EngineError('conflict', 'container.not-running', `cannot kill container: ${record.name}: container is not running`)
+    throw new EngineError(
+      'conflict',
+      'container.not-running',
+      `cannot kill container: ${record.name}: container is not running`,
+    )
   }
   const exited = waitForExit(context, record.id)
   if (name === 'SIGKILL') {
@@ -65,7 +69,11 @@ export async function restartContainer(
   const record = findContainer(context.containers, ref)
   if (isAlive(record.state.status) || record.state.status === 'restarting') {
     if (record.config.autoRemove) {
-      throw new EngineError('conflict', 'container.auto-remove', `container "${record.name}" is removed when it stops and cannot be restarted`)
+      throw new EngineError(
+        'conflict',
+        'container.auto-remove',
+        `container "${record.name}" is removed when it stops and cannot be restarted`,
+      )
     }
     await stopContainer(context, record.id, options.timeoutSeconds)
   }

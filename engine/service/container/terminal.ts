@@ -19,14 +19,24 @@ export interface ExecRequest {
 }
 
 /** Joins the main process's stdin and output. */
-export async function* attachContainer(context: ServiceContext, ref: string, up: AsyncIterable<TerminalIn>, signal: AbortSignal): AsyncIterable<TerminalOut> {
+export async function* attachContainer(
+  context: ServiceContext,
+  ref: string,
+  up: AsyncIterable<TerminalIn>,
+  signal: AbortSignal,
+): AsyncIterable<TerminalOut> {
   const record = requireRunning(context, ref)
   publishContainer(context, record, 'attach')
   yield* relay(await context.runtime.attach(record), up, signal)
 }
 
 /** Runs a new process in a running container. */
-export async function* execInContainer(context: ServiceContext, request: ExecRequest, up: AsyncIterable<TerminalIn>, signal: AbortSignal): AsyncIterable<TerminalOut> {
+export async function* execInContainer(
+  context: ServiceContext,
+  request: ExecRequest,
+  up: AsyncIterable<TerminalIn>,
+  signal: AbortSignal,
+): AsyncIterable<TerminalOut> {
   const record = requireRunning(context, request.id)
   const stream = await context.runtime.exec(record, request)
   publishContainer(context, record, 'exec_start', { command: request.command.join(' ') })
@@ -36,7 +46,11 @@ export async function* execInContainer(context: ServiceContext, request: ExecReq
 function requireRunning(context: ServiceContext, ref: string) {
   const record = findContainer(context.containers, ref)
   if (isAlive(record.state.status) && record.state.status !== 'paused') return record
-  throw new EngineError('conflict', 'container.not-running', `container "${record.name}" is ${record.state.status}, not running`)
+  throw new EngineError(
+    'conflict',
+    'container.not-running',
+    `container "${record.name}" is ${record.state.status}, not running`,
+  )
 }
 
 async function* relay(stream: Duplex, up: AsyncIterable<TerminalIn>, signal: AbortSignal): AsyncIterable<TerminalOut> {

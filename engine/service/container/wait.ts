@@ -3,7 +3,11 @@ import { findContainer } from './find.ts'
 import { isAlive } from './state.ts'
 
 /** Waits until a container has no process and none is planned; answers its exit code. */
-export async function waitForExit(context: Pick<ServiceContext, 'containers' | 'bus'>, ref: string, signal?: AbortSignal): Promise<{ exitCode: number }> {
+export async function waitForExit(
+  context: Pick<ServiceContext, 'containers' | 'bus'>,
+  ref: string,
+  signal?: AbortSignal,
+): Promise<{ exitCode: number }> {
   const { id } = findContainer(context.containers, ref)
   const done = () => {
     const state = context.containers.get(id)?.state

@@ -4,12 +4,16 @@ import path from 'node:path'
 import type { ImportProgress } from '../../contract/image.ts'
 import { createPushQueue } from '../../lib/async.ts'
 import { normalizeReference } from '../../lib/reference.ts'
-import type { ImageRecord } from '../../store/schema.ts'
 import { writeFileAtomic } from '../../store/atomic-file.ts'
+import type { ImageRecord } from '../../store/schema.ts'
 import type { ImportedImage, ServiceContext } from '../context.ts'
 
 /** Imports every image of an archive and tells its progress. Leaving the loop cancels and leaves nothing behind. */
-export async function* importArchive(context: ServiceContext, file: string, signal: AbortSignal): AsyncIterable<ImportProgress> {
+export async function* importArchive(
+  context: ServiceContext,
+  file: string,
+  signal: AbortSignal,
+): AsyncIterable<ImportProgress> {
   const queue = createPushQueue<ImportProgress>()
   const stop = new AbortController()
   signal.addEventListener('abort', () => stop.abort(), { once: true })
@@ -52,16 +56,26 @@ export async function commitImage(context: ServiceContext, imported: ImportedIma
 }
 
 /** Takes references away from the images that hold them, so that one reference names one image. */
-export async function moveReferences(context: ServiceContext, references: readonly string[], toId: string): Promise<void> {
+export async function moveReferences(
+  context: ServiceContext,
+  references: readonly string[],
+  toId: string,
+): Promise<void> {
   for (const other of context.images.list()) {
     if (other.id === toId || !other.references.some((reference) => references.includes(reference))) continue
-    await context.images.put({ ...other, references: other.references.filter((reference) => !references.includes(reference)) })
+    await context.images.put({
+      ...other,
+      references: other.references.filter((reference) => !references.includes(reference)),
+    })
     context.bus.publish({ type: 'image', action: 'untag', id: other.id })
   }
 }
 
 /** Builds and imports the starter image from this machine's own static busybox. */
-export async function createStarter(context: ServiceContext, signal: AbortSignal): Promise<{ id: string; reference: string }> {
+export async function createStarter(
+  context: ServiceContext,
+  signal: AbortSignal,
+): Promise<{ id: string; reference: string }> {
   const archive = path.join(context.layout.temporary, `starter-${randomBytes(6).toString('hex')}.tar`)
   try {
     await context.image.writeStarter(archive)

@@ -8,7 +8,11 @@ import { findImage } from './find.ts'
 
 /** Every image, newest import first. */
 export async function listImages(context: ServiceContext): Promise<ImageSummary[]> {
-  const summaries = await Promise.all(context.images.list().map(async (record) => ({ record, summary: summarise(context, record, await configOf(context, record)) })))
+  const summaries = await Promise.all(
+    context.images
+      .list()
+      .map(async (record) => ({ record, summary: summarise(context, record, await configOf(context, record)) })),
+  )
   return summaries.sort((a, b) => b.record.importedAt.localeCompare(a.record.importedAt)).map(({ summary }) => summary)
 }
 
@@ -44,6 +48,9 @@ function summarise(context: ServiceContext, record: ImageRecord, config: ImageCo
     architecture: config.architecture,
     os: config.os,
     layerCount: record.layers.length,
-    usedBy: context.containers.list().filter((container) => container.imageId === record.id).map((container) => container.id),
+    usedBy: context.containers
+      .list()
+      .filter((container) => container.imageId === record.id)
+      .map((container) => container.id),
   }
 }

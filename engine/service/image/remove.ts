@@ -52,7 +52,11 @@ function assertUnused(context: ServiceContext, record: ImageRecord, asked: { ref
     )
   }
   if (record.references.length > 1 && !asked.force) {
-    throw new EngineError('conflict', 'image.many-references', `conflict: unable to delete ${record.id.slice(7, 19)} (must be forced) - image is referenced in multiple repositories`)
+    throw new EngineError(
+      'conflict',
+      'image.many-references',
+      `conflict: unable to delete ${record.id.slice(7, 19)} (must be forced) - image is referenced in multiple repositories`,
+    )
   }
 }
 

@@ -18,9 +18,14 @@ export async function ensureVolume(
 }
 
 /** Makes a named volume, or an anonymous one where the name is empty. An existing one is answered as it is. */
-export async function createVolume(context: ServiceContext, input: { name: string; labels: Record<string, string> }): Promise<VolumeSummary> {
+export async function createVolume(
+  context: ServiceContext,
+  input: { name: string; labels: Record<string, string> },
+): Promise<VolumeSummary> {
   const name = input.name || newId()
-  await context.locks.withLock('volumes', () => ensureVolume(context, { name, isAnonymous: input.name === '', labels: input.labels }))
+  await context.locks.withLock('volumes', () =>
+    ensureVolume(context, { name, isAnonymous: input.name === '', labels: input.labels }),
+  )
   return summarise(context, getVolume(context, name))
 }
 
@@ -30,7 +35,9 @@ export async function removeVolume(context: ServiceContext, name: string): Promi
     getVolume(context, name)
     const [user] = usersOf(context, name)
     if (user) {
-      throw new EngineError('conflict', 'volume.in-use', `remove ${name}: volume is in use - [${user}]`, { details: { volume: name, container: user } })
+      throw new EngineError('conflict', 'volume.in-use', `remove ${name}: volume is in use - [${user}]`, {
+        details: { volume: name, container: user },
+      })
     }
     await removeVolumeRecord(context, name)
   })
@@ -47,17 +54,23 @@ export async function removeVolumeRecord(context: ServiceContext, name: string):
 
 /** Every volume, newest first. */
 export function listVolumes(context: ServiceContext): VolumeSummary[] {
-  return [...context.volumes.list()].sort((a, b) => b.createdAt.localeCompare(a.createdAt)).map((record) => summarise(context, record))
+  return [...context.volumes.list()]
+    .sort((a, b) => b.createdAt.localeCompare(a.createdAt))
+    .map((record) => summarise(context, record))
 }
 
 function getVolume(context: ServiceContext, name: string): VolumeRecord {
   const record = context.volumes.get(name)
-  if (!record) throw new EngineError('notFound', 'volume.not-found', `get ${name}: no such volume`, { details: { volume: name } })
+  if (!record)
+    throw new EngineError('notFound', 'volume.not-found', `get ${name}: no such volume`, { details: { volume: name } })
   return record
 }
 
 function usersOf(context: ServiceContext, name: string): string[] {
-  return context.containers.list().filter((record) => record.mounts.some((mount) => mount.name === name)).map((record) => record.id)
+  return context.containers
+    .list()
+    .filter((record) => record.mounts.some((mount) => mount.name === name))
+    .map((record) => record.id)
 }
 
 function summarise(context: ServiceContext, record: VolumeRecord): VolumeSummary {

@@ -9,9 +9,12 @@ import type { HostEvent } from '../../../engine/host/host.ts'
 import { type ContainerHost, createContainerHost } from '../../../engine/keeper/containers/shim/host.ts'
 import { bundleRelayEntry } from '../../helpers/keeper-bundle.ts'
 
-const which = (tool: string) => ['/usr/bin', '/usr/sbin', '/bin', '/sbin'].map((folder) => `${folder}/${tool}`).find((path) => fs.existsSync(path)) ?? ''
+const which = (tool: string) =>
+  ['/usr/bin', '/usr/sbin', '/bin', '/sbin'].map((folder) => `${folder}/${tool}`).find((path) => fs.existsSync(path)) ??
+  ''
 const [runtime, conmon, busybox] = [which('runc'), which('conmon'), which('busybox')]
-const reason = process.getuid?.() !== 0 ? 'needs root' : !runtime || !conmon || !busybox ? 'needs runc, conmon and busybox' : ''
+const reason =
+  process.getuid?.() !== 0 ? 'needs root' : !runtime || !conmon || !busybox ? 'needs runc, conmon and busybox' : ''
 
 describe.skipIf(reason !== '')(`containers of the keeper${reason && ` (${reason})`}`, () => {
   let folder = ''
@@ -19,14 +22,24 @@ describe.skipIf(reason !== '')(`containers of the keeper${reason && ` (${reason}
   let host: ContainerHost
   const events: HostEvent[] = []
   const open = () =>
-    createContainerHost({ stateFolder: join(folder, 'state'), rootless: false, runtime, conmon, cgroupManager: 'cgroupfs', entry: { file: entry }, onEvent: (event) => events.push(event) })
+    createContainerHost({
+      stateFolder: join(folder, 'state'),
+      rootless: false,
+      runtime,
+      conmon,
+      cgroupManager: 'cgroupfs',
+      entry: { file: entry },
+      onEvent: (event) => events.push(event),
+    })
 
   beforeAll(async () => {
     folder = fs.mkdtempSync(join(os.tmpdir(), 'slipway-containers-'))
     entry = await bundleRelayEntry(folder)
-    for (const name of ['bin', 'proc', 'dev', 'tmp', 'sys']) fs.mkdirSync(join(folder, 'rootfs', name), { recursive: true })
+    for (const name of ['bin', 'proc', 'dev', 'tmp', 'sys'])
+      fs.mkdirSync(join(folder, 'rootfs', name), { recursive: true })
     fs.copyFileSync(busybox, join(folder, 'rootfs/bin/busybox'))
-    for (const name of ['sh', 'cat', 'sleep', 'echo', 'seq', 'stty', 'true', 'kill']) fs.symlinkSync('busybox', join(folder, 'rootfs/bin', name))
+    for (const name of ['sh', 'cat', 'sleep', 'echo', 'seq', 'stty', 'true', 'kill'])
+      fs.symlinkSync('busybox', join(folder, 'rootfs/bin', name))
     host = open()
   })
   afterAll(async () => {
@@ -35,7 +48,13 @@ describe.skipIf(reason !== '')(`containers of the keeper${reason && ` (${reason}
     fs.rmSync(folder, { recursive: true, force: true })
   })
 
-  const processOf = (args: string[], tty = false) => ({ terminal: tty, user: { uid: 0, gid: 0 }, args, env: ['PATH=/bin'], cwd: '/' })
+  const processOf = (args: string[], tty = false) => ({
+    terminal: tty,
+    user: { uid: 0, gid: 0 },
+    args,
+    env: ['PATH=/bin'],
+    cwd: '/',
+  })
   const create = async (args: string[], options: { tty?: boolean; openStdin?: boolean; logMaxBytes?: number } = {}) => {
     const containerId = randomBytes(32).toString('hex')
     const bundle = join(folder, 'bundles', containerId)
@@ -46,9 +65,23 @@ describe.skipIf(reason !== '')(`containers of the keeper${reason && ` (${reason}
       { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'mode=755'] },
       { destination: '/dev/pts', type: 'devpts', source: 'devpts', options: ['newinstance', 'ptmxmode=0666'] },
     ]
-    const config = { ociVersion: '1.0.2', process: processOf(args, options.tty), root: { path: join(folder, 'rootfs') }, mounts, linux: { namespaces, cgroupsPath: `/slipway-test/${containerId}` } }
+    const config = {
+      ociVersion: '1.0.2',
+      process: processOf(args, options.tty),
+      root: { path: join(folder, 'rootfs') },
+      mounts,
+      linux: { namespaces, cgroupsPath: `/slipway-test/${containerId}` },
+    }
     fs.writeFileSync(join(bundle, 'config.json'), JSON.stringify(config))
-    const params = { containerId, bundle, logPath: join(bundle, 'log'), logMaxBytes: options.logMaxBytes ?? 0, logMaxFiles: 3, tty: options.tty ?? false, openStdin: options.openStdin ?? false }
+    const params = {
+      containerId,
+      bundle,
+      logPath: join(bundle, 'log'),
+      logMaxBytes: options.logMaxBytes ?? 0,
+      logMaxFiles: 3,
+      tty: options.tty ?? false,
+      openStdin: options.openStdin ?? false,
+    }
     const created = await host.createContainer(params)
     return { containerId, bundle, ...created, log: () => fs.readFileSync(join(bundle, 'log'), 'utf8') }
   }
@@ -60,10 +93,12 @@ describe.skipIf(reason !== '')(`containers of the keeper${reason && ` (${reason}
   const collect = (stream: Duplex) => {
     const frames: Buffer[] = []
     stream.on('data', (frame: Buffer) => frames.push(frame))
-    const of = (kind: number) => Buffer.concat(frames.filter((frame) => frame[0] === kind).map((frame) => frame.subarray(1))).toString()
+    const of = (kind: number) =>
+      Buffer.concat(frames.filter((frame) => frame[0] === kind).map((frame) => frame.subarray(1))).toString()
     return { of, ended: new Promise<void>((resolve) => stream.once('end', () => resolve())) }
   }
-  const send = (stream: Duplex, kind: number, text = '') => stream.write(Buffer.concat([Buffer.of(kind), Buffer.from(text)]))
+  const send = (stream: Duplex, kind: number, text = '') =>
+    stream.write(Buffer.concat([Buffer.of(kind), Buffer.from(text)]))
 
   it('runs a process, logs what it says and tells its exit code once', async () => {
     const { containerId, log } = await create(['sh', '-c', 'echo hello; exit 7'])
@@ -74,7 +109,10 @@ describe.skipIf(reason !== '')(`containers of the keeper${reason && ` (${reason}
   })
 
   it('names a command that does not exist', async () => {
-    await expect(create(['nope'])).rejects.toMatchObject({ reason: 'runtime.command-not-found', message: 'exec: "nope": executable file not found in $PATH' })
+    await expect(create(['nope'])).rejects.toMatchObject({
+      reason: 'runtime.command-not-found',
+      message: 'exec: "nope": executable file not found in $PATH',
+    })
   })
 
   it('signals, pauses and resumes, and kills a paused container', async () => {
@@ -114,7 +152,16 @@ describe.skipIf(reason !== '')(`containers of the keeper${reason && ` (${reason}
   it('runs a terminal in a container, resizes it and tells its exit code', async () => {
     const { containerId, bundle } = await create(['sleep', '100'])
     await host.startContainer({ containerId })
-    const params = { containerId, bundle, execId: randomBytes(32).toString('hex'), process: processOf(['sh'], true), tty: true, openStdin: true, columns: 90, rows: 30 }
+    const params = {
+      containerId,
+      bundle,
+      execId: randomBytes(32).toString('hex'),
+      process: processOf(['sh'], true),
+      tty: true,
+      openStdin: true,
+      columns: 90,
+      rows: 30,
+    }
     const stream = await host.exec(params)
     const seen = collect(stream)
     send(stream, 0, 'stty size\n')
@@ -125,7 +172,9 @@ describe.skipIf(reason !== '')(`containers of the keeper${reason && ` (${reason}
     await seen.ended
     expect(seen.of(2)).toContain('40 120')
     expect(seen.of(4)).toBe('5')
-    const missing = collect(await host.exec({ ...params, execId: randomBytes(32).toString('hex'), process: processOf(['nope']), tty: false }))
+    const missing = collect(
+      await host.exec({ ...params, execId: randomBytes(32).toString('hex'), process: processOf(['nope']), tty: false }),
+    )
     await missing.ended
     expect(JSON.parse(missing.of(5))).toMatchObject({ reason: 'runtime.command-not-found' })
     await expect.poll(() => fs.readdirSync(join(folder, 'state/execs')), { timeout: 3000 }).toEqual([])
@@ -141,7 +190,16 @@ describe.skipIf(reason !== '')(`containers of the keeper${reason && ` (${reason}
     const seen = collect(slow)
     await seen.ended
     expect(JSON.parse(seen.of(5))).toMatchObject({ reason: 'attach.slow-reader' })
-    const stream = await host.exec({ containerId, bundle, execId: randomBytes(32).toString('hex'), process: processOf(flood), tty: false, openStdin: false, columns: 0, rows: 0 })
+    const stream = await host.exec({
+      containerId,
+      bundle,
+      execId: randomBytes(32).toString('hex'),
+      process: processOf(flood),
+      tty: false,
+      openStdin: false,
+      columns: 0,
+      rows: 0,
+    })
     await new Promise((resolve) => setTimeout(resolve, 500))
     const held = collect(stream)
     await held.ended
@@ -153,7 +211,8 @@ describe.skipIf(reason !== '')(`containers of the keeper${reason && ` (${reason}
   it('runs a check with a deadline and counts what a container uses', async () => {
     const { containerId } = await create(['sleep', '100'])
     await host.startContainer({ containerId })
-    const check = (args: string[], timeoutSeconds: number) => host.runExec({ containerId, process: processOf(args), timeoutSeconds })
+    const check = (args: string[], timeoutSeconds: number) =>
+      host.runExec({ containerId, process: processOf(args), timeoutSeconds })
     expect(await check(['sh', '-c', 'echo well; exit 3'], 5)).toEqual({ exitCode: 3, output: 'well\n' })
     expect(await check(['sh', '-c', 'sleep 50; true'], 0.5)).toMatchObject({ exitCode: -1 })
     const [stats] = await host.stats({ ids: [containerId] })
@@ -168,7 +227,13 @@ describe.skipIf(reason !== '')(`containers of the keeper${reason && ` (${reason}
     await host.startContainer({ containerId: made.containerId })
     process.kill(made.conmon.pid, 'SIGKILL')
     expect(await exitOf(made.containerId)).toMatchObject({ exitCode: 255, shimLost: true })
-    await expect.poll(() => fs.existsSync(`/proc/${made.init.pid}/cmdline`) && fs.readFileSync(`/proc/${made.init.pid}/cmdline`).length > 0).toBe(false)
+    await expect
+      .poll(
+        () =>
+          fs.existsSync(`/proc/${made.init.pid}/cmdline`) &&
+          fs.readFileSync(`/proc/${made.init.pid}/cmdline`).length > 0,
+      )
+      .toBe(false)
   })
 
   it('adopts what an earlier keeper left, with the exits nobody watched', async () => {
@@ -185,14 +250,20 @@ describe.skipIf(reason !== '')(`containers of the keeper${reason && ` (${reason}
   })
 
   it('rotates a flooding log and loses no line in between', async () => {
-    const { containerId, bundle } = await create(['sh', '-c', 'for i in 1 2 3 4 5 6; do seq $((i*10000)) $((i*10000+9999)); sleep 0.25; done'], { logMaxBytes: 500_000 })
+    const { containerId, bundle } = await create(
+      ['sh', '-c', 'for i in 1 2 3 4 5 6; do seq $((i*10000)) $((i*10000+9999)); sleep 0.25; done'],
+      { logMaxBytes: 500_000 },
+    )
     await host.startContainer({ containerId })
     await exitOf(containerId)
     const names = ['log.2', 'log.1', 'log'].filter((name) => fs.existsSync(join(bundle, name)))
     expect(names).toContain('log.1')
     expect(fs.existsSync(join(bundle, 'log.3'))).toBe(false)
     // A line cut at conmon's buffer is logged in pieces: P … P F.
-    const text = names.map((name) => fs.readFileSync(join(bundle, name), 'utf8')).join('').replace(/^\S+ stdout ([PF]) (.*)\n/gm, (_, tag, piece) => (tag === 'P' ? piece : `${piece}\n`))
+    const text = names
+      .map((name) => fs.readFileSync(join(bundle, name), 'utf8'))
+      .join('')
+      .replace(/^\S+ stdout ([PF]) (.*)\n/gm, (_, tag, piece) => (tag === 'P' ? piece : `${piece}\n`))
     const numbers = text.trim().split('\n').map(Number).slice(1)
     expect(numbers.at(-1)).toBe(69_999)
     expect(numbers.findIndex((number, index) => index > 0 && number !== (numbers[index - 1] ?? 0) + 1)).toBe(-1)
@@ -200,7 +271,8 @@ describe.skipIf(reason !== '')(`containers of the keeper${reason && ` (${reason}
 
   it('leaves nothing behind when containers are deleted', async () => {
     for (const { containerId } of await host.listContainers({})) await host.deleteContainer({ containerId })
-    for (const name of ['containers', 'exits', 'execs', 'runc']) expect(fs.readdirSync(join(folder, 'state', name)), name).toEqual([])
+    for (const name of ['containers', 'exits', 'execs', 'runc'])
+      expect(fs.readdirSync(join(folder, 'state', name)), name).toEqual([])
     expect(execFileSync('ps', ['-eo', 'cmd']).toString()).not.toContain(`${folder}/bundles`)
   })
 })

@@ -36,7 +36,9 @@ export function parseCgroupMounts(mountinfo: string): CgroupMount[] {
     const [, , , root = '', mountPoint = ''] = before.split(' ')
     const [type, , options = ''] = after.split(' ')
     if (type === 'cgroup2') return [{ mountPoint, root, controllers: [''] }]
-    return type === 'cgroup' ? [{ mountPoint, root, controllers: options.split(',').map((name) => name.replace(/^name=/, '')) }] : []
+    return type === 'cgroup'
+      ? [{ mountPoint, root, controllers: options.split(',').map((name) => name.replace(/^name=/, '')) }]
+      : []
   })
 }
 
@@ -69,7 +71,8 @@ function readV1({ v1 }: CgroupPlaces, read: ReadText): CgroupUsage {
   const file = (controller: string, name: string) => (v1.has(controller) ? read(`${v1.get(controller)}/${name}`) : '')
   const limit = number(file('memory', 'memory.limit_in_bytes'))
   const inactive = field(file('memory', 'memory.stat'), 'total_inactive_file')
-  const io = file('blkio', 'blkio.throttle.io_service_bytes_recursive') || file('blkio', 'blkio.throttle.io_service_bytes')
+  const io =
+    file('blkio', 'blkio.throttle.io_service_bytes_recursive') || file('blkio', 'blkio.throttle.io_service_bytes')
   return {
     cpuNanoseconds: number(file('cpuacct', 'cpuacct.usage')),
     memoryBytes: Math.max(0, number(file('memory', 'memory.usage_in_bytes')) - inactive),
@@ -85,7 +88,10 @@ function readV2(folder: string, read: ReadText): CgroupUsage {
   const limit = read(`${folder}/memory.max`).trim()
   return {
     cpuNanoseconds: field(read(`${folder}/cpu.stat`), 'usage_usec') * 1000,
-    memoryBytes: Math.max(0, number(read(`${folder}/memory.current`)) - field(read(`${folder}/memory.stat`), 'inactive_file')),
+    memoryBytes: Math.max(
+      0,
+      number(read(`${folder}/memory.current`)) - field(read(`${folder}/memory.stat`), 'inactive_file'),
+    ),
     memoryLimitBytes: limit === 'max' ? 0 : number(limit),
     pids: number(read(`${folder}/pids.current`)) || lines(read(`${folder}/cgroup.procs`)).length,
     readBytes: sum(io, / rbytes=(\d+)/),
@@ -108,5 +114,11 @@ export function parseNetDev(text: string): { readonly rxBytes: number; readonly 
 
 const number = (text: string): number => Number(text.trim()) || 0
 const lines = (text: string): string[] => text.split('\n').filter(Boolean)
-const field = (text: string, name: string): number => Number(lines(text).find((line) => line.startsWith(`${name} `))?.split(' ')[1] ?? 0)
-const sum = (text: string, pattern: RegExp): number => lines(text).reduce((total, line) => total + Number(pattern.exec(line)?.[1] ?? 0), 0)
+const field = (text: string, name: string): number =>
+  Number(
+    lines(text)
+      .find((line) => line.startsWith(`${name} `))
+      ?.split(' ')[1] ?? 0,
+  )
+const sum = (text: string, pattern: RegExp): number =>
+  lines(text).reduce((total, line) => total + Number(pattern.exec(line)?.[1] ?? 0), 0)

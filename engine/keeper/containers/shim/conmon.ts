@@ -21,10 +21,18 @@ export interface ShimConfig {
 /** Global options of the runtime, before its verb. Without a file it logs to its stderr (a socket: `/dev/stderr` cannot be opened). */
 export function runtimeGlobals(config: ShimConfig, logFile: string): string[] {
   const isRunc = !config.runtime.endsWith('crun')
-  return [`--root=${config.runtimeRoot}`, '--log-format=json', ...(logFile ? [`--log=${logFile}`] : []), ...(config.rootless && isRunc ? ['--rootless=true'] : [])]
+  return [
+    `--root=${config.runtimeRoot}`,
+    '--log-format=json',
+    ...(logFile ? [`--log=${logFile}`] : []),
+    ...(config.rootless && isRunc ? ['--rootless=true'] : []),
+  ]
 }
 
-function sharedArgs(config: ShimConfig, ids: { readonly containerId: string; readonly unitId: string; readonly folder: string }): string[] {
+function sharedArgs(
+  config: ShimConfig,
+  ids: { readonly containerId: string; readonly unitId: string; readonly folder: string },
+): string[] {
   const { containerId, unitId, folder } = ids
   return [
     ...['--api-version', '1', '-c', containerId, '-u', unitId, '-n', unitId, '-r', config.runtime, '-b', folder],
@@ -36,7 +44,14 @@ function sharedArgs(config: ShimConfig, ids: { readonly containerId: string; rea
 /** conmon's arguments for a container. A terminal implies stdin: `-i` beside `-t` would close the pty on detach. */
 export function createArgs(
   config: ShimConfig,
-  container: { readonly containerId: string; readonly bundle: string; readonly exits: string; readonly logPath: string; readonly tty: boolean; readonly openStdin: boolean },
+  container: {
+    readonly containerId: string
+    readonly bundle: string
+    readonly exits: string
+    readonly logPath: string
+    readonly tty: boolean
+    readonly openStdin: boolean
+  },
 ): string[] {
   const { containerId, bundle, exits, logPath, tty, openStdin } = container
   return [
@@ -49,7 +64,13 @@ export function createArgs(
 /** conmon's arguments for a further process in a container. */
 export function execArgs(
   config: ShimConfig,
-  exec: { readonly containerId: string; readonly execId: string; readonly folder: string; readonly tty: boolean; readonly openStdin: boolean },
+  exec: {
+    readonly containerId: string
+    readonly execId: string
+    readonly folder: string
+    readonly tty: boolean
+    readonly openStdin: boolean
+  },
 ): string[] {
   const { containerId, execId, folder, tty, openStdin } = exec
   return [
@@ -90,7 +111,13 @@ export function spawnConmon(config: ShimConfig, args: readonly string[]): Promis
       },
     })
     const [, , err, sync, start, attach] = child.stdio as unknown as [null, null, Readable, Duplex, Duplex, Duplex]
-    child.once('error', (cause) => reject(new EngineError('unavailable', 'process.not-started', `${config.conmon} cannot be started: ${cause.message}`, { cause })))
+    child.once('error', (cause) =>
+      reject(
+        new EngineError('unavailable', 'process.not-started', `${config.conmon} cannot be started: ${cause.message}`, {
+          cause,
+        }),
+      ),
+    )
     let stderr = ''
     err?.on('data', (chunk: Buffer) => {
       if (stderr.length < 4096) stderr += chunk.toString()

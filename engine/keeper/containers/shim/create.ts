@@ -4,7 +4,7 @@ import { EngineError } from '../../../contract/errors.ts'
 import type { CreateContainerParams, ProcessRef } from '../../../host/host.ts'
 import { readStartTicks, signalProcess } from '../../libc/process.ts'
 import { createArgs, type ShimConfig, spawnConmon } from './conmon.ts'
-import { cleanBundle, type ContainerFile, type ContainerFiles, readPid } from './records.ts'
+import { type ContainerFile, type ContainerFiles, cleanBundle, readPid } from './records.ts'
 import { lastLoggedError, runtimeError } from './runtime-error.ts'
 
 const CREATE_MS = 60_000
@@ -23,7 +23,10 @@ export async function launchContainer(
   await fs.rm(`${parts.exits}/${containerId}`, { force: true })
   await fs.mkdir(dirname(logPath), { recursive: true })
   parts.files.put(file)
-  const shim = await spawnConmon(parts.config, createArgs(parts.config, { containerId, bundle, exits: parts.exits, logPath, tty, openStdin }))
+  const shim = await spawnConmon(
+    parts.config,
+    createArgs(parts.config, { containerId, bundle, exits: parts.exits, logPath, tty, openStdin }),
+  )
   const shimRef = () => {
     const pid = readPid(`${bundle}/conmon.pid`)
     return { pid, startTicks: readStartTicks(pid) }
@@ -34,7 +37,10 @@ export async function launchContainer(
     signalProcess(shimRef(), SIGTERM)
     shim.release()
   }
-  const late = setTimeout(() => stop(new EngineError('deadline', 'runtime.too-slow', 'the runtime did not create the container in time')), CREATE_MS)
+  const late = setTimeout(
+    () => stop(new EngineError('deadline', 'runtime.too-slow', 'the runtime did not create the container in time')),
+    CREATE_MS,
+  )
   const abort = () => stop(new EngineError('canceled', 'canceled', 'the operation was canceled'))
   signal?.addEventListener('abort', abort, { once: true })
   try {

@@ -2,7 +2,7 @@ import fs from 'node:fs/promises'
 import { EngineError } from '../../../contract/errors.ts'
 import type { ExecParams, ProcessRef, TerminalStream } from '../../../host/host.ts'
 import { readStartTicks, signalProcess } from '../../libc/process.ts'
-import { type Conmon, execArgs, type ShimConfig, spawnConmon, type SyncMessage } from './conmon.ts'
+import { type Conmon, execArgs, type ShimConfig, type SyncMessage, spawnConmon } from './conmon.ts'
 import { resizeLine, writeControl } from './control-fifo.ts'
 import type { Relay } from './relay.ts'
 import { lastLoggedError, runtimeError } from './runtime-error.ts'
@@ -16,7 +16,10 @@ const READY_MS = 30_000
  * spawn → go → attach socket listens → connect → go → pid → output … → exit code → folder removed.
  * Whoever leaves a terminal hangs up on its process; without a terminal it runs on.
  */
-export async function openExec(parts: { readonly config: ShimConfig; readonly relay: Relay; readonly execs: string }, params: ExecParams): Promise<TerminalStream> {
+export async function openExec(
+  parts: { readonly config: ShimConfig; readonly relay: Relay; readonly execs: string },
+  params: ExecParams,
+): Promise<TerminalStream> {
   const { containerId, execId, tty, openStdin, columns, rows } = params
   const folder = `${parts.execs}/${execId}`
   await fs.mkdir(folder, { mode: 0o700 })
@@ -27,7 +30,10 @@ export async function openExec(parts: { readonly config: ShimConfig; readonly re
   }
   try {
     await fs.writeFile(`${folder}/process.json`, JSON.stringify(withTerminal(params)))
-    const shim = await spawnConmon(parts.config, execArgs(parts.config, { containerId, execId, folder, tty, openStdin }))
+    const shim = await spawnConmon(
+      parts.config,
+      execArgs(parts.config, { containerId, execId, folder, tty, openStdin }),
+    )
     conmon = shim
     shim.go()
     const ready = await within(READY_MS, shim.nextAttach())
@@ -43,7 +49,9 @@ export async function openExec(parts: { readonly config: ShimConfig; readonly re
       hangUp()
       if (tty && columns && rows) void writeControl(folder, resizeLine(columns, rows))
       const last = await shim.nextSync()
-      return last ? last.data : new EngineError('unavailable', 'exec.shim-lost', 'the process that watched over this exec is gone')
+      return last
+        ? last.data
+        : new EngineError('unavailable', 'exec.shim-lost', 'the process that watched over this exec is gone')
     }
     const outcome = follow()
     const stream = await openTerminalStream({

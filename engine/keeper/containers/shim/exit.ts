@@ -36,7 +36,11 @@ export function watched(file: ContainerFile): WatchedContainer {
  * Finds out how a container whose conmon is gone ended, and writes it down before anyone is told. Without an exit file
  * the shim was lost: whatever still runs is killed and the code is 255. `null` when the exit is known already.
  */
-export async function settleExit(container: WatchedContainer, files: ContainerFiles, kill: (id: string) => Promise<void>): Promise<ExitRecord | null> {
+export async function settleExit(
+  container: WatchedContainer,
+  files: ContainerFiles,
+  kill: (id: string) => Promise<void>,
+): Promise<ExitRecord | null> {
   let exit = files.readExit(container.file)
   if (!exit) {
     if (isAlive(container.file.init)) await kill(container.file.containerId)

@@ -1,14 +1,14 @@
-import type { Host, HostEvent, LiveContainer, ProcessRef } from '../../../host/host.ts'
 import { EngineError } from '../../../contract/errors.ts'
+import type { Host, HostEvent, LiveContainer, ProcessRef } from '../../../host/host.ts'
 import { run } from '../../exec.ts'
 import { isAlive, readStartTicks, signalNumber, signalProcess } from '../../libc/process.ts'
 import { runtimeGlobals, type ShimConfig } from './conmon.ts'
 import { resizeLine, writeControl } from './control-fifo.ts'
 import { launchContainer } from './create.ts'
 import { openExec } from './exec-session.ts'
-import { type WatchedContainer, settleExit, watched } from './exit.ts'
+import { settleExit, type WatchedContainer, watched } from './exit.ts'
 import { watchLog } from './log-rotation.ts'
-import { cleanBundle, type ContainerFile, openContainerFiles, readPid } from './records.ts'
+import { type ContainerFile, cleanBundle, openContainerFiles, readPid } from './records.ts'
 import { startRelay } from './relay.ts'
 import { runExecOnce } from './run-exec.ts'
 import { runtimeError } from './runtime-error.ts'
@@ -32,7 +32,18 @@ export interface ContainerHostOptions {
   readonly entry: { readonly file: string }
   readonly onEvent: (event: HostEvent) => void
 }
-type ContainerCalls = 'createContainer' | 'startContainer' | 'signalContainer' | 'pauseContainer' | 'resumeContainer' | 'deleteContainer' | 'listContainers' | 'stats' | 'runExec' | 'attach' | 'exec'
+type ContainerCalls =
+  | 'createContainer'
+  | 'startContainer'
+  | 'signalContainer'
+  | 'pauseContainer'
+  | 'resumeContainer'
+  | 'deleteContainer'
+  | 'listContainers'
+  | 'stats'
+  | 'runExec'
+  | 'attach'
+  | 'exec'
 /** The calls of `Host` about containers. `close` lets go of them; they run on. */
 export type ContainerHost = Pick<Host, ContainerCalls> & { close(): Promise<void> }
 
@@ -40,14 +51,22 @@ export type ContainerHost = Pick<Host, ContainerCalls> & { close(): Promise<void
 export function createContainerHost(options: ContainerHostOptions): ContainerHost {
   const files = openContainerFiles(options.stateFolder)
   const { exits, execs, runtimeRoot } = files.folders
-  const config: ShimConfig = { conmon: options.conmon, runtime: options.runtime, runtimeRoot, rootless: options.rootless }
+  const config: ShimConfig = {
+    conmon: options.conmon,
+    runtime: options.runtime,
+    runtimeRoot,
+    rootless: options.rootless,
+  }
   const containers = new Map<string, WatchedContainer>()
   const relay = startRelay(options.entry.file, (id) => void onShimGone(id))
 
   const runtime = async (containerId: string, ...verb: string[]): Promise<void> => {
     const argv = [config.runtime, ...runtimeGlobals(config, ''), ...verb]
     await run(argv, { timeoutSeconds: RUNTIME_SECONDS }).catch((error: unknown) => {
-      const said = error instanceof EngineError && error.reason === 'process.failed' && error.code === 'internal' ? String(error.details?.['stderr'] ?? '') : ''
+      const said =
+        error instanceof EngineError && error.reason === 'process.failed' && error.code === 'internal'
+          ? String(error.details?.['stderr'] ?? '')
+          : ''
       throw said ? runtimeError(lastWord(said), containerId) : error
     })
   }
@@ -95,12 +114,15 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
   return {
     async createContainer(params, context) {
       await adopted
-      if (containers.has(params.containerId)) throw new EngineError('conflict', 'runtime.container-exists', `container ${params.containerId} exists`)
-      const file = await launchContainer({ config, files, exits }, params, context?.signal).catch(async (error: unknown) => {
-        await runtime(params.containerId, 'delete', '--force', params.containerId).catch(() => {})
-        files.remove(params.containerId)
-        throw error
-      })
+      if (containers.has(params.containerId))
+        throw new EngineError('conflict', 'runtime.container-exists', `container ${params.containerId} exists`)
+      const file = await launchContainer({ config, files, exits }, params, context?.signal).catch(
+        async (error: unknown) => {
+          await runtime(params.containerId, 'delete', '--force', params.containerId).catch(() => {})
+          files.remove(params.containerId)
+          throw error
+        },
+      )
       const container = watched(file)
       containers.set(params.containerId, container)
       follow(container)
@@ -115,7 +137,8 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
       const number = signalNumber(signal)
       if (!number) throw new EngineError('invalidArgument', 'signal.invalid', `invalid signal: ${signal}`)
       if (!file.exit && !all && !(file.paused && number === SIGKILL) && signalProcess(file.init, number)) return
-      if (!isAlive(file.init)) throw new EngineError('conflict', 'container.not-running', `container ${containerId} is not running`)
+      if (!isAlive(file.init))
+        throw new EngineError('conflict', 'container.not-running', `container ${containerId} is not running`)
       await runtime(containerId, 'kill', ...(all ? ['--all'] : []), containerId, String(number))
     },
     pauseContainer: ({ containerId }) => setPaused(containerId, true),
@@ -130,7 +153,14 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
       })
       if (container) {
         await waitUntilGone(container.file.conmon)
-        container.markExited(files.readExit(container.file) ?? { exitCode: 137, oomKilled: false, shimLost: false, time: new Date().toISOString() })
+        container.markExited(
+          files.readExit(container.file) ?? {
+            exitCode: 137,
+            oomKilled: false,
+            shimLost: false,
+            time: new Date().toISOString(),
+          },
+        )
         cleanBundle(container.file.bundle)
       }
       files.remove(containerId)
@@ -139,7 +169,14 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
       await adopted
       return [...containers.values()].map(({ file }): LiveContainer => {
         const { containerId, init, conmon, exit } = file
-        return { containerId, init, conmon, state: exit ? 'exited' : 'running', exitCode: exit?.exitCode ?? 0, oomKilled: exit?.oomKilled ?? false }
+        return {
+          containerId,
+          init,
+          conmon,
+          state: exit ? 'exited' : 'running',
+          exitCode: exit?.exitCode ?? 0,
+          oomKilled: exit?.oomKilled ?? false,
+        }
       })
     },
     async stats({ ids }) {
@@ -153,7 +190,8 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
     async attach({ containerId }) {
       const container = await find(containerId)
       const { bundle, openStdin, tty } = container.file
-      if (container.file.exit) throw new EngineError('conflict', 'container.not-running', `container ${containerId} is not running`)
+      if (container.file.exit)
+        throw new EngineError('conflict', 'container.not-running', `container ${containerId} is not running`)
       return openTerminalStream({
         relay,
         folder: bundle,
@@ -166,7 +204,8 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
     },
     async exec(params) {
       const { file } = await find(params.containerId)
-      if (file.exit) throw new EngineError('conflict', 'container.not-running', `container ${params.containerId} is not running`)
+      if (file.exit)
+        throw new EngineError('conflict', 'container.not-running', `container ${params.containerId} is not running`)
       return openExec({ config, relay, execs }, params)
     },
     async close() {

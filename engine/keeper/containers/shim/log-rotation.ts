@@ -9,14 +9,24 @@ const MIN_MS = 50
 const MAX_MS = 2000
 
 /** When to look again: half the time the log needs to be full at its present pace, from 50 ms to 2 s. */
-export function nextCheckMs(state: { readonly size: number; readonly grown: number; readonly elapsedMs: number; readonly maxBytes: number }): number {
+export function nextCheckMs(state: {
+  readonly size: number
+  readonly grown: number
+  readonly elapsedMs: number
+  readonly maxBytes: number
+}): number {
   const { size, grown, elapsedMs, maxBytes } = state
   if (grown <= 0 || elapsedMs <= 0) return MAX_MS
   return Math.max(MIN_MS, Math.min(MAX_MS, (Math.max(0, maxBytes - size) / (grown / elapsedMs)) * 0.5))
 }
 
 /** Keeps a container's log within its size and number of files until stopped. */
-export function watchLog(log: { readonly path: string; readonly bundle: string; readonly maxBytes: number; readonly maxFiles: number }): { stop(): void } {
+export function watchLog(log: {
+  readonly path: string
+  readonly bundle: string
+  readonly maxBytes: number
+  readonly maxFiles: number
+}): { stop(): void } {
   if (log.maxBytes <= 0) return { stop() {} }
   let timer: NodeJS.Timeout | undefined
   let isStopped = false
@@ -35,7 +45,10 @@ export function watchLog(log: { readonly path: string; readonly bundle: string; 
     const now = performance.now()
     if (size > log.maxBytes && !isStopped) await rotate(log)
     const grown = size < lastSize ? Math.max(0, size) : size - lastSize
-    const wait = size < 0 || size > log.maxBytes ? MIN_MS : nextCheckMs({ size, grown, elapsedMs: now - lastTime, maxBytes: log.maxBytes })
+    const wait =
+      size < 0 || size > log.maxBytes
+        ? MIN_MS
+        : nextCheckMs({ size, grown, elapsedMs: now - lastTime, maxBytes: log.maxBytes })
     lastSize = size > log.maxBytes ? 0 : size
     lastTime = now
     plan(wait)
@@ -49,11 +62,20 @@ export function watchLog(log: { readonly path: string; readonly bundle: string; 
   }
 }
 
-async function rotate({ path, bundle, maxFiles }: { readonly path: string; readonly bundle: string; readonly maxFiles: number }): Promise<void> {
+async function rotate({
+  path,
+  bundle,
+  maxFiles,
+}: {
+  readonly path: string
+  readonly bundle: string
+  readonly maxFiles: number
+}): Promise<void> {
   const ignoreMissing = (error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error
   }
-  for (let number = maxFiles - 1; number > 1; number--) await fs.rename(`${path}.${number - 1}`, `${path}.${number}`).catch(ignoreMissing)
+  for (let number = maxFiles - 1; number > 1; number--)
+    await fs.rename(`${path}.${number - 1}`, `${path}.${number}`).catch(ignoreMissing)
   await fs.rename(path, `${path}.1`)
   if (await writeControl(bundle, REOPEN_LOG)) {
     if (maxFiles < 2) await fs.rm(`${path}.1`, { force: true })

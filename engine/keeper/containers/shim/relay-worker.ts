@@ -1,6 +1,18 @@
 import { receiveMessageOnPort, workerData } from 'node:worker_threads'
-import { clearEventfd, closeFd, connectInFolder, POLLERR, POLLHUP, POLLIN, POLLOUT, poll, receive, sendPacket, shutdownWrite } from '../../libc/socket.ts'
 import { openPidfd, readStartTicks } from '../../libc/process.ts'
+import {
+  clearEventfd,
+  closeFd,
+  connectInFolder,
+  POLLERR,
+  POLLHUP,
+  POLLIN,
+  POLLOUT,
+  poll,
+  receive,
+  sendPacket,
+  shutdownWrite,
+} from '../../libc/socket.ts'
 import type { FromRelay, RelayMode, RelayWorkerData, ToRelay } from './relay-protocol.ts'
 
 const PACKET_BYTES = 32 * 1024
@@ -112,7 +124,18 @@ export function runAttachRelay(): void {
     }
     try {
       const fd = connectInFolder(folder, 'attach')
-      sockets.set(stream, { fd, folder, mode, stream, unread: 0, isPaused: false, isParked: false, hasHungUp: false, hasEnded: false, input: [] })
+      sockets.set(stream, {
+        fd,
+        folder,
+        mode,
+        stream,
+        unread: 0,
+        isPaused: false,
+        isParked: false,
+        hasHungUp: false,
+        hasEnded: false,
+        input: [],
+      })
       post({ type: 'opened', stream })
     } catch (error) {
       post({ type: 'failed', stream, message: error instanceof Error ? error.message : String(error) })

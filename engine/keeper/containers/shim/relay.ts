@@ -57,7 +57,8 @@ export function startRelay(entryFile: string, onDied: (id: string) => void): Rel
     }
     const stream = streams.get(message.stream)
     if (!stream) return
-    if (message.type === 'frame') stream.onFrame(Buffer.from(message.bytes.buffer, message.bytes.byteOffset, message.bytes.byteLength))
+    if (message.type === 'frame')
+      stream.onFrame(Buffer.from(message.bytes.buffer, message.bytes.byteOffset, message.bytes.byteLength))
     else if (message.type === 'wrote') stream.written.shift()?.()
     else if (message.type === 'opened') stream.settle(null)
     else if (message.type === 'failed') stream.settle(message.message)

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import fs from 'node:fs/promises'
 import type { RunExecResult } from '../../../host/host.ts'
 import { run } from '../../exec.ts'
-import { type ShimConfig, runtimeGlobals } from './conmon.ts'
+import { runtimeGlobals, type ShimConfig } from './conmon.ts'
 import { readPid } from './records.ts'
 import { cleanRuntimeText, lastLoggedError } from './runtime-error.ts'
 
@@ -14,7 +14,12 @@ const GRACE_SECONDS = 10
 export async function runExecOnce(
   config: ShimConfig,
   execs: string,
-  params: { readonly containerId: string; readonly process: unknown; readonly timeoutSeconds: number; readonly signal?: AbortSignal | undefined },
+  params: {
+    readonly containerId: string
+    readonly process: unknown
+    readonly timeoutSeconds: number
+    readonly signal?: AbortSignal | undefined
+  },
 ): Promise<RunExecResult> {
   const folder = `${execs}/run-${randomUUID()}`
   await fs.mkdir(folder, { mode: 0o700 })
@@ -28,7 +33,16 @@ export async function runExecOnce(
   try {
     await fs.writeFile(`${folder}/process.json`, JSON.stringify(params.process))
     const result = await run(
-      [config.runtime, ...runtimeGlobals(config, `${folder}/oci-log`), 'exec', '--process', `${folder}/process.json`, '--pid-file', `${folder}/pidfile`, params.containerId],
+      [
+        config.runtime,
+        ...runtimeGlobals(config, `${folder}/oci-log`),
+        'exec',
+        '--process',
+        `${folder}/process.json`,
+        '--pid-file',
+        `${folder}/pidfile`,
+        params.containerId,
+      ],
       { timeoutSeconds: params.timeoutSeconds + GRACE_SECONDS, okExitCodes: 'any', signal: params.signal },
     ).catch((error: unknown) => {
       if (isLate) return null
@@ -36,8 +50,14 @@ export async function runExecOnce(
     })
     if (isLate || !result) return { exitCode: -1, output: `the check took longer than ${params.timeoutSeconds} s` }
     const problem = lastLoggedError(await fs.readFile(`${folder}/oci-log`, 'utf8').catch(() => ''))
-    if (problem && result.exitCode >= 125) return { exitCode: -1, output: cleanRuntimeText(problem).slice(0, OUTPUT_LIMIT) }
-    return { exitCode: result.exitCode, output: Buffer.from(result.stdout + result.stderr).subarray(0, OUTPUT_LIMIT).toString() }
+    if (problem && result.exitCode >= 125)
+      return { exitCode: -1, output: cleanRuntimeText(problem).slice(0, OUTPUT_LIMIT) }
+    return {
+      exitCode: result.exitCode,
+      output: Buffer.from(result.stdout + result.stderr)
+        .subarray(0, OUTPUT_LIMIT)
+        .toString(),
+    }
   } finally {
     clearTimeout(deadline)
     params.signal?.removeEventListener('abort', kill)

@@ -18,7 +18,10 @@ export function lastLoggedError(log: string): string {
 export function cleanRuntimeText(text: string): string {
   const line = text.trim().split('\n').at(-1)?.trim() ?? ''
   const message = /msg="((?:[^"\\]|\\.)*)"/.exec(line)?.[1]?.replace(/\\(.)/g, '$1') ?? line
-  const bare = message.replace(/^(?:(?:runc|crun)[\w ]* failed: |error executing setns process: |container_linux\.go:\d+: |unable to start container process: |exec failed: |starting container process caused: |error during container init: )+/g, '')
+  const bare = message.replace(
+    /^(?:(?:runc|crun)[\w ]* failed: |error executing setns process: |container_linux\.go:\d+: |unable to start container process: |exec failed: |starting container process caused: |error during container init: )+/g,
+    '',
+  )
   const exec = bare.indexOf('exec: "')
   return exec > 0 ? bare.slice(exec) : bare
 }
@@ -34,7 +37,9 @@ export function runtimeError(text: string, containerId: string): EngineError {
   if (/permission denied|is a directory/i.test(message) && (isCommand || /permission denied/i.test(message))) {
     return new EngineError('invalidArgument', 'runtime.permission-denied', message, options)
   }
-  if (/no such file or directory/i.test(message)) return new EngineError('invalidArgument', 'runtime.path-not-found', message, options)
-  if (/container .*does not exist/.test(message)) return new EngineError('notFound', 'runtime.no-such-container', message, options)
+  if (/no such file or directory/i.test(message))
+    return new EngineError('invalidArgument', 'runtime.path-not-found', message, options)
+  if (/container .*does not exist/.test(message))
+    return new EngineError('notFound', 'runtime.no-such-container', message, options)
   return new EngineError('internal', 'runtime.failed', message, options)
 }

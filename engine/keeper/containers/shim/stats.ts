@@ -7,7 +7,9 @@ import { type CgroupUsage, findCgroups, parseCgroupMounts, parseNetDev, readCgro
 const NANOSECONDS_PER_TICK = 1e7
 
 /** What containers use now, by init process; those that are gone are left out. */
-export function readStats(containers: readonly { readonly containerId: string; readonly init: ProcessRef }[]): HostStats[] {
+export function readStats(
+  containers: readonly { readonly containerId: string; readonly init: ProcessRef }[],
+): HostStats[] {
   const mounts = parseCgroupMounts(readText('/proc/self/mountinfo'))
   const ours = findCgroups(readText('/proc/self/cgroup'), mounts)
   let members: Map<string, number[]> | undefined

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { type CgroupPlaces, findCgroups, parseCgroupMounts, parseNetDev, readCgroupUsage } from '../../../../engine/keeper/containers/shim/cgroup.ts'
+import {
+  type CgroupPlaces,
+  findCgroups,
+  parseCgroupMounts,
+  parseNetDev,
+  readCgroupUsage,
+} from '../../../../engine/keeper/containers/shim/cgroup.ts'
 
 const none: CgroupPlaces = { v1: new Map(), v2: '' }
 const reader = (files: Record<string, string>) => (path: string) => files[path] ?? ''
@@ -24,8 +30,20 @@ describe('cgroup usage', () => {
       '/p/pids.current': '3\n',
       '/b/blkio.throttle.io_service_bytes_recursive': '8:0 Read 10\n8:0 Write 20\n8:16 Read 1\nTotal 31\n',
     })
-    const v1 = new Map([['memory', '/m'], ['cpuacct', '/c'], ['pids', '/p'], ['blkio', '/b']])
-    expect(readCgroupUsage({ v1, v2: '' }, none, read)).toEqual({ cpuNanoseconds: 77, memoryBytes: 4000, memoryLimitBytes: 0, pids: 3, readBytes: 11, writtenBytes: 20 })
+    const v1 = new Map([
+      ['memory', '/m'],
+      ['cpuacct', '/c'],
+      ['pids', '/p'],
+      ['blkio', '/b'],
+    ])
+    expect(readCgroupUsage({ v1, v2: '' }, none, read)).toEqual({
+      cpuNanoseconds: 77,
+      memoryBytes: 4000,
+      memoryLimitBytes: 0,
+      pids: 3,
+      readBytes: 11,
+      writtenBytes: 20,
+    })
   })
 
   it('reads v2', () => {
@@ -37,7 +55,14 @@ describe('cgroup usage', () => {
       '/u/pids.current': '2',
       '/u/io.stat': '8:0 rbytes=7 wbytes=9 rios=1\n',
     })
-    expect(readCgroupUsage({ v1: new Map(), v2: '/u' }, none, read)).toEqual({ cpuNanoseconds: 12_000, memoryBytes: 4500, memoryLimitBytes: 1_048_576, pids: 2, readBytes: 7, writtenBytes: 9 })
+    expect(readCgroupUsage({ v1: new Map(), v2: '/u' }, none, read)).toEqual({
+      cpuNanoseconds: 12_000,
+      memoryBytes: 4500,
+      memoryLimitBytes: 1_048_576,
+      pids: 2,
+      readBytes: 7,
+      writtenBytes: 9,
+    })
   })
 
   it('does not take the cgroup of the keeper for that of a container', () => {
@@ -45,6 +70,9 @@ describe('cgroup usage', () => {
   })
 
   it('sums the interfaces but loopback', () => {
-    expect(parseNetDev('Inter-| x\n face |x\n    lo: 9 0 0 0 0 0 0 0 9 0\n  eth0: 100 1 0 0 0 0 0 0 200 2\n')).toEqual({ rxBytes: 100, txBytes: 200 })
+    expect(parseNetDev('Inter-| x\n face |x\n    lo: 9 0 0 0 0 0 0 0 9 0\n  eth0: 100 1 0 0 0 0 0 0 200 2\n')).toEqual({
+      rxBytes: 100,
+      txBytes: 200,
+    })
   })
 })

