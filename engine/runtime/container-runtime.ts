@@ -160,7 +160,15 @@ export function createContainerRuntime({
     },
     start: (containerId) => host.startContainer({ containerId }),
     signal: (containerId, signal) => host.signalContainer({ containerId, signal }),
-    pause: (containerId) => host.pauseContainer({ containerId }),
+    pause: (containerId) =>
+      host.pauseContainer({ containerId }).catch((error: unknown) => {
+        if (!rootless || !/cgroups not configured/.test(String(error))) throw error
+        throw new EngineError(
+          'unavailable',
+          'container.pause-unavailable',
+          'pausing needs a control group of its own, and this system gives ordinary users none; stop the container instead',
+        )
+      }),
     resume: (containerId) => host.resumeContainer({ containerId }),
     remove: (containerId) => host.deleteContainer({ containerId }),
     removeTree: (path) => host.removeTree({ path }),

@@ -44,7 +44,7 @@ export function createNetworkHost({
   const addVeth = (endpoint: BridgeEndpoint, netnsPath: string) =>
     ip(bridgeNetns, vethBatch(endpoint, netnsPath)).catch(async (error: unknown) => {
       if (!/File exists/.test(String(error))) throw error
-      await ip(bridgeNetns, `link delete ${endpoint.hostInterface}\n`)
+      await ip(bridgeNetns, `link delete ${endpoint.hostInterface}\n`).catch(() => {})
       return ip(bridgeNetns, vethBatch(endpoint, netnsPath))
     })
 

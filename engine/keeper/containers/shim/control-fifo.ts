@@ -4,12 +4,23 @@ import fs from 'node:fs/promises'
 /** conmon refuses a terminal with more rows or columns. */
 const MAX_CELLS = 1000
 
-/** Writes a line to conmon's control fifo. Answers `false` when no conmon reads it. */
+const ATTEMPTS = 40
+const PAUSE_MS = 25
+
+/** Writes a line to conmon's control fifo; one that just starts opens it within a second. Answers `false` when none reads it. */
 export async function writeControl(folder: string, line: string): Promise<boolean> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    if (await tryWrite(`${folder}/ctl`, `${line}\n`)) return true
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+  }
+  return false
+}
+
+async function tryWrite(path: string, text: string): Promise<boolean> {
   try {
-    const fifo = await fs.open(`${folder}/ctl`, constants.O_WRONLY | constants.O_NONBLOCK)
+    const fifo = await fs.open(path, constants.O_WRONLY | constants.O_NONBLOCK)
     try {
-      await fifo.write(`${line}\n`)
+      await fifo.write(text)
       return true
     } finally {
       await fifo.close()

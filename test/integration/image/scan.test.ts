@@ -1,0 +1,59 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { afterAll, describe, expect, it } from 'vitest'
+import { scanArchive } from '../../../engine/keeper/unpack/archive-scan.ts'
+import { buildTar } from '../../fixtures/archives.ts'
+
+describe('scanning an archive', () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'slipway-scan-'))
+  const temporary = mkdtempSync(path.join(folder, 'tmp-'))
+  const file = path.join(folder, 'archive')
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  const scan = (bytes: Buffer) => {
+    writeFileSync(file, bytes)
+    return scanArchive(file, temporary)
+  }
+  const long = 'n'.repeat(180)
+  const build = () =>
+    buildTar([
+      { name: 'a', content: Buffer.alloc(100_000, 'x') },
+      { name: long, content: 'y' },
+      { name: 'l', type: 'symlink', linkname: 'a' },
+    ])
+
+  it('lists entries by where they lie', async () => {
+    const { entries, isTemporary, path: place } = await scan(await build())
+    expect([isTemporary, place]).toEqual([false, file])
+    expect(entries.map(({ name, type, size, linkName }) => [name, type, size, linkName])).toEqual([
+      ['a', 'file', 100_000, ''],
+      [long, 'file', 1, ''],
+      ['l', 'symlink', 0, 'a'],
+    ])
+    expect(entries[0]?.offset).toBe(512)
+  })
+
+  it('inflates what is compressed first', async () => {
+    const bytes = await build()
+    const packed = [
+      gzipSync(bytes),
+      ...(existsSync('/usr/bin/zstd') ? [execFileSync('zstd', ['-qc'], { input: bytes })] : []),
+    ]
+    for (const archive of packed) {
+      const { entries, isTemporary, path: copy } = await scan(archive)
+      expect([isTemporary, entries.length, path.dirname(copy)]).toEqual([true, 3, temporary])
+      rmSync(copy)
+    }
+  })
+
+  it('tells a file that is no archive from one that is cut short, and leaves nothing', async () => {
+    const bytes = await build()
+    await expect(scan(Buffer.from('hello '.repeat(1000)))).rejects.toMatchObject({ reason: 'archive.not-an-archive' })
+    await expect(scan(Buffer.alloc(0))).rejects.toMatchObject({ reason: 'archive.not-an-archive' })
+    await expect(scan(bytes.subarray(0, 50_000))).rejects.toMatchObject({ reason: 'archive.truncated' })
+    await expect(scan(gzipSync(bytes).subarray(0, -20))).rejects.toMatchObject({ reason: 'archive.truncated' })
+    expect(readdirSync(temporary)).toEqual([])
+  })
+})
