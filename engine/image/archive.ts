@@ -90,7 +90,7 @@ async function planDockerArchive(view: ArchiveView, find: Find): Promise<ImagePl
       configDigest,
       references: manifest.RepoTags ?? [],
       layers: manifest.Layers.map((name, index) => ({
-        source: rangeOf(view, require(find, name)),
+        source: rangeOf(view, requireFile(find, name)),
         digest: /^blobs\/sha256\/[0-9a-f]{64}$/.test(name) ? `sha256:${name.slice('blobs/sha256/'.length)}` : '',
         diffId: diffIds[index] ?? '',
       })),
@@ -176,17 +176,17 @@ async function readBlob(view: ArchiveView, find: Find, descriptor: z.output<type
 }
 
 function blobEntry(find: Find, digest: string): ArchiveEntry {
-  return require(find, `blobs/sha256/${assertDigest(digest, 'a descriptor').slice('sha256:'.length)}`)
+  return requireFile(find, `blobs/sha256/${assertDigest(digest, 'a descriptor').slice('sha256:'.length)}`)
 }
 
-function require(find: Find, name: string): ArchiveEntry {
+function requireFile(find: Find, name: string): ArchiveEntry {
   const entry = find(name)
   if (entry?.type === 'file') return entry
   throw invalid('archive.missing-entry', `the archive has no file ${JSON.stringify(name.slice(0, 200))}`)
 }
 
 function readDocument(view: ArchiveView, find: Find, name: string): Promise<Buffer> {
-  return readEntry(view, require(find, name))
+  return readEntry(view, requireFile(find, name))
 }
 
 function readEntry(view: ArchiveView, entry: ArchiveEntry): Promise<Buffer> {
