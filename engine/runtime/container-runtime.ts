@@ -7,12 +7,15 @@ import { EngineError } from '../contract/errors.ts'
 import type { CreatedContainer, Host, HostInfo, HostStats, OverlayMount } from '../host/host.ts'
 import type { Layout } from '../store/layout.ts'
 import type { ContainerRecord } from '../store/schema.ts'
-import { resolveCapabilities } from './capabilities.ts'
-import { buildHosts, buildResolvConf } from './files.ts'
+import { parseCapabilityMask, resolveCapabilities } from './capabilities.ts'
+import { buildHosts, buildResolvConf, isStubResolver } from './files.ts'
+import { addContainerEnv, mergeEnv } from './process.ts'
 import { compileSeccomp } from './seccomp.ts'
 import { buildProcess, buildSpec } from './spec.ts'
 import { resolveUser } from './user.ts'
 
+/** The resolver that slirp4netns and pasta offer inside. */
+const EGRESS_RESOLVER = '10.0.2.3'
 const PASSWD_LIMIT = 1024 * 1024
 const INIT_PATHS = [
   '/usr/bin/catatonit',
@@ -81,8 +84,12 @@ export function createContainerRuntime({
     const [passwd, group] = await Promise.all([read('/etc/passwd'), read('/etc/group')])
     return resolveUser({ user, passwd, group })
   }
-  const capabilitiesOf = ({ config }: ContainerRecord) =>
-    resolveCapabilities({ add: config.capAdd, drop: config.capDrop, privileged: config.privileged })
+  const capabilitiesOf = async ({ config }: ContainerRecord) => {
+    // In its user namespace the keeper has them all; as root it has what this process was left.
+    const status = rootless ? '' : await readFile('/proc/self/status', 'utf8')
+    const { capAdd: add, capDrop: drop, privileged } = config
+    return resolveCapabilities({ add, drop, privileged, available: parseCapabilityMask(status) })
+  }
 
   const writeFiles = async (record: ContainerRecord) => {
     const { endpoint, hostname, config, id } = record
@@ -92,19 +99,23 @@ export function createContainerRuntime({
       gateway: endpoint?.gateway ?? '',
       extraHosts: config.extraHosts,
     })
-    const hostResolv = await readFile('/etc/resolv.conf', 'utf8').catch(() => '')
+    const hostResolv = await readHostResolvers()
     await writeFile(layout.containerFile(id, 'hosts'), hosts, { mode: 0o644 })
-    await writeFile(layout.containerFile(id, 'resolv.conf'), buildResolvConf(hostResolv, rootless), { mode: 0o644 })
+    await writeFile(
+      layout.containerFile(id, 'resolv.conf'),
+      buildResolvConf(hostResolv, rootless ? EGRESS_RESOLVER : ''),
+      { mode: 0o644 },
+    )
   }
 
   const execProcess = async (record: ContainerRecord, spec: Omit<ExecSpec, 'columns' | 'rows'>) =>
     buildProcess({
       args: spec.command,
-      env: [...record.process.env, ...spec.env],
+      env: mergeEnv(addContainerEnv(record.process.env, { hostname: record.hostname, tty: spec.tty }), spec.env),
       workingDir: spec.workingDir ?? record.process.workingDir,
       user: await userOf(record, spec.user ?? record.process.user),
       tty: spec.tty,
-      capabilities: capabilitiesOf(record),
+      capabilities: await capabilitiesOf(record),
     })
 
   return {
@@ -120,12 +131,12 @@ export function createContainerRuntime({
         mkdir(bundle, { recursive: true, mode: 0o700 }),
         writeFiles(record),
       ])
-      const capabilities = capabilitiesOf(record)
+      const capabilities = await capabilitiesOf(record)
       const spec = buildSpec({
         containerId: id,
         rootfs: layout.merged(id),
         args: wanted.args,
-        env: [...wanted.env.slice(0, 1), `HOSTNAME=${record.hostname}`, ...wanted.env.slice(1)],
+        env: addContainerEnv(wanted.env, { hostname: record.hostname, tty: config.tty }),
         workingDir: wanted.workingDir,
         user,
         hostname: record.hostname,
@@ -147,6 +158,8 @@ export function createContainerRuntime({
         resources: config.resources,
         cgroup: info.cgroup,
         rootless,
+        cpuCount: info.cpus,
+        ...(rootless ? { mountInfo: await readFile('/proc/self/mountinfo', 'utf8') } : {}),
       })
       await writeFile(`${bundle}/config.json`, JSON.stringify(spec), { mode: 0o600 })
       return host.createContainer({
@@ -193,6 +206,11 @@ export function createContainerRuntime({
       return host.runExec({ containerId: record.id, process, timeoutSeconds: check.timeoutSeconds })
     },
   }
+}
+
+async function readHostResolvers(): Promise<string> {
+  const text = await readFile('/etc/resolv.conf', 'utf8').catch(() => '')
+  return isStubResolver(text) ? readFile('/run/systemd/resolve/resolv.conf', 'utf8').catch(() => text) : text
 }
 
 function findInit(): string {

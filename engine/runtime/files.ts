@@ -2,8 +2,14 @@ import { isIPv4, isIPv6 } from 'node:net'
 import { EngineError } from '../contract/errors.ts'
 
 const FALLBACK_RESOLVERS = ['8.8.8.8', '8.8.4.4']
-/** The resolver that slirp4netns and pasta offer inside. */
-const SLIRP_RESOLVER = '10.0.2.3'
+const LOCAL_HOSTS = [
+  '127.0.0.1\tlocalhost',
+  '::1\tlocalhost ip6-localhost ip6-loopback',
+  'fe00::\tip6-localnet',
+  'ff00::\tip6-mcastprefix',
+  'ff02::1\tip6-allnodes',
+  'ff02::2\tip6-allrouters',
+]
 
 /** `/etc/hosts` of a container on a bridge, in Docker's order. */
 export function buildHosts(input: {
@@ -25,16 +31,47 @@ export function buildHosts(input: {
     }
     return `${ip}\t${name}`
   })
-  const own = input.ipAddress ? [`${input.ipAddress}\t${input.hostname}`] : []
-  return `${['127.0.0.1\tlocalhost', '::1\tlocalhost ip6-localhost ip6-loopback', ...extra, ...own].join('\n')}\n`
+  const { hostname, ipAddress } = input
+  assertHostname(hostname)
+  const bare = hostname.split('.')[0]
+  const names = bare && bare !== hostname ? `${hostname} ${bare}` : hostname
+  const own = ipAddress ? [`${ipAddress}\t${names}`] : []
+  return `${[...LOCAL_HOSTS, ...extra, ...own].join('\n')}\n`
 }
 
-/** `/etc/resolv.conf`: the host's without loopback resolvers, which a container cannot reach. */
-export function buildResolvConf(hostText: string, rootless: boolean): string {
-  const lines = hostText.split('\n').filter((line) => /^\s*(nameserver|search|options)\s/.test(line))
-  const resolvers = lines.filter((line) => /^\s*nameserver/.test(line)).map((line) => line.trim().split(/\s+/)[1] ?? '')
-  const reachable = resolvers.filter((address) => !address.startsWith('127.') && address !== '::1')
-  const chosen = rootless ? [SLIRP_RESOLVER] : reachable.length ? reachable : FALLBACK_RESOLVERS
-  const rest = lines.filter((line) => !/^\s*nameserver/.test(line))
-  return `${[...chosen.map((address) => `nameserver ${address}`), ...rest].join('\n')}\n`
+/** `/etc/hostname`. */
+export function buildHostname(hostname: string): string {
+  assertHostname(hostname)
+  return `${hostname}\n`
+}
+
+/** Letters, digits, `.`, `_` and `-`, at most 64: what the kernel and the files take. */
+export function assertHostname(hostname: string): void {
+  if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$/.test(hostname)) return
+  throw new EngineError(
+    'invalidArgument',
+    'hostname.invalid',
+    `invalid hostname: ${JSON.stringify(hostname.slice(0, 80))}`,
+  )
+}
+
+/** Whether a resolv.conf names systemd-resolved's stub alone; `/run/systemd/resolve/resolv.conf` has the real ones. */
+export function isStubResolver(hostText: string): boolean {
+  const resolvers = resolversOf(hostText)
+  return resolvers.length === 1 && resolvers[0] === '127.0.0.53'
+}
+
+/**
+ * `/etc/resolv.conf` for the default bridge (IPv4): the host's without resolvers that a container cannot reach, or
+ * public ones when none is left. `nameserver` stands in for them all: what rootless egress offers inside.
+ */
+export function buildResolvConf(hostText: string, nameserver = ''): string {
+  const reachable = resolversOf(hostText).filter((address) => isIPv4(address) && !/^(127|0)\./.test(address))
+  const chosen = nameserver ? [nameserver] : reachable.length ? reachable : FALLBACK_RESOLVERS
+  const rest = hostText.split('\n').filter((line) => /^\s*(search|domain|options)\s/.test(line))
+  return `${[...chosen.map((address) => `nameserver ${address}`), ...rest.map((line) => line.trim())].join('\n')}\n`
+}
+
+function resolversOf(text: string): string[] {
+  return [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1] ?? '')
 }

@@ -4,26 +4,28 @@ const MAX_LINE = 1024 * 1024
 
 /** Where joining of partial lines stands, a stream apart. */
 export interface LogParseState {
-  partial: Map<string, { readonly offset: number; readonly time: string; text: string }>
+  readonly partial: Map<string, { readonly time: string; readonly text: string }>
 }
+/** A state without any piece of a line. */
 export const newParseState = (): LogParseState => ({ partial: new Map() })
 
 /**
  * conmon's k8s-file format, a line each: `<RFC 3339 with offset> stdout|stderr F|P <text>`. P is a piece without its
- * end; pieces are joined up to the next F. `offset` is where the line begins.
+ * end; pieces are joined up to the next F, or up to 1 MiB. `offset` is that of the raw line; a joined line has its
+ * last piece's, so that reading on behind a line never meets a piece of it again. Damaged lines give `null`.
  */
 export function parseLogLine(raw: string, offset: number, state: LogParseState): LogLine | null {
   const [time, stream, flag] = raw.split(' ', 3)
   if (!time || (stream !== 'stdout' && stream !== 'stderr') || (flag !== 'F' && flag !== 'P')) return null
   const text = raw.slice(time.length + stream.length + flag.length + 3)
   const before = state.partial.get(stream)
-  const joined = (before?.text ?? '') + text
+  const joined = before ? before.text + text : text
   if (flag === 'P' && joined.length < MAX_LINE) {
-    state.partial.set(stream, { offset: before?.offset ?? offset, time: before?.time ?? time, text: joined })
+    state.partial.set(stream, { time: before?.time ?? time, text: joined })
     return null
   }
   state.partial.delete(stream)
-  return { offset: before?.offset ?? offset, time: toUtc(before?.time ?? time), stream, text: joined }
+  return { offset, time: toUtc(before?.time ?? time), stream, text: joined }
 }
 
 /** RFC 3339 with any offset and any digits as UTC with nine digits. */

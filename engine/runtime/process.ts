@@ -118,8 +118,12 @@ function parseJson(text: string): unknown {
 
 /** What will run: the image's config with the request laid over it, by Docker's rules. */
 export function resolveProcess(image: ImageConfig, request: CreateContainer) {
-  const entrypoint = request.entrypoint ?? image.entrypoint ?? []
-  const command = request.command ?? (request.entrypoint ? [] : (image.command ?? []))
+  // As dockerd: `['']` takes the image's entrypoint away, and any entrypoint given takes its command away too.
+  const isOverridden = Boolean(request.entrypoint?.length)
+  const entrypoint = (request.entrypoint ?? image.entrypoint ?? []).filter(
+    (part, n, all) => part || n || all.length > 1,
+  )
+  const command = request.command?.length || isOverridden ? (request.command ?? []) : (image.command ?? [])
   const args = [...entrypoint, ...command]
   if (args.length === 0 || args[0] === '') {
     throw new EngineError(
@@ -128,10 +132,18 @@ export function resolveProcess(image: ImageConfig, request: CreateContainer) {
       'no command specified: the image has none of its own, so give one',
     )
   }
+  const workingDir = request.workingDir || image.workingDir || '/'
+  if (!workingDir.startsWith('/')) {
+    throw new EngineError(
+      'invalidArgument',
+      'workdir.not-absolute',
+      `the working directory '${workingDir}' is invalid, it needs to be an absolute path`,
+    )
+  }
   return {
     args,
     env: mergeEnv([DEFAULT_PATH, ...image.env], request.env),
-    workingDir: request.workingDir ?? (image.workingDir || '/'),
+    workingDir,
     user: request.user ?? image.user,
     stopSignal: request.stopSignal ?? (image.stopSignal || 'SIGTERM'),
     healthcheck: request.healthcheck ?? image.healthcheck,
@@ -147,4 +159,13 @@ export function mergeEnv(base: readonly string[], over: readonly string[]): stri
     else entries.set(entry.slice(0, cut), entry)
   }
   return [...entries.values()]
+}
+
+/** dockerd's order: PATH, HOSTNAME, TERM on a terminal, then the rest; entries of `env` win in place. */
+export function addContainerEnv(
+  env: readonly string[],
+  facts: { readonly hostname: string; readonly tty: boolean },
+): string[] {
+  const path = env.filter((entry) => entry.startsWith('PATH='))
+  return mergeEnv([...path, `HOSTNAME=${facts.hostname}`, ...(facts.tty ? ['TERM=xterm'] : [])], env)
 }

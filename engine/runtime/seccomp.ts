@@ -30,6 +30,9 @@ const Profile = z.object({
 
 const ARCHITECTURES: Readonly<Record<string, { readonly seccomp: string; readonly go: string }>> = {
   x64: { seccomp: 'SCMP_ARCH_X86_64', go: 'amd64' },
+  riscv64: { seccomp: 'SCMP_ARCH_RISCV64', go: 'riscv64' },
+  s390x: { seccomp: 'SCMP_ARCH_S390X', go: 's390x' },
+  ppc64: { seccomp: 'SCMP_ARCH_PPC64LE', go: 'ppc64le' },
   arm64: { seccomp: 'SCMP_ARCH_AARCH64', go: 'arm64' },
 }
 
@@ -51,6 +54,7 @@ export function compileSeccomp(profileText: string, facts: SeccompFacts): object
     if (includes?.arches?.length && !includes.arches.includes(own?.go ?? '')) return false
     if (includes?.caps?.length && !includes.caps.every((cap) => facts.capabilities.includes(cap))) return false
     if (includes?.minKernel && !isAtLeast(facts.kernel, includes.minKernel)) return false
+    if (excludes?.minKernel && isAtLeast(facts.kernel, excludes.minKernel)) return false
     if (excludes?.arches?.length && excludes.arches.includes(own?.go ?? '')) return false
     return !excludes?.caps?.some((cap) => facts.capabilities.includes(cap))
   }

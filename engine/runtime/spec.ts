@@ -23,6 +23,10 @@ export interface SpecInput {
   readonly resources: { readonly memoryBytes: number; readonly cpus: number; readonly pids: number }
   readonly cgroup: 'v1' | 'hybrid' | 'v2' | 'none'
   readonly rootless: boolean
+  /** Processors of the host, whose throttle counters are masked. */
+  readonly cpuCount?: number
+  /** Text of the keeper's `/proc/self/mountinfo` in rootless mode: binds keep the flags that the kernel has locked. */
+  readonly mountInfo?: string
 }
 
 const PERIOD = 100_000
@@ -66,7 +70,6 @@ export function buildProcess(
       effective: user.uid === 0 ? capabilities : [],
     },
     noNewPrivileges: false,
-    oomScoreAdj: undefined,
   }
 }
 
@@ -77,10 +80,11 @@ export function buildSpec(input: SpecInput): object {
   const hasCgroups = !rootless && input.cgroup !== 'none'
   return {
     ociVersion: '1.0.2',
-    process: buildProcess({ ...input, args }),
+    // Rootless cannot lower it and inherits the keeper's.
+    process: { ...buildProcess({ ...input, args }), ...(rootless ? {} : { oomScoreAdj: 0 }) },
     root: { path: input.rootfs, readonly: input.readOnlyRootfs },
     hostname: input.hostname,
-    mounts: [...baseMounts(input), ...engineMounts(input), ...input.mounts.map(userMount)],
+    mounts: [...baseMounts(input), ...engineMounts(input), ...input.mounts.map((mount) => userMount(mount, input))],
     linux: {
       namespaces: [
         ...['mount', 'uts', 'pid', 'ipc'].map((type) => ({ type })),
@@ -92,7 +96,9 @@ export function buildSpec(input: SpecInput): object {
         ...(rootless ? {} : { 'net.ipv4.ping_group_range': '0 2147483647' }),
       },
       ...(hasCgroups ? { cgroupsPath: `/slipway/${input.containerId}`, resources: buildResources(input) } : {}),
-      ...(privileged ? {} : { maskedPaths: MASKED, readonlyPaths: READ_ONLY }),
+      ...(privileged
+        ? {}
+        : { maskedPaths: [...MASKED, ...throttlePaths(input.cpuCount ?? 0)], readonlyPaths: READ_ONLY }),
       ...(input.seccomp && !privileged ? { seccomp: input.seccomp } : {}),
     },
   }
@@ -104,7 +110,13 @@ function buildResources({ resources, privileged }: SpecInput): object {
   return {
     devices: privileged
       ? [{ allow: true, access: 'rwm' }]
-      : [{ allow: false, access: 'rwm' }, ...[5, 3, 9, 8].map((minor) => allow(1, minor)), allow(5, 0), allow(5, 1)],
+      : [
+          { allow: false, access: 'rwm' },
+          ...[5, 3, 9, 8].map((minor) => allow(1, minor)),
+          allow(5, 0),
+          allow(5, 1),
+          { ...allow(10, 229), allow: false },
+        ],
     ...(memoryBytes > 0 ? { memory: { limit: memoryBytes, swap: memoryBytes * 2 } } : {}),
     ...(cpus > 0 ? { cpu: { quota: Math.round(cpus * PERIOD), period: PERIOD } } : {}),
     ...(pids > 0 ? { pids: { limit: pids } } : {}),
@@ -148,12 +160,12 @@ function baseMounts({ privileged, rootless, cgroup }: SpecInput): object[] {
   ]
 }
 
-function engineMounts({ files, initPath, readOnlyRootfs }: SpecInput): object[] {
+function engineMounts({ files, initPath, readOnlyRootfs, mountInfo }: SpecInput): object[] {
   const bind = (source: string, destination: string, isReadOnly = readOnlyRootfs) => ({
     destination,
     type: 'bind',
     source,
-    options: ['rbind', 'rprivate', ...(isReadOnly ? ['ro'] : [])],
+    options: bindOptions(source, { isReadOnly, propagation: 'rprivate', mountInfo }),
   })
   return [
     bind(files.resolvConf, '/etc/resolv.conf'),
@@ -163,9 +175,37 @@ function engineMounts({ files, initPath, readOnlyRootfs }: SpecInput): object[] 
   ]
 }
 
-function userMount({ type, hostPath, target, readOnly, propagation }: SpecInput['mounts'][number]): object {
+function userMount(
+  { type, hostPath, target, readOnly, propagation }: SpecInput['mounts'][number],
+  { mountInfo }: SpecInput,
+): object {
   const access = readOnly ? ['ro'] : []
   if (type === 'tmpfs')
     return { destination: target, type: 'tmpfs', source: 'tmpfs', options: ['noexec', 'nosuid', 'nodev', ...access] }
-  return { destination: target, type: 'bind', source: hostPath, options: ['rbind', propagation, ...access] }
+  const options = bindOptions(hostPath, { isReadOnly: readOnly, propagation, mountInfo })
+  return { destination: target, type: 'bind', source: hostPath, options }
+}
+
+function bindOptions(
+  source: string,
+  how: { readonly isReadOnly: boolean; readonly propagation: string; readonly mountInfo: string | undefined },
+): string[] {
+  const locked = how.mountInfo ? lockedFlags(how.mountInfo, source) : []
+  return [...new Set(['rbind', how.propagation, ...(how.isReadOnly ? ['ro'] : []), ...locked])]
+}
+
+/** Flags of the mount that a path lies on which a user namespace may not take away (moby `mountopts`). */
+export function lockedFlags(mountInfo: string, path: string): string[] {
+  let best = { point: '', flags: '' }
+  for (const line of mountInfo.split('\n')) {
+    const [, , , , escaped = '', flags = ''] = line.split(' ')
+    const point = escaped.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
+    const isAbove = path === point || path.startsWith(point === '/' ? '/' : `${point}/`)
+    if (point && isAbove && point.length >= best.point.length) best = { point, flags }
+  }
+  return best.flags.split(',').filter((flag) => ['ro', 'nosuid', 'nodev', 'noexec'].includes(flag))
+}
+
+function throttlePaths(count: number): string[] {
+  return Array.from({ length: count }, (_, cpu) => `/sys/devices/system/cpu/cpu${cpu}/thermal_throttle`)
 }

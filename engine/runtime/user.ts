@@ -20,13 +20,13 @@ export function resolveUser({
   readonly passwd: string | null
   readonly group: string | null
 }): ResolvedUser {
-  const [userPart = '', groupPart] = user.split(':')
+  const cut = user.indexOf(':')
+  const [userPart, groupPart] = cut < 0 ? [user, ''] : [user.slice(0, cut), user.slice(cut + 1)]
   const users = rows(passwd, 7)
   const groups = rows(group, 3)
   const wanted = userPart || '0'
-  const found =
-    users.find(([name]) => name === wanted) ??
-    users.find(([, , uid]) => isNumeric(wanted) && Number(uid) === Number(wanted))
+  // A number is always an id, never the name of an account that looks like one (CVE-2026-46680).
+  const found = users.find(([name, , uid]) => (isNumeric(wanted) ? isSameId(uid, wanted) : name === wanted))
   if (!found && !isNumeric(wanted)) {
     throw new EngineError(
       'invalidArgument',
@@ -38,7 +38,9 @@ export function resolveUser({
   const name = found?.[0] ?? ''
   let gid = found ? toId(found[3], wanted) : 0
   if (groupPart) {
-    const match = groups.find(([groupName]) => groupName === groupPart)
+    const match = groups.find(([groupName, , id]) =>
+      isNumeric(groupPart) ? isSameId(id, groupPart) : groupName === groupPart,
+    )
     if (!match && !isNumeric(groupPart)) {
       throw new EngineError(
         'invalidArgument',
@@ -51,7 +53,7 @@ export function resolveUser({
   const supplementary = groupPart
     ? []
     : groups
-        .filter((row) => name !== '' && (row[3] ?? '').split(',').includes(name))
+        .filter((row) => name !== '' && isNumeric(row[2] ?? '') && (row[3] ?? '').split(',').includes(name))
         .map((row) => toId(row[2], row[0] ?? ''))
   return { uid, gid, additionalGids: [...new Set([gid, ...supplementary])], home: found?.[5] || '/' }
 }
@@ -67,8 +69,12 @@ function isNumeric(text: string): boolean {
   return /^\d+$/.test(text)
 }
 
+function isSameId(text: string | undefined, wanted: string): boolean {
+  return isNumeric(text ?? '') && Number(text) === Number(wanted)
+}
+
 function toId(text: string | undefined, subject: string): number {
-  const id = Number(text)
+  const id = isNumeric(text ?? '') ? Number(text) : -1
   if (Number.isInteger(id) && id >= 0 && id <= MAX_ID) return id
   throw new EngineError(
     'invalidArgument',

