@@ -105,13 +105,25 @@ const folder = path.resolve(process.argv.slice(1).find((argument) => !argument.s
 await import(path.join(folder, JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')).main))
 `
 
+/** Puts the app that loads ours into the stand-in's resources, in place of the one it came with. */
+function writeLoader(electronFolder) {
+  const app = path.join(electronFolder, 'resources/app')
+  rmSync(app, { recursive: true, force: true })
+  mkdirSync(app, { recursive: true })
+  writeFileSync(path.join(app, 'package.json'), '{"name":"slipway","type":"module","main":"main.js"}')
+  writeFileSync(path.join(app, 'main.js'), LOADER)
+}
+
 /** Path of an Electron that runs here: the official one, or the stand-in for development and tests. */
 export async function ensureElectron() {
   const official = path.join(ROOT, 'node_modules/electron/dist/electron')
   if (existsSync(official)) return official
   const folder = path.join(ROOT, '.cache/electron')
   const binary = path.join(folder, 'Cypress')
-  if (existsSync(path.join(folder, 'ready'))) return binary
+  if (existsSync(path.join(folder, 'ready'))) {
+    writeLoader(folder)
+    return binary
+  }
   const tried = spawnSync(process.execPath, [path.join(ROOT, 'node_modules/electron/install.js')], {
     timeout: 20_000,
     stdio: 'ignore',
@@ -140,11 +152,7 @@ export async function ensureElectron() {
   const { default: extract } = await import('extract-zip')
   await extract(path.join(work, 'package', zip), { dir: path.join(work, 'out') })
   const unpacked = path.join(work, 'out', readdirSync(path.join(work, 'out'))[0])
-  const app = path.join(unpacked, 'resources/app')
-  rmSync(app, { recursive: true, force: true })
-  mkdirSync(app, { recursive: true })
-  writeFileSync(path.join(app, 'package.json'), '{"name":"slipway","type":"module","main":"main.js"}')
-  writeFileSync(path.join(app, 'main.js'), LOADER)
+  writeLoader(unpacked)
   const { flipFuses, FuseV1Options, FuseVersion } = await import('@electron/fuses')
   await flipFuses(path.join(unpacked, 'Cypress'), {
     version: FuseVersion.V1,
