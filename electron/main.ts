@@ -65,7 +65,7 @@ function start(): void {
     event.preventDefault()
     isReleased = true
     // Containers go on: only the connection to the keeper is let go.
-    void engine.then((running) => running.close({ stopContainers: false })).finally(() => app.quit())
+    void engine.then((running) => running.close({ stopContainers: false })).finally(() => app.exit())
   })
   void app.whenReady().then(() => {
     protocol.handle(SCHEME, (request) => {

@@ -17,6 +17,8 @@ import { ContainerMenu, type MenuPlace } from './menu.tsx'
 import { ContainerPane } from './pane.tsx'
 
 const BULK = ['start', 'stop', 'restart', 'pause', 'unpause', 'kill'] as const satisfies readonly Verb[]
+// The pane beside the list tells the rest.
+const BESIDE_PANE: ReadonlySet<string> = new Set(['name', 'status', 'ports', 'cpu', 'actions'])
 const NONE: ReadonlySet<string> = new Set()
 
 /** The list of containers with live figures, and the detail pane beside it. */
@@ -26,7 +28,11 @@ export function ContainersPage() {
   const { opened, open, filter } = useView()
   const [selected, setSelected] = useState(NONE)
   const [menu, setMenu] = useState<MenuPlace | null>(null)
-  const columns = useMemo(() => containerColumns(t, setMenu), [t])
+  const isNarrow = containers?.some(({ id }) => id === opened.containers) === true
+  const columns = useMemo(
+    () => containerColumns(t, setMenu).filter(({ key }) => !isNarrow || BESIDE_PANE.has(key)),
+    [t, isNarrow],
+  )
   useEffect(followStats, [])
   const shown = useMemo(
     () => (containers ?? []).filter((container) => matches(container, filter)),
