@@ -1,19 +1,29 @@
 // `npm test`: the same set-up as `npm start`, then every suite. The last line counts the tests.
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { ensureBuild, ensurePackages, ensureSystemTools, ROOT } from './lib/setup.mjs'
+import {
+  ensureBuild,
+  ensureDesktopLibraries,
+  ensureElectron,
+  ensurePackages,
+  ensureSystemTools,
+  ensureTestTools,
+  ROOT,
+} from './lib/setup.mjs'
 
 const USER = 'slipway-test'
 const counts = { passed: 0, failed: 0, skipped: 0 }
 
 ensurePackages()
 ensureSystemTools()
+ensureTestTools()
 ensureBuild()
 runSuite('unit', { cwd: ROOT })
 runSuite('integration', { cwd: ROOT })
 if (process.getuid() === 0) runRootless()
+await runWindow()
 process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`)
 process.exit(counts.failed > 0 || counts.passed === 0 ? 1 : 0)
 
@@ -49,6 +59,29 @@ function runSuite(
   counts.failed += numFailedTests || (status === 0 ? 0 : Math.max(1, numFailedTestSuites))
   counts.skipped += numPendingTests
   rmSync(path.dirname(report), { recursive: true, force: true })
+}
+
+/** The suite on the real window, on a display of its own. */
+async function runWindow() {
+  const electron = await ensureElectron()
+  ensureDesktopLibraries(electron)
+  const display = await startDisplay()
+  try {
+    runSuite('e2e', { cwd: ROOT, env: { ...process.env, DISPLAY: display.name, SLIPWAY_ELECTRON: electron } })
+  } finally {
+    display.stop()
+  }
+}
+
+/** An X server on the first free number; it says which. */
+function startDisplay() {
+  const argv = ['-displayfd', '3', '-screen', '0', '1920x1200x24', '-nolisten', 'tcp']
+  const server = spawn('Xvfb', argv, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
+  return new Promise((resolve, reject) => {
+    server.on('error', reject)
+    server.on('exit', (code) => reject(new Error(`Xvfb ended with code ${code}`)))
+    server.stdio[3].once('data', (number) => resolve({ name: `:${String(number).trim()}`, stop: () => server.kill() }))
+  })
 }
 
 /** The integration suite once more as an ordinary user, from a copy that the user can read. */

@@ -12,7 +12,7 @@ export function Facts({
   if (known.length === 0) return null
   return (
     <>
-      {title && <h3 className="facts-title">{title}</h3>}
+      {title && <h2 className="facts-title">{title}</h2>}
       <dl className="facts">
         {known.map(([name, value]) => (
           <Fact key={name} name={name} value={value} />

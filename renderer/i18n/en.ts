@@ -51,6 +51,7 @@ export const en = {
   terminal: 'Terminal',
   attach: 'Attach',
   more: 'More actions',
+  actions: 'Actions',
   copyId: 'Copy ID',
   tab: { overview: 'Overview', logs: 'Logs', stats: 'Stats', inspect: 'Inspect' },
   detailTabs: 'Views of this container',

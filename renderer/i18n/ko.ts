@@ -49,6 +49,7 @@ export const ko: Translation<typeof en> = {
   terminal: '터미널',
   attach: '연결',
   more: '다른 작업',
+  actions: '작업',
   copyId: 'ID 복사',
   tab: { overview: '개요', logs: '로그', stats: '통계', inspect: '상세' },
   detailTabs: '이 컨테이너의 보기',

@@ -50,11 +50,40 @@ export function ensurePackages() {
   execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: ROOT, stdio: ['ignore', 2, 2] })
 }
 
+/** What the window's suite needs beside the app. */
+const TEST_TOOLS = [{ any: ['Xvfb'], package: 'xvfb' }]
+/** The libraries that Electron's binary is linked with, and fonts for its texts. */
+const DESKTOP_PACKAGES = [
+  'libnss3',
+  'libatk1.0-0',
+  'libatk-bridge2.0-0',
+  'libgtk-3-0',
+  'libgbm1',
+  'libasound2',
+  'libcups2',
+  'libxss1',
+  'fonts-dejavu-core',
+]
+
+const isMissing = ({ any, file }) => (file ? !existsSync(file) : !any.some(findTool))
+
 /** Installs missing system tools as root or with sudo, after saying which; otherwise prints the one command and ends. */
 export function ensureSystemTools() {
-  const missing = ENGINE_TOOLS.filter(({ any, file }) => (file ? !existsSync(file) : !any.some(findTool))).map(
-    (tool) => tool.package,
-  )
+  installPackages(ENGINE_TOOLS.filter(isMissing).map((tool) => tool.package))
+}
+
+/** The same for what only the tests use. */
+export function ensureTestTools() {
+  installPackages(TEST_TOOLS.filter(isMissing).map((tool) => tool.package))
+}
+
+/** The same for the libraries of an Electron binary that the system does not have. */
+export function ensureDesktopLibraries(electron) {
+  const { stdout } = spawnSync('ldd', [electron], { encoding: 'utf8' })
+  if (stdout?.includes('not found')) installPackages(DESKTOP_PACKAGES)
+}
+
+function installPackages(missing) {
   if (missing.length === 0) return
   const isRoot = process.getuid() === 0
   const canSudo = !isRoot && findTool('sudo') && spawnSync('sudo', ['-n', 'true']).status === 0

@@ -70,7 +70,7 @@ export function containerColumns(
     },
     {
       key: 'actions',
-      label: '',
+      label: t('actions'),
       width: '174px',
       render: (container) => <RowActions container={container} openMenu={openMenu} />,
     },

@@ -138,7 +138,7 @@ function imageColumns(t: TFunction): readonly Column<ImageSummary>[] {
     },
     {
       key: 'actions',
-      label: '',
+      label: t('actions'),
       width: '64px',
       render: (image) => (
         <div style={{ display: 'flex' }}>

@@ -106,8 +106,8 @@ function volumeColumns(t: TFunction): readonly Column<VolumeSummary>[] {
     },
     {
       key: 'actions',
-      label: '',
-      width: '32px',
+      label: t('actions'),
+      width: '60px',
       render: (volume) => (
         <IconButton
           label={`${t('verb.remove')}: ${volume.name}`}
