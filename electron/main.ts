@@ -24,7 +24,7 @@ else app.quit()
 function start(): void {
   const engine = createEngine(
     loadConfig({
-      keeperFile: path.join(import.meta.dirname, 'keeper.js'),
+      keeperFile: path.join(import.meta.dirname, '../keeper/keeper.mjs'),
       root: text(values['root']),
       runtimeDir: text(values['runtime-dir']),
     }),

@@ -6,6 +6,7 @@ import type { EngineConfig } from './config.ts'
 import type { Handlers } from './contract/index.ts'
 import type { HostClient } from './host/client.ts'
 import type { HostEvent } from './host/host.ts'
+import { installKeeper } from './host/install-keeper.ts'
 import { ensureKeeper } from './host/launch.ts'
 import { createHostSupervisor } from './host/supervisor.ts'
 import { importArchive } from './image/import.ts'
@@ -43,9 +44,9 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
   const layout = createLayout(config.root, config.runtimeDir)
   await prepareFolders(layout, config)
   const stores = await openStores(layout, log)
+  const keeperFile = installKeeper(config.keeperFile, config.root)
   const host = await createHostSupervisor(
-    (onClose) =>
-      ensureKeeper({ runtimeDir: config.runtimeDir, keeperFile: config.keeperFile, mode: config.mode, onClose }),
+    (onClose) => ensureKeeper({ runtimeDir: config.runtimeDir, keeperFile, mode: config.mode, onClose }),
     (error) => log.error({ error: String(error) }, 'keeper could not be restarted'),
   )
   const info = await host.info({})

@@ -16,7 +16,7 @@ async function main(): Promise<void> {
     },
   })
   const config = loadConfig({
-    keeperFile: path.join(import.meta.dirname, 'keeper.js'),
+    keeperFile: path.join(import.meta.dirname, '../keeper/keeper.mjs'),
     root: values.root,
     runtimeDir: values['runtime-dir'],
     socket: values.socket,

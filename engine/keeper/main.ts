@@ -10,18 +10,19 @@ import { detectCgroup } from './cgroup-layout.ts'
 import { createContainerHost } from './containers/shim/host.ts'
 import { runAttachRelay } from './containers/shim/relay-worker.ts'
 import { run } from './exec.ts'
+import { takeLock } from './libc/lock.ts'
 import { mountOverlay, unmount } from './libc/mount.ts'
 import { startEgress } from './network/egress.ts'
 import { createNetworkHost } from './network/network-host.ts'
 import { runPortProxy } from './network/port-proxy.ts'
-import { createImageHost } from './unpack/image-host.ts'
-import { runUnpackWorker } from './unpack/worker.ts'
+import { createImageHost } from './unpack/image-calls.ts'
+import { runUnpackWorker } from './unpack/unpack-worker.ts'
 
 /*
  * One bundled file, several roles:
  *
- *   node keeper.js --runtime-dir DIR --mode MODE   the keeper
- *   node keeper.js unpack-worker                   unpacks one layer, then ends
+ *   node keeper.mjs --runtime-dir DIR --mode MODE   the keeper
+ *   node keeper.mjs unpack-worker                   unpacks one layer, then ends
  *   thread, role attach-relay | port-proxy         see those files
  */
 const role = isMainThread ? process.argv[2] : (workerData as { role?: string } | null)?.role
@@ -37,6 +38,8 @@ async function serve(): Promise<void> {
   const stateFolder = path.join(runtimeDir, 'keeper')
   const keeperFile = path.resolve(process.argv[1] ?? '')
   mkdirSync(stateFolder, { recursive: true, mode: 0o700 })
+  // Two engines that start at once both start a keeper: one of them serves both.
+  if (!takeLock(path.join(runtimeDir, 'keeper.lock'))) process.exit(0)
 
   const listeners = new Set<PassThrough>()
   const onEvent = (event: HostEvent) => {
@@ -62,7 +65,10 @@ async function serve(): Promise<void> {
     (await run([findTool('runc'), '--version'])).stdout.split('\n')[0]?.replace('version ', '') ?? 'runc'
 
   const host: Host = {
-    ...createImageHost({ keeperFile, rootless }),
+    ...createImageHost({
+      entry: { command: process.execPath, args: [keeperFile], env: process.env },
+      mode: rootless ? 'rootless' : 'rootful',
+    }),
     ...containerCalls,
     ...networkCalls,
     mountOverlay: async (params) => mountOverlay({ ...params, userxattr: rootless }),

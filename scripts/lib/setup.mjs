@@ -111,16 +111,13 @@ function newestUnder(folder) {
 
 /** Builds when the sources are newer than what was built. */
 export function ensureBuild() {
-  const built = path.join(ROOT, 'out/main/keeper.js')
+  const built = path.join(ROOT, 'out/keeper/keeper.mjs')
   const sources = ['engine', 'electron', 'renderer']
     .map((folder) => path.join(ROOT, folder))
     .filter((folder) => existsSync(folder))
   if (existsSync(built) && statSync(built).mtimeMs > Math.max(...sources.map(newestUnder))) return
   say('building')
-  execFileSync(path.join(ROOT, 'node_modules/.bin/electron-vite'), ['build', '--logLevel', 'error'], {
-    cwd: ROOT,
-    stdio: ['ignore', 2, 2],
-  })
+  execFileSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: ['ignore', 2, 2] })
 }
 
 const STAND_IN = {
