@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import type { ImportProgress } from '../../contract/image.ts'
@@ -16,6 +17,8 @@ export async function* importArchive(
 ): AsyncIterable<ImportProgress> {
   const queue = createPushQueue<ImportProgress>()
   const stop = new AbortController()
+  // Each layer listens once; an image may have more layers than Node takes for a leak.
+  setMaxListeners(0, stop.signal)
   signal.addEventListener('abort', () => stop.abort(), { once: true })
   const work = context.image
     .import({
