@@ -7,12 +7,14 @@ import type { Handlers } from './contract/index.ts'
 import type { HostClient } from './host/client.ts'
 import type { HostEvent } from './host/host.ts'
 import { ensureKeeper } from './host/launch.ts'
+import { isPortInUse, namePortHolder, nextFreePort, portHolder } from './host/port-holder.ts'
 import { createHostSupervisor } from './host/supervisor.ts'
 import { importArchive } from './image/import.ts'
 import { writeStarterArchive } from './image/starter.ts'
 import { createLocks } from './lib/async.ts'
 import { newId } from './lib/names.ts'
 import { createBridgeDriver } from './network/bridge.ts'
+import type { NetworkDriver } from './network/driver.ts'
 import { choosePool, parseSubnet, toAddress } from './network/ipam.ts'
 import { createContainerRuntime } from './runtime/container-runtime.ts'
 import { createSupervisor } from './service/container/exit.ts'
@@ -51,7 +53,8 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
   const info = await host.info({})
   const now = () => new Date()
   const record = await ensureDefaultNetwork(stores.networks, config)
-  const network = createBridgeDriver(host, record)
+  const bridge = createBridgeDriver(host, record)
+  const network: NetworkDriver = { ...bridge, publish: (id, ports) => namePortHolder(bridge.publish(id, ports)) }
   const context: ServiceContext = {
     config,
     layout,
@@ -73,7 +76,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
     now,
   }
   const supervisor = createSupervisor(context)
-  const services = createServices(context, { info: () => host.info({}), portAdvice: (input) => host.portAdvice(input) })
+  const services = createServices(context, { info: () => host.info({}), portAdvice: advisePort })
   const adopt = async () => {
     await network.ensure()
     await listen(host, supervisor.handleExit, log)
@@ -225,6 +228,12 @@ function createImageMechanism(parts: {
     removeLayer: (chainId) => host.removeTree({ path: layout.layer(chainId) }),
     removeBlob: (digest) => rm(layout.blob(digest), { force: true }),
   }
+}
+
+/** Asked here, not at the keeper, because the engine sees what its user's programs hold. */
+async function advisePort({ port, protocol }: { port: number; protocol: 'tcp' | 'udp' }) {
+  const inUse = isPortInUse(port, protocol)
+  return { inUse, holder: inUse ? portHolder(port, protocol) : '', nextFree: nextFreePort(port, protocol) }
 }
 
 const silentLogger: Logger = { info: () => {}, warn: () => {}, error: () => {} }

@@ -239,11 +239,6 @@ export interface Host {
     readonly PortForward[]
   >
   readonly closePorts: Call<{ readonly containerId: string }>
-  readonly portAdvice: Call<
-    { readonly port: number; readonly protocol: 'tcp' | 'udp' },
-    { readonly inUse: boolean; readonly holder: string; readonly nextFree: number }
-  >
-
   readonly createContainer: Call<CreateContainerParams, CreatedContainer>
   readonly startContainer: Call<{ readonly containerId: string }>
   readonly signalContainer: Call<{ readonly containerId: string; readonly signal: string; readonly all?: boolean }>

@@ -13,7 +13,7 @@ import { run } from './exec.ts'
 import { mountOverlay, unmount } from './libc/mount.ts'
 import { startEgress } from './network/egress.ts'
 import { createNetworkHost } from './network/network-host.ts'
-import { runPortProxy } from './network/port-proxy.ts'
+import { runPortProxy } from './network/proxy/worker.ts'
 import { createImageHost } from './unpack/image-host.ts'
 import { runUnpackWorker } from './unpack/worker.ts'
 

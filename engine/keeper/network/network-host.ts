@@ -1,15 +1,15 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { Worker } from 'node:worker_threads'
 import { EngineError } from '../../contract/errors.ts'
 import type { BridgeEndpoint, Host, PortForward } from '../../host/host.ts'
+import { nextFreePort, portInUse } from '../../host/port-holder.ts'
 import { run } from '../exec.ts'
 import { closeListener, openListener } from '../libc/listen.ts'
 import { unmount } from '../libc/mount.ts'
 import { bridgeBatch, bridgeRules, containerBatch, vethBatch } from './batch.ts'
-import { isPortInUse, nextFreePort, portHolder } from './port-holder.ts'
-import type { ProxyListener, ToProxy } from './port-proxy.ts'
+import { startPortProxy } from './proxy/client.ts'
+import type { ProxyListener } from './proxy/protocol.ts'
 
 export interface NetworkHostOptions {
   readonly stateFolder: string
@@ -20,7 +20,7 @@ export interface NetworkHostOptions {
 
 type NetworkCalls = Pick<
   Host,
-  'ensureBridge' | 'removeBridge' | 'createSandbox' | 'removeSandbox' | 'openPorts' | 'closePorts' | 'portAdvice'
+  'ensureBridge' | 'removeBridge' | 'createSandbox' | 'removeSandbox' | 'openPorts' | 'closePorts'
 >
 
 /** Bridges, sandboxes and published ports. */
@@ -36,9 +36,7 @@ export function createNetworkHost({
     run([...(netns ? ['nsenter', `--net=${netns}`] : []), 'ip', '-batch', '-'], { input: batch })
   const ready = Promise.all([netnsFolder, portFolder].map((folder) => mkdir(folder, { recursive: true, mode: 0o700 })))
 
-  const proxy = new Worker(keeperFile, { workerData: { role: 'port-proxy', netnsPath: bridgeNetns } })
-  proxy.unref()
-  const tellProxy = (message: ToProxy) => proxy.postMessage(message)
+  const proxy = startPortProxy(keeperFile, bridgeNetns)
 
   /** A veth of an earlier life may linger, since the kernel tears namespaces down in its own time. */
   const addVeth = (endpoint: BridgeEndpoint, netnsPath: string) =>
@@ -98,7 +96,7 @@ export function createNetworkHost({
     async openPorts({ containerId, ports }) {
       await ready
       const { forwards, listeners } = listen(ports)
-      tellProxy({ type: 'open', containerId, listeners })
+      proxy.open(containerId, listeners)
       await writeFile(path.join(portFolder, `${containerId}.json`), JSON.stringify(forwards), { mode: 0o600 })
       return forwards
     },
@@ -106,20 +104,7 @@ export function createNetworkHost({
       const file = path.join(portFolder, `${containerId}.json`)
       if (!existsSync(file)) return
       await rm(file, { force: true })
-      const closed = new Promise<void>((resolve) => {
-        const listener = (message: { closed?: string }) => {
-          if (message.closed !== containerId) return
-          proxy.off('message', listener)
-          resolve()
-        }
-        proxy.on('message', listener)
-      })
-      tellProxy({ type: 'close', containerId })
-      await closed
-    },
-    portAdvice: async ({ port, protocol }) => {
-      const inUse = isPortInUse(port, protocol)
-      return { inUse, holder: inUse ? portHolder(port, protocol) : '', nextFree: nextFreePort(port, protocol) }
+      await proxy.close(containerId)
     },
     async restore() {
       await ready
@@ -127,13 +112,13 @@ export function createNetworkHost({
         const forwards = JSON.parse(await readFile(path.join(portFolder, name), 'utf8')) as PortForward[]
         try {
           const { listeners } = listen(forwards)
-          tellProxy({ type: 'open', containerId: path.basename(name, '.json'), listeners })
+          proxy.open(path.basename(name, '.json'), listeners)
         } catch {
           rmSync(path.join(portFolder, name), { force: true })
         }
       }
     },
-    close: async () => void (await proxy.terminate()),
+    close: () => proxy.stop(),
   }
 }
 
@@ -144,17 +129,7 @@ function openPort({ protocol, hostIp, hostPort }: PortForward): { fd: number; po
   } catch (error) {
     const where = `${hostIp}:${hostPort}`
     const { errno } = error as { errno?: number }
-    if (errno === 98) {
-      const holder = portHolder(hostPort, protocol)
-      throw new EngineError(
-        'conflict',
-        'port.in-use',
-        `Bind for ${where} failed: port is already allocated${holder ? ` (by ${holder})` : ''}`,
-        {
-          details: { port: hostPort, protocol, holder, nextFree: nextFreePort(hostPort, protocol) },
-        },
-      )
-    }
+    if (errno === 98) throw portInUse({ hostIp, hostPort, protocol })
     if (errno === 13) {
       const floor = readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8').trim()
       throw new EngineError(
