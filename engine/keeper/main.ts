@@ -95,8 +95,8 @@ async function serve(): Promise<void> {
   const socketPath = path.join(runtimeDir, 'keeper.sock')
   const pidFile = path.join(runtimeDir, 'keeper.pid')
   const stop = async () => {
-    await egress.stop()
     await Promise.all([closeContainers(), closeNetwork()])
+    await egress.stop()
     rmSync(socketPath, { force: true })
     if (readPid(pidFile) === process.pid) rmSync(pidFile, { force: true })
     process.exit(0)

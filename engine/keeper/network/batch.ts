@@ -17,6 +17,8 @@ export function vethBatch(endpoint: BridgeEndpoint, netnsPath: string): string {
   return [
     `link add ${hostInterface} mtu ${mtu} type veth peer name ${containerInterface} address ${macAddress} mtu ${mtu} netns ${netnsPath}`,
     `link set ${hostInterface} master ${bridge}`,
+    // A container may reach itself through the address of its host, which sends frames back where they came from.
+    `link set ${hostInterface} type bridge_slave hairpin on`,
     `link set ${hostInterface} up`,
     '',
   ].join('\n')
@@ -34,23 +36,4 @@ export function containerBatch(endpoint: BridgeEndpoint | undefined): string {
     `route add default via ${gateway}`,
     '',
   ].join('\n')
-}
-
-/** One nft transaction: our own table for a bridge, made anew. Other tables are not touched. */
-export function bridgeRules({ bridge, subnet, masquerade }: BridgeNetworkParams): string {
-  const table = `slipway-${bridge}`
-  return `table ip ${table} {}
-delete table ip ${table}
-table ip ${table} {
-  chain forward {
-    type filter hook forward priority filter; policy accept;
-    oifname "${bridge}" ct state established,related accept
-    iifname "${bridge}" accept
-    oifname "${bridge}" accept
-  }
-  chain postrouting {
-    type nat hook postrouting priority srcnat; policy accept;
-${masquerade ? `    ip saddr ${subnet} oifname != "${bridge}" masquerade\n` : ''}  }
-}
-`
 }

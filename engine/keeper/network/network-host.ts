@@ -1,15 +1,18 @@
+import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { EngineError } from '../../contract/errors.ts'
-import type { BridgeEndpoint, Host, PortForward } from '../../host/host.ts'
+import type { BridgeEndpoint, BridgeNetworkParams, Host, PortForward } from '../../host/host.ts'
 import { nextFreePort, portInUse } from '../../host/port-holder.ts'
 import { run } from '../exec.ts'
 import { closeListener, openListener } from '../libc/listen.ts'
 import { unmount } from '../libc/mount.ts'
-import { bridgeBatch, bridgeRules, containerBatch, vethBatch } from './batch.ts'
+import { bridgeBatch, containerBatch, vethBatch } from './batch.ts'
+import { createFirewall } from './firewall.ts'
 import { startPortProxy } from './proxy/client.ts'
 import type { ProxyListener } from './proxy/protocol.ts'
+import type { BridgeRules } from './ruleset.ts'
 
 export interface NetworkHostOptions {
   readonly stateFolder: string
@@ -31,12 +34,19 @@ export function createNetworkHost({
 }: NetworkHostOptions): NetworkCalls & { restore(): Promise<void>; close(): Promise<void> } {
   const netnsFolder = path.join(stateFolder, 'netns')
   const portFolder = path.join(stateFolder, 'ports')
+  const bridgeFolder = path.join(stateFolder, 'bridges')
+  const bridgeFile = (bridge: string) => path.join(bridgeFolder, `${bridge}.json`)
   const netnsOf = (id: string) => path.join(netnsFolder, id)
   const ip = (netns: string, batch: string) =>
     run([...(netns ? ['nsenter', `--net=${netns}`] : []), 'ip', '-batch', '-'], { input: batch })
-  const ready = Promise.all([netnsFolder, portFolder].map((folder) => mkdir(folder, { recursive: true, mode: 0o700 })))
+  const ready = Promise.all(
+    [netnsFolder, portFolder, bridgeFolder].map((folder) => mkdir(folder, { recursive: true, mode: 0o700 })),
+  )
 
-  const proxy = startPortProxy(keeperFile, bridgeNetns)
+  const prefix = bridgeNetns ? ['nsenter', `--net=${bridgeNetns}`] : []
+  const tag = createHash('sha256').update(stateFolder).digest('hex').slice(0, 8)
+  const firewall = createFirewall(`slipway-${tag}`, prefix)
+  const proxy = startPortProxy(keeperFile, bridgeNetns, (table) => void firewall.repair(table).catch(() => {}))
 
   /** A veth of an earlier life may linger, since the kernel tears namespaces down in its own time. */
   const addVeth = (endpoint: BridgeEndpoint, netnsPath: string) =>
@@ -64,19 +74,17 @@ export function createNetworkHost({
   return {
     async ensureBridge(params) {
       await ready
-      const shown = await run(
-        [...(bridgeNetns ? ['nsenter', `--net=${bridgeNetns}`] : []), 'ip', '-o', 'link', 'show', 'dev', params.bridge],
-        { okExitCodes: [0, 1] },
-      )
+      const shown = await run([...prefix, 'ip', '-o', 'link', 'show', 'dev', params.bridge], { okExitCodes: [0, 1] })
       if (shown.exitCode !== 0) await ip(bridgeNetns, bridgeBatch(params))
-      const prefix = bridgeNetns ? ['nsenter', `--net=${bridgeNetns}`] : []
-      await run([...prefix, 'nft', '-f', '-'], { input: bridgeRules(params) })
-      await run([...prefix, 'sysctl', '-qw', 'net.ipv4.ip_forward=1'])
+      await firewall.setBridge(rulesOf(params))
+      const settings = ['net.ipv4.ip_forward=1', `net.ipv4.conf.${params.bridge}.route_localnet=1`]
+      await run([...prefix, 'sysctl', '-qw', ...settings])
+      await writeFile(bridgeFile(params.bridge), JSON.stringify(rulesOf(params)), { mode: 0o600 })
     },
     async removeBridge({ bridge }) {
-      const prefix = bridgeNetns ? ['nsenter', `--net=${bridgeNetns}`] : []
+      await rm(bridgeFile(bridge), { force: true })
       await run([...prefix, 'ip', 'link', 'delete', bridge], { okExitCodes: [0, 1] })
-      await run([...prefix, 'nft', 'delete', 'table', 'ip', `slipway-${bridge}`], { okExitCodes: [0, 1] })
+      await firewall.removeBridge(bridge)
     },
     async createSandbox({ containerId, endpoint }) {
       await ready
@@ -97,6 +105,7 @@ export function createNetworkHost({
       await ready
       const { forwards, listeners } = listen(ports)
       proxy.open(containerId, listeners)
+      await firewall.publish(containerId, forwards)
       await writeFile(path.join(portFolder, `${containerId}.json`), JSON.stringify(forwards), { mode: 0o600 })
       return forwards
     },
@@ -104,22 +113,39 @@ export function createNetworkHost({
       const file = path.join(portFolder, `${containerId}.json`)
       if (!existsSync(file)) return
       await rm(file, { force: true })
+      await firewall.unpublish(containerId)
       await proxy.close(containerId)
     },
     async restore() {
       await ready
-      for (const name of await readdir(portFolder)) {
-        const forwards = JSON.parse(await readFile(path.join(portFolder, name), 'utf8')) as PortForward[]
+      const bridges = await readAll<BridgeRules>(bridgeFolder)
+      const published = new Map<string, PortForward[]>()
+      for (const [containerId, forwards] of await readAll<PortForward[]>(portFolder)) {
         try {
-          const { listeners } = listen(forwards)
-          proxy.open(path.basename(name, '.json'), listeners)
+          proxy.open(containerId, listen(forwards).listeners)
+          published.set(containerId, forwards)
         } catch {
-          rmSync(path.join(portFolder, name), { force: true })
+          rmSync(path.join(portFolder, `${containerId}.json`), { force: true })
         }
       }
+      await firewall.restore({ bridges: [...bridges.values()], published })
     },
-    close: () => proxy.stop(),
+    async close() {
+      await proxy.stop()
+      await firewall.remove().catch(() => {})
+    },
   }
+}
+
+function rulesOf({ bridge, subnet, masquerade }: BridgeNetworkParams): BridgeRules {
+  return { bridge, subnets: [subnet], masquerade, isInternal: false, isOpenWithin: true }
+}
+
+async function readAll<T>(folder: string): Promise<Map<string, T>> {
+  const found = new Map<string, T>()
+  for (const name of await readdir(folder))
+    found.set(path.basename(name, '.json'), JSON.parse(await readFile(path.join(folder, name), 'utf8')) as T)
+  return found
 }
 
 /** Opens the host's side of a port, or says who has it and which is free. */

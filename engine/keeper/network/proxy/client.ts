@@ -12,13 +12,19 @@ export interface PortProxy {
 }
 
 /** Starts the proxy thread. `netnsPath` is where containers are reachable, `''` for this namespace. */
-export function startPortProxy(keeperFile: string, netnsPath: string): PortProxy {
+export function startPortProxy(
+  keeperFile: string,
+  netnsPath: string,
+  onTableDeleted: (table: string) => void,
+): PortProxy {
   const wakeFd = createEventfd()
   const workerData: ProxyWorkerData = { role: 'port-proxy', netnsPath, wakeFd }
   const worker = new Worker(keeperFile, { workerData })
   worker.unref()
   const waiting = new Map<string, (() => void)[]>()
-  worker.on('message', ({ containerId }: FromProxy) => {
+  worker.on('message', (message: FromProxy) => {
+    if (message.type === 'table-deleted') return onTableDeleted(message.table)
+    const { containerId } = message
     for (const resolve of waiting.get(containerId) ?? []) resolve()
     waiting.delete(containerId)
   })

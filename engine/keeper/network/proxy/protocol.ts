@@ -9,10 +9,10 @@ export type ToProxy =
   | { readonly type: 'open'; readonly containerId: string; readonly listeners: readonly ProxyListener[] }
   | { readonly type: 'close'; readonly containerId: string }
   | { readonly type: 'stop' }
-export interface FromProxy {
-  readonly type: 'closed'
-  readonly containerId: string
-}
+export type FromProxy =
+  | { readonly type: 'closed'; readonly containerId: string }
+  /** An nft table was deleted in the namespace of the bridges, by whomever; `''`: one may have been. */
+  | { readonly type: 'table-deleted'; readonly table: string }
 /** Told to the thread when it starts. `wakeFd` is an eventfd: messages wait while the thread waits for the kernel. */
 export interface ProxyWorkerData {
   readonly role: 'port-proxy'

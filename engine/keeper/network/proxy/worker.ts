@@ -2,8 +2,10 @@ import { openSync } from 'node:fs'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { EPOLLIN } from '../../libc/epoll.ts'
 import { enterNetworkNamespace } from '../../libc/listen.ts'
+import { deletedTables, openRulesMonitor } from '../../libc/netlink.ts'
+import { EAGAIN, receiveDatagram } from '../../libc/relay.ts'
 import { clearEventfd } from '../../libc/socket.ts'
-import { createLoop } from './loop.ts'
+import { createLoop, type Loop } from './loop.ts'
 import type { FromProxy, ProxyWorkerData, ToProxy } from './protocol.ts'
 import { createTcpRelay } from './tcp.ts'
 import { createUdpRelay } from './udp.ts'
@@ -44,5 +46,20 @@ export function runPortProxy(): void {
       receive(next.message)
     }
   })
+  watchRules(loop, (table) => parentPort?.postMessage({ type: 'table-deleted', table } satisfies FromProxy))
   loop.run()
+}
+
+const PACKET_BYTES = 256 * 1024
+
+/** Tells of tables that go, so that an `nft flush ruleset` by hand or by a firewall service is mended. */
+function watchRules(loop: Loop, tell: (table: string) => void): void {
+  const monitor = openRulesMonitor()
+  const packet = Buffer.allocUnsafeSlow(PACKET_BYTES)
+  loop.watch(monitor, EPOLLIN, () => {
+    const bytes = receiveDatagram(monitor, packet)
+    if (bytes > 0) for (const table of deletedTables(packet.subarray(0, bytes))) tell(table)
+    // More was said than the socket could hold: something of ours may have been among it.
+    else if (bytes < 0 && bytes !== -EAGAIN) tell('')
+  })
 }
