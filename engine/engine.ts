@@ -1,5 +1,4 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
-import os from 'node:os'
 import path from 'node:path'
 import { createHandlers } from './api/handlers.ts'
 import type { EngineConfig } from './config.ts'
@@ -12,15 +11,14 @@ import { createHostSupervisor } from './host/supervisor.ts'
 import { importArchive } from './image/import.ts'
 import { writeStarterArchive } from './image/starter.ts'
 import { createLocks } from './lib/async.ts'
-import { newId } from './lib/names.ts'
-import { createBridgeDriver } from './network/bridge.ts'
-import type { NetworkDriver } from './network/driver.ts'
-import { choosePool, parseSubnet, toAddress } from './network/ipam.ts'
+import { createNetworks, type Networks } from './network/networks.ts'
 import { createContainerRuntime } from './runtime/container-runtime.ts'
 import { createSupervisor } from './service/container/exit.ts'
 import { isAlive } from './service/container/state.ts'
 import type { ImageMechanism, Logger, ServiceContext } from './service/context.ts'
 import { createEventBus } from './service/events.ts'
+import { ensureDefaultNetworks } from './service/network/defaults.ts'
+import { ensureNetworks } from './service/network/refresh.ts'
 import { recoverContainers } from './service/recover.ts'
 import { createServices, type Services } from './service/services.ts'
 import { createLayout, type Layout } from './store/layout.ts'
@@ -52,9 +50,9 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
   )
   const info = await host.info({})
   const now = () => new Date()
-  const record = await ensureDefaultNetwork(stores.networks, config)
-  const bridge = createBridgeDriver(host, record)
-  const network: NetworkDriver = { ...bridge, publish: (id, ports) => namePortHolder(bridge.publish(id, ports)) }
+  await ensureDefaultNetworks({ networks: stores.networks, config, now })
+  const networks = createNetworks(host)
+  const network: Networks = { ...networks, publish: (id, ports) => namePortHolder(networks.publish(id, ports)) }
   const context: ServiceContext = {
     config,
     layout,
@@ -78,7 +76,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
   const supervisor = createSupervisor(context)
   const services = createServices(context, { info: () => host.info({}), portAdvice: advisePort })
   const adopt = async () => {
-    await network.ensure()
+    await ensureNetworks(context)
     await listen(host, supervisor.handleExit, log)
     await recoverContainers(context, { live: await host.listContainers({}), supervisor, health: services.health })
   }
@@ -113,7 +111,7 @@ async function stopEverything(context: ServiceContext, services: Services, host:
         .catch((error: unknown) => context.log.warn({ id, error: String(error) }, 'stop failed')),
     ),
   )
-  await context.network.remove()
+  for (const record of context.networks.list()) await context.network.remove(record)
   await host.shutdown({})
 }
 
@@ -175,29 +173,6 @@ async function openStores(layout: Layout, log: Logger) {
     }),
   ])
   return { containers, images, volumes, networks }
-}
-
-async function ensureDefaultNetwork(
-  networks: RecordStore<NetworkRecord>,
-  config: EngineConfig,
-): Promise<NetworkRecord> {
-  const existing = networks.get('bridge')
-  if (existing) return existing
-  const addresses = Object.values(os.networkInterfaces()).flatMap((list) => list ?? [])
-  const subnet = choosePool(addresses.flatMap(({ family, cidr }) => (family === 'IPv4' && cidr ? [cidr] : [])))
-  const gateway = toAddress(parseSubnet(subnet).first + 1)
-  const record: NetworkRecord = {
-    version: 1,
-    id: newId(),
-    name: 'bridge',
-    driver: 'bridge',
-    bridge: config.bridge,
-    subnet,
-    gateway,
-    lastAddress: gateway,
-  }
-  await networks.put(record)
-  return record
 }
 
 function createImageMechanism(parts: {

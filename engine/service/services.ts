@@ -1,5 +1,5 @@
 import type { CreateContainer, TerminalIn } from '../contract/container.ts'
-import type { NetworkSummary } from '../contract/network.ts'
+import type { CreateNetwork } from '../contract/network.ts'
 import type { SystemInfo } from '../contract/system.ts'
 import type { HostInfo } from '../host/host.ts'
 import { createContainer } from './container/create.ts'
@@ -18,6 +18,11 @@ import type { ServiceContext } from './context.ts'
 import { createStarter, importArchive } from './image/import.ts'
 import { inspectImage, listImages } from './image/list.ts'
 import { removeImage, tagImage } from './image/remove.ts'
+import { connectNetwork } from './network/connect.ts'
+import { createNetwork } from './network/create.ts'
+import { disconnectNetwork } from './network/disconnect.ts'
+import { inspectNetwork, listNetworks } from './network/list.ts'
+import { pruneNetworks, removeNetwork } from './network/remove.ts'
 import { createVolume, listVolumes, removeVolume } from './volume/volumes.ts'
 
 /** What services ask about the machine; filled by the composition root. */
@@ -71,7 +76,15 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       create: (input: { name: string; labels: Record<string, string> }) => createVolume(context, input),
       remove: (name: string) => removeVolume(context, name),
     },
-    network: { list: () => listNetworks(context) },
+    network: {
+      list: () => listNetworks(context),
+      inspect: (id: string) => inspectNetwork(context, id),
+      create: (config: CreateNetwork) => createNetwork(context, config),
+      remove: (id: string) => removeNetwork(context, id),
+      prune: (labels: readonly string[]) => pruneNetworks(context, labels),
+      connect: (input: Parameters<typeof connectNetwork>[1]) => connectNetwork(context, input),
+      disconnect: (input: Parameters<typeof disconnectNetwork>[1]) => disconnectNetwork(context, input),
+    },
     system: {
       info: () => describeSystem(context, machine),
       events: (signal: AbortSignal) => context.bus.subscribe(signal),
@@ -80,22 +93,6 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
   }
 }
 export type Services = ReturnType<typeof createServices>
-
-function listNetworks(context: ServiceContext): NetworkSummary[] {
-  return context.networks.list().map(({ id, name, driver, bridge, subnet, gateway }) => ({
-    id,
-    name,
-    driver,
-    interface: bridge,
-    subnet,
-    gateway,
-    endpoints: context.containers
-      .list()
-      .flatMap(({ id: containerId, endpoint }) =>
-        endpoint ? [{ containerId, ipAddress: endpoint.ipAddress, macAddress: endpoint.macAddress }] : [],
-      ),
-  }))
-}
 
 async function describeSystem(context: ServiceContext, machine: MachineFacts): Promise<SystemInfo> {
   const info = await machine.info()
