@@ -29,7 +29,11 @@ function start(): void {
       runtimeDir: text(values['runtime-dir']),
     }),
   )
-  const handlers = engine.then((running) => running.handlers)
+  const handlers = engine.then(async (running) => {
+    // The window works without the socket: somebody else may hold it.
+    await running.listen().catch((error: unknown) => process.stderr.write(`slipway: ${String(error)}\n`))
+    return running.handlers
+  })
   handlers.catch((error: unknown) =>
     dialog.showErrorBox('Slipway', error instanceof Error ? error.message : String(error)),
   )

@@ -1,25 +1,26 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
-import os from 'node:os'
 import path from 'node:path'
 import { createHandlers } from './api/handlers.ts'
+import { serveDockerApi } from './api/rest/server.ts'
 import type { EngineConfig } from './config.ts'
 import type { Handlers } from './contract/index.ts'
 import type { HostClient } from './host/client.ts'
 import type { HostEvent } from './host/host.ts'
 import { installKeeper } from './host/install-keeper.ts'
 import { ensureKeeper } from './host/launch.ts'
+import { isPortInUse, namePortHolder, nextFreePort, portHolder } from './host/port-holder.ts'
 import { createHostSupervisor } from './host/supervisor.ts'
 import { importArchive } from './image/import.ts'
 import { writeStarterArchive } from './image/starter.ts'
 import { createLocks } from './lib/async.ts'
-import { newId } from './lib/names.ts'
-import { createBridgeDriver } from './network/bridge.ts'
-import { choosePool, parseSubnet, toAddress } from './network/ipam.ts'
+import { createNetworks, type Networks } from './network/networks.ts'
 import { createContainerRuntime } from './runtime/container-runtime.ts'
 import { createSupervisor } from './service/container/exit.ts'
 import { isAlive } from './service/container/state.ts'
 import type { ImageMechanism, Logger, ServiceContext } from './service/context.ts'
 import { createEventBus } from './service/events.ts'
+import { ensureDefaultNetworks } from './service/network/defaults.ts'
+import { ensureNetworks } from './service/network/refresh.ts'
 import { recoverContainers } from './service/recover.ts'
 import { createServices, type Services } from './service/services.ts'
 import { createLayout, type Layout } from './store/layout.ts'
@@ -35,6 +36,8 @@ const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: '
 export interface Engine {
   readonly handlers: Handlers
   readonly services: Services
+  /** Serves the Docker Engine API on the configured socket. */
+  listen(): Promise<void>
   /** Lets go of everything but the containers; with `stopContainers` of them and the keeper too. */
   close(options: { readonly stopContainers: boolean }): Promise<void>
 }
@@ -51,8 +54,9 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
   )
   const info = await host.info({})
   const now = () => new Date()
-  const record = await ensureDefaultNetwork(stores.networks, config)
-  const network = createBridgeDriver(host, record)
+  await ensureDefaultNetworks({ networks: stores.networks, config, now })
+  const networks = createNetworks(host)
+  const network: Networks = { ...networks, publish: (id, ports) => namePortHolder(networks.publish(id, ports)) }
   const context: ServiceContext = {
     config,
     layout,
@@ -69,14 +73,15 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
     image: createImageMechanism({ host, layout, images: stores.images, now }),
     volume: createLocalVolumeDriver(host),
     locks: createLocks(),
+    beforeStart: new Map(),
     bus: createEventBus(now),
     log,
     now,
   }
   const supervisor = createSupervisor(context)
-  const services = createServices(context, { info: () => host.info({}), portAdvice: (input) => host.portAdvice(input) })
+  const services = createServices(context, { info: () => host.info({}), portAdvice: advisePort })
   const adopt = async () => {
-    await network.ensure()
+    await ensureNetworks(context)
     await listen(host, supervisor.handleExit, log)
     await recoverContainers(context, { live: await host.listContainers({}), supervisor, health: services.health })
   }
@@ -85,12 +90,17 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
   )
   await adopt()
   const watching = new AbortController()
+  let docker: { close(): Promise<void> } | undefined
   void watchStarts(context, services, watching.signal)
 
   return {
     handlers: createHandlers(services),
     services,
+    async listen() {
+      docker = await serveDockerApi(services, config.socket)
+    },
     async close({ stopContainers }) {
+      await docker?.close()
       watching.abort()
       if (stopContainers) await stopEverything(context, services, host)
       supervisor.close()
@@ -111,7 +121,7 @@ async function stopEverything(context: ServiceContext, services: Services, host:
         .catch((error: unknown) => context.log.warn({ id, error: String(error) }, 'stop failed')),
     ),
   )
-  await context.network.remove()
+  for (const record of context.networks.list()) await context.network.remove(record)
   await host.shutdown({})
 }
 
@@ -175,29 +185,6 @@ async function openStores(layout: Layout, log: Logger) {
   return { containers, images, volumes, networks }
 }
 
-async function ensureDefaultNetwork(
-  networks: RecordStore<NetworkRecord>,
-  config: EngineConfig,
-): Promise<NetworkRecord> {
-  const existing = networks.get('bridge')
-  if (existing) return existing
-  const addresses = Object.values(os.networkInterfaces()).flatMap((list) => list ?? [])
-  const subnet = choosePool(addresses.flatMap(({ family, cidr }) => (family === 'IPv4' && cidr ? [cidr] : [])))
-  const gateway = toAddress(parseSubnet(subnet).first + 1)
-  const record: NetworkRecord = {
-    version: 1,
-    id: newId(),
-    name: 'bridge',
-    driver: 'bridge',
-    bridge: config.bridge,
-    subnet,
-    gateway,
-    lastAddress: gateway,
-  }
-  await networks.put(record)
-  return record
-}
-
 function createImageMechanism(parts: {
   host: HostClient
   layout: Layout
@@ -226,6 +213,12 @@ function createImageMechanism(parts: {
     removeLayer: (chainId) => host.removeTree({ path: layout.layer(chainId) }),
     removeBlob: (digest) => rm(layout.blob(digest), { force: true }),
   }
+}
+
+/** Asked here, not at the keeper, because the engine sees what its user's programs hold. */
+async function advisePort({ port, protocol }: { port: number; protocol: 'tcp' | 'udp' }) {
+  const inUse = isPortInUse(port, protocol)
+  return { inUse, holder: inUse ? portHolder(port, protocol) : '', nextFree: nextFreePort(port, protocol) }
 }
 
 const silentLogger: Logger = { info: () => {}, warn: () => {}, error: () => {} }

@@ -23,6 +23,7 @@ async function main(): Promise<void> {
   })
   const engine = await createEngine(config, pino({ level: 'info' }, pino.destination(2)))
   if (values.shutdown) return engine.close({ stopContainers: true })
+  await engine.listen()
   const stop = () => void engine.close({ stopContainers: values['stop-containers'] }).then(() => process.exit(0))
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)

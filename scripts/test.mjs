@@ -22,6 +22,7 @@ ensureTestTools()
 ensureBuild()
 runSuite('unit', { cwd: ROOT })
 runSuite('integration', { cwd: ROOT })
+runSuite('rest', { cwd: ROOT })
 if (process.getuid() === 0) runRootless()
 await runWindow()
 process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`)
@@ -95,14 +96,14 @@ function runRootless() {
   const base = mkdtempSync('/tmp/slr-')
   const copy = path.join(base, 'copy')
   try {
-    for (const name of ['engine', 'test', 'out', 'package.json', 'tsconfig.json', 'vitest.config.ts'])
+    for (const name of ['engine', 'test', 'docs', 'out', 'package.json', 'tsconfig.json', 'vitest.config.ts'])
       cpSync(path.join(ROOT, name), path.join(copy, name), { recursive: true })
     execFileSync('cp', ['-a', path.join(ROOT, 'node_modules'), copy])
-    execFileSync('mkdir', ['-p', path.join(base, 'run'), path.join(base, 'tmp'), path.join(base, 'report')])
+    execFileSync('mkdir', ['-p', path.join(base, 'run'), path.join(base, 'tmp')])
     execFileSync('chown', ['-R', `${USER}:`, base])
     const uid = execFileSync('id', ['-u', USER]).toString().trim()
     const gid = execFileSync('id', ['-g', USER]).toString().trim()
-    runSuite('integration', {
+    const asUser = {
       cwd: copy,
       prefix: ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--init-groups', '--inh-caps=-all'],
       env: {
@@ -113,8 +114,11 @@ function runRootless() {
         TMPDIR: path.join(base, 'tmp'),
         CI: process.env.CI ?? '',
       },
-      report: path.join(base, 'report/report.json'),
-    })
+    }
+    for (const project of ['integration', 'rest']) {
+      execFileSync('install', ['-d', '-o', USER, path.join(base, project)])
+      runSuite(project, { ...asUser, report: path.join(base, project, 'report.json') })
+    }
   } finally {
     rmSync(base, { recursive: true, force: true })
   }

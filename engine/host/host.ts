@@ -100,22 +100,31 @@ export interface PortForward {
   readonly containerPort: number
 }
 
-/** A container's end of a bridge network. */
-export interface BridgeEndpoint {
-  readonly bridge: string
+/** A container's end of a network. */
+export interface SandboxEndpoint {
+  readonly kind: 'bridge' | 'macvlan' | 'ipvlan'
+  /** The bridge, or the parent interface. */
+  readonly link: string
+  /** Mode of macvlan or ipvlan (`bridge`, `l2`, …). */
+  readonly mode: string
+  /** The bridge's end of the veth pair. */
   readonly hostInterface: string
   readonly containerInterface: string
   readonly macAddress: string
   /** With prefix: `172.17.0.2/24`. */
-  readonly address: string
-  readonly gateway: string
+  readonly addresses: readonly string[]
+  /** Default routes: `default via 172.17.0.1`, `default dev eth0`; none when another endpoint has them. */
+  readonly routes: readonly string[]
+  /** 0: the parent's. */
   readonly mtu: number
+  /** Cannot reach others on its bridge. */
+  readonly isIsolated: boolean
 }
 
 export interface CreateSandboxParams {
   readonly containerId: string
-  /** Absent: a new network namespace with loopback alone. */
-  readonly endpoint?: BridgeEndpoint
+  /** None: a new network namespace with loopback alone. */
+  readonly endpoints: readonly SandboxEndpoint[]
 }
 export interface CreateSandboxResult {
   /** Path of the bound network namespace, for the OCI spec. */
@@ -124,11 +133,21 @@ export interface CreateSandboxResult {
 
 export interface BridgeNetworkParams {
   readonly bridge: string
-  /** Gateway with prefix. */
-  readonly address: string
-  readonly subnet: string
+  /** Gateways with prefix. */
+  readonly addresses: readonly string[]
+  readonly subnets: readonly string[]
   readonly mtu: number
   readonly masquerade: boolean
+  readonly isInternal: boolean
+  readonly isOpenWithin: boolean
+}
+
+/** What macvlan and ipvlan networks stand on. */
+export interface ParentParams {
+  readonly kind: 'macvlan' | 'ipvlan'
+  readonly parent: string
+  /** Made by us and for us: a closed bridge, when no parent was named. */
+  readonly isOwn: boolean
 }
 
 export interface CreateContainerParams {
@@ -231,19 +250,24 @@ export interface Host {
   readonly ensureBridge: Call<BridgeNetworkParams>
   /** Removes a bridge and its rules; missing is fine. */
   readonly removeBridge: Call<{ readonly bridge: string }>
+  /** Checks that the kernel can do it, and makes the parent where it is ours or a VLAN of another (`eth0.10`). */
+  readonly ensureParent: Call<ParentParams>
+  readonly removeParent: Call<{ readonly parent: string }>
   readonly createSandbox: Call<CreateSandboxParams, CreateSandboxResult>
   readonly removeSandbox: Call<{ readonly containerId: string }>
+  readonly attachEndpoint: Call<{ readonly containerId: string; readonly endpoint: SandboxEndpoint }>
+  /** Takes an interface away and sets the default routes that remain; a missing one is fine. */
+  readonly detachEndpoint: Call<{
+    readonly containerId: string
+    readonly containerInterface: string
+    readonly routes: readonly string[]
+  }>
   /** Listens for all or none. Answers with the ports chosen. `port.in-use` names port and holder. */
   readonly openPorts: Call<
     { readonly containerId: string; readonly ports: readonly PortForward[] },
     readonly PortForward[]
   >
   readonly closePorts: Call<{ readonly containerId: string }>
-  readonly portAdvice: Call<
-    { readonly port: number; readonly protocol: 'tcp' | 'udp' },
-    { readonly inUse: boolean; readonly holder: string; readonly nextFree: number }
-  >
-
   readonly createContainer: Call<CreateContainerParams, CreatedContainer>
   readonly startContainer: Call<{ readonly containerId: string }>
   readonly signalContainer: Call<{ readonly containerId: string; readonly signal: string; readonly all?: boolean }>

@@ -14,7 +14,7 @@ import { takeLock } from './libc/lock.ts'
 import { mountOverlay, unmount } from './libc/mount.ts'
 import { startEgress } from './network/egress.ts'
 import { createNetworkHost } from './network/network-host.ts'
-import { runPortProxy } from './network/port-proxy.ts'
+import { runPortProxy } from './network/proxy/worker.ts'
 import { createImageHost } from './unpack/image-calls.ts'
 import { runUnpackWorker } from './unpack/unpack-worker.ts'
 
@@ -101,8 +101,8 @@ async function serve(): Promise<void> {
   const socketPath = path.join(runtimeDir, 'keeper.sock')
   const pidFile = path.join(runtimeDir, 'keeper.pid')
   const stop = async () => {
-    await egress.stop()
     await Promise.all([closeContainers(), closeNetwork()])
+    await egress.stop()
     rmSync(socketPath, { force: true })
     if (readPid(pidFile) === process.pid) rmSync(pidFile, { force: true })
     process.exit(0)

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchApp, makeHome, type RunningApp, shutDown, whyNoWindow } from '../helpers/app.ts'
+import { launchApp, makeHome, quitApp, type RunningApp, shutDown, whyNoWindow } from '../helpers/app.ts'
 import { machine, median, noteLimit, table, time } from './lib/measure.ts'
 
 const FLOOD_SECONDS = 60
@@ -32,20 +32,20 @@ describe.skipIf(whyNoWindow() !== '')('the window', () => {
     await run('shell', 'sleep 100000')
   }, 60_000)
   afterAll(async () => {
-    await running?.app.close()
+    if (running) await quitApp(running)
     shutDown(home)
     rmSync(home.base, { recursive: true, force: true })
     process.stdout.write(`\n${machine()}\n\n${table()}\n`)
   }, 60_000)
 
   test('a launch is usable soon', async () => {
-    await running.app.close()
+    await quitApp(running)
     const times = await time(
       5,
       async () => {
         running = await launchApp(home)
       },
-      () => running.app.close(),
+      () => quitApp(running),
     )
     running = await launchApp(home)
     noteLimit('launch to a usable window, warm', median(times), 'ms', 1500)

@@ -13,6 +13,7 @@ import {
   type HostState,
   launchApp,
   makeHome,
+  quitApp,
   type RunningApp,
   readHostState,
   shutDown,
@@ -48,7 +49,7 @@ describe.skipIf(why !== '')('the main job in the window', () => {
   })
   afterAll(async () => {
     if (!home) return
-    await running?.app.close()
+    if (running) await quitApp(running)
     shutDown(home)
     // What was killed takes a moment to be gone.
     await waitUntil(() => findLeaks(home, before).length === 0, 'nothing left behind').catch(() => undefined)

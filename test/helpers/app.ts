@@ -79,6 +79,14 @@ export const terminalText = (page: Page): Promise<string> =>
     )
   })
 
+/** Quits as the menu would, and waits for the end of the main process. */
+export async function quitApp({ app }: RunningApp): Promise<void> {
+  const child = app.process()
+  const ended = child.exitCode !== null ? Promise.resolve() : new Promise((resolve) => child.once('exit', resolve))
+  await app.evaluate(({ app: main }) => main.quit()).catch(() => undefined)
+  await ended
+}
+
 /** Stops every container and the keeper of a home. */
 export function shutDown(home: AppHome): void {
   execFileSync(

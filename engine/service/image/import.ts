@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
+import { createWriteStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import type { ImportProgress } from '../../contract/image.ts'
 import { createPushQueue } from '../../lib/async.ts'
 import { normalizeReference } from '../../lib/reference.ts'
@@ -36,6 +38,21 @@ export async function* importArchive(
   } finally {
     stop.abort()
     await work
+  }
+}
+
+/** Imports an archive that comes as bytes: it lies in the temporary folder for as long as that takes. */
+export async function* loadArchive(
+  context: ServiceContext,
+  archive: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncIterable<ImportProgress> {
+  const file = path.join(context.layout.temporary, `load-${randomBytes(6).toString('hex')}.tar`)
+  try {
+    await pipeline(archive, createWriteStream(file, { mode: 0o600 }), { signal })
+    yield* importArchive(context, file, signal)
+  } finally {
+    await rm(file, { force: true })
   }
 }
 

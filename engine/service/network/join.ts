@@ -1,0 +1,65 @@
+import { EngineError } from '../../contract/errors.ts'
+import type { PortForward } from '../../host/host.ts'
+import type { ContainerNetwork } from '../../runtime/container-runtime.ts'
+import type { ContainerRecord } from '../../store/schema.ts'
+import { isAlive } from '../container/state.ts'
+import type { ServiceContext } from '../context.ts'
+import { membersOf } from './endpoints.ts'
+import { writeFiles } from './hosts.ts'
+import { parseNetworkMode } from './mode.ts'
+
+/** Puts a container that is about to start where its network mode says, and writes its network files. */
+export async function joinNetwork(context: ServiceContext, record: ContainerRecord): Promise<ContainerNetwork> {
+  const mode = parseNetworkMode(record.config.network)
+  switch (mode.kind) {
+    case 'host':
+      await writeFiles(context, record)
+      return { netnsPath: '', filesOf: record.id }
+    case 'container':
+      return shareNetwork(context, record, mode.container)
+    case 'none':
+    case 'network': {
+      await writeFiles(context, record)
+      const members = membersOf(context, record.endpoints)
+      const { netnsPath } = await context.network.createSandbox(record.id, members)
+      return { netnsPath, filesOf: record.id }
+    }
+  }
+}
+
+function shareNetwork(context: ServiceContext, record: ContainerRecord, id: string): ContainerNetwork {
+  const other = context.containers.get(id)
+  if (!other || other.id === record.id || !isAlive(other.state.status))
+    throw new EngineError(
+      'conflict',
+      'network.container-not-running',
+      `cannot join network of a non running container: ${other?.name ?? id}`,
+      { details: { container: id } },
+    )
+  const init = other.state.init?.pid ?? 0
+  const isOnHost = networkOwner(context, other).config.network === 'host'
+  return { netnsPath: isOnHost ? '' : `/proc/${init}/ns/net`, filesOf: filesOwner(context, other) }
+}
+
+/** The container that a chain of `container:` modes ends at. */
+function networkOwner(context: ServiceContext, record: ContainerRecord): ContainerRecord {
+  const mode = parseNetworkMode(record.config.network)
+  if (mode.kind !== 'container') return record
+  const next = context.containers.get(mode.container)
+  return next && next.id !== record.id ? networkOwner(context, next) : record
+}
+
+/** The container whose hosts, hostname and resolv.conf this one has. */
+export function filesOwner(context: ServiceContext, record: ContainerRecord): string {
+  return networkOwner(context, record).id
+}
+
+/** What to open for a container's published ports: each to the address of the host address's version. */
+export function portsOf(record: ContainerRecord): PortForward[] {
+  const [first] = record.endpoints
+  if (!first) return []
+  return record.config.ports.map((port) => ({
+    ...port,
+    containerIp: (port.hostIp.includes(':') && first.ipv6Address) || first.ipAddress || first.ipv6Address,
+  }))
+}
