@@ -18,7 +18,7 @@ import { isAlive } from './service/container/state.ts'
 import type { ImageMechanism, Logger, ServiceContext } from './service/context.ts'
 import { createEventBus } from './service/events.ts'
 import { ensureDefaultNetworks } from './service/network/defaults.ts'
-import { ensureNetworks } from './service/network/refresh.ts'
+import { ensureNetworks, restoreNames } from './service/network/refresh.ts'
 import { recoverContainers } from './service/recover.ts'
 import { createServices, type Services } from './service/services.ts'
 import { createLayout, type Layout } from './store/layout.ts'
@@ -79,6 +79,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
     await ensureNetworks(context)
     await listen(host, supervisor.handleExit, log)
     await recoverContainers(context, { live: await host.listContainers({}), supervisor, health: services.health })
+    await restoreNames(context)
   }
   host.onReplaced(() =>
     adopt().catch((error: unknown) => log.error({ error: String(error) }, 'recovery after a new keeper failed')),

@@ -1,4 +1,4 @@
-import type { SandboxEndpoint } from '../host/host.ts'
+import type { SandboxEndpoint } from '../host/network.ts'
 import type { EndpointRecord, NetworkRecord } from '../store/schema.ts'
 
 /** A container's place on a network, with the network. */

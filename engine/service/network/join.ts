@@ -1,5 +1,5 @@
 import { EngineError } from '../../contract/errors.ts'
-import type { PortForward } from '../../host/host.ts'
+import type { PortForward } from '../../host/network.ts'
 import type { ContainerNetwork } from '../../runtime/container-runtime.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import { isAlive } from '../container/state.ts'
@@ -7,6 +7,7 @@ import type { ServiceContext } from '../context.ts'
 import { membersOf } from './endpoints.ts'
 import { writeFiles } from './hosts.ts'
 import { parseNetworkMode } from './mode.ts'
+import { openDns } from './refresh.ts'
 
 /** Puts a container that is about to start where its network mode says, and writes its network files. */
 export async function joinNetwork(context: ServiceContext, record: ContainerRecord): Promise<ContainerNetwork> {
@@ -22,6 +23,7 @@ export async function joinNetwork(context: ServiceContext, record: ContainerReco
       await writeFiles(context, record)
       const members = membersOf(context, record.endpoints)
       const { netnsPath } = await context.network.createSandbox(record.id, members)
+      await openDns(context, record)
       return { netnsPath, filesOf: record.id }
     }
   }
