@@ -56,7 +56,7 @@ export function createNetworkHost({
   const proxy = startPortProxy(keeperFile, bridgeNetns, (table) => void firewall.repair(table).catch(() => {}))
   const ports = createPorts(path.join(stateFolder, 'ports'), { proxy, firewall })
   const { pathOf, ...sandboxes } = createSandboxes(path.join(stateFolder, 'netns'), links)
-  const dns = createDns(keeperFile, pathOf)
+  const dns = createDns({ keeperFile, pathOf, openSockets: proxy.openDnsSockets })
 
   return {
     ...sandboxes,

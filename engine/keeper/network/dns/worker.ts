@@ -1,29 +1,23 @@
 import dgram from 'node:dgram'
-import { closeSync, openSync } from 'node:fs'
 import net from 'node:net'
 import { parentPort } from 'node:worker_threads'
 import type { ResolverParams } from '../../../host/network.ts'
-import { enterNetworkNamespace, openListener } from '../../libc/listen.ts'
 import { answerQuestion, failQuestion, REFUSED, SERVFAIL } from './answer.ts'
 import { createForwarder, frame, takeFrames } from './forward.ts'
-import type { FromDns, ToDns } from './protocol.ts'
+import type { DnsSockets, ToDns } from './protocol.ts'
 import { createZone, type View, type Zone } from './zones.ts'
 
-const ADDRESS = '127.0.0.11'
 const STREAM_IDLE_MS = 10_000
 const MAX_STREAMS = 64
 
 interface Resolver {
   params: ResolverParams
   own: Zone
-  readonly udpPort: number
-  readonly tcpPort: number
   close(): void
 }
 
-/** The DNS thread: sockets in the namespaces of containers, one table of names, questions to the outside from the host. */
+/** The DNS thread: sockets that lie in the namespaces of containers, one table of names, questions outside from the host's. */
 export function runDns(): void {
-  const home = openSync('/proc/thread-self/ns/net', 'r')
   const zones = new Map<string, Zone>()
   const resolvers = new Map<string, Resolver>()
   const forwarder = createForwarder()
@@ -42,8 +36,7 @@ export function runDns(): void {
     const answer = await forwarder.ask(query, { upstreams, isStream })
     return answer === 'busy' ? failQuestion(query, REFUSED) : (answer ?? failQuestion(query, SERVFAIL))
   }
-  const open = (netnsPath: string, params: ResolverParams): Resolver => {
-    const { udp, tcp } = openSockets(netnsPath, home)
+  const open = (params: ResolverParams, { udp, tcp }: DnsSockets) => {
     const datagrams = dgram.createSocket('udp4')
     const streams = net.createServer((socket) => serveStream(socket, (query) => resolve(resolver, query, true)))
     streams.maxConnections = MAX_STREAMS
@@ -58,48 +51,32 @@ export function runDns(): void {
     streams.listen({ fd: tcp.fd })
     const close = () => (datagrams.close(), streams.close())
     const own = createZone('', params.own)
-    const resolver: Resolver = { params, own, udpPort: udp.port, tcpPort: tcp.port, close }
+    const resolver: Resolver = { params, own, close }
     resolvers.set(params.containerId, resolver)
-    return resolver
   }
-  const receive = (message: ToDns): FromDns | null => {
-    if (message.type === 'zone') {
-      if (message.hosts.length > 0) zones.set(message.network, createZone(message.network, message.hosts))
-      else zones.delete(message.network)
-      return null
-    }
-    if (message.type === 'close') {
-      resolvers.get(message.containerId)?.close()
-      resolvers.delete(message.containerId)
-      return null
-    }
-    const { call, params, netnsPath } = message
-    const known = resolvers.get(params.containerId)
-    if (known) Object.assign(known, { params, own: createZone('', params.own) })
-    const { udpPort, tcpPort } = known ?? open(netnsPath, params)
-    return { call, udpPort, tcpPort, isNew: !known }
+  const close = (containerId: string) => {
+    resolvers.get(containerId)?.close()
+    resolvers.delete(containerId)
   }
   parentPort?.on('message', (message: ToDns) => {
-    try {
-      const answer = receive(message)
-      if (answer) parentPort?.postMessage(answer)
-    } catch (error) {
-      if (message.type === 'open')
-        parentPort?.postMessage({ call: message.call, error: String(error) } satisfies FromDns)
+    switch (message.type) {
+      case 'zone':
+        if (message.hosts.length > 0) zones.set(message.network, createZone(message.network, message.hosts))
+        else zones.delete(message.network)
+        return
+      case 'close':
+        return close(message.containerId)
+      case 'view': {
+        const { params, sockets } = message
+        if (sockets) {
+          close(params.containerId)
+          return open(params, sockets)
+        }
+        const known = resolvers.get(params.containerId)
+        if (known) Object.assign(known, { params, own: createZone('', params.own) })
+      }
     }
   })
-}
-
-/** Opens both sockets in a namespace and comes back; nothing else runs on this thread meanwhile. */
-function openSockets(netnsPath: string, home: number) {
-  const there = openSync(netnsPath, 'r')
-  try {
-    enterNetworkNamespace(there)
-    return { udp: openListener('udp', ADDRESS, 0), tcp: openListener('tcp', ADDRESS, 0) }
-  } finally {
-    enterNetworkNamespace(home)
-    closeSync(there)
-  }
 }
 
 function serveStream(socket: net.Socket, resolve: (query: Buffer) => Promise<Buffer | null>): void {
