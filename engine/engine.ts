@@ -112,7 +112,12 @@ async function stopEverything(context: ServiceContext, services: Services, host:
         .catch((error: unknown) => context.log.warn({ id, error: String(error) }, 'stop failed')),
     ),
   )
-  for (const record of context.networks.list()) await context.network.remove(record)
+  for (const record of context.networks.list())
+    await context.network
+      .remove(record)
+      .catch((error: unknown) =>
+        context.log.warn({ network: record.name, error: String(error) }, 'network not removed'),
+      )
   await host.shutdown({})
 }
 

@@ -2,10 +2,12 @@ import { execFileSync } from 'node:child_process'
 import dgram from 'node:dgram'
 import net from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { CreateNetwork } from '../../../engine/contract/network.ts'
 import { type NetworkTest, startNetworkTest } from '../../helpers/containers.ts'
 import { ECHO_SERVERS, type Inside, runInside } from '../../helpers/inside.ts'
 import { makeMachine } from '../../helpers/machine.ts'
 
+const { signal } = new AbortController()
 let t: NetworkTest
 const running: Inside[] = []
 const serve = async (pid: number) => {
@@ -70,6 +72,27 @@ describe('a published port', () => {
     await expect.poll(() => sendAndEnd('127.0.0.1', port, 11).catch(String), { timeout: 10_000 }).toMatch(/ 11$/)
     await t.remove(id)
     await expect(sendAndEnd('127.0.0.1', port, 1)).rejects.toThrow('ECONNREFUSED')
+  })
+
+  it('leads to the container’s own IPv6 address when both have one', async () => {
+    await t.handlers().network.create(CreateNetwork.parse({ name: 'six', enableIPv6: true }), { signal })
+    const { id, pid, ports, networks } = await t.run({
+      network: 'six',
+      ports: [
+        { containerPort: 9000, hostIp: '::' },
+        { containerPort: 9000, hostIp: '::', protocol: 'udp' },
+      ],
+    })
+    await serve(pid)
+    const [tcp = 0, udp = 0] = ports.map(({ hostPort }) => hostPort)
+    const gateway = networks[0]?.ipv6Gateway ?? ''
+    // Rootless the bridge lies in a namespace of its own, where this test is not.
+    for (const host of ['::1', ...(t.test.config.mode === 'rootful' ? [gateway] : [])]) {
+      expect(await sendAndEnd(host, tcp, 100_000), host).toMatch(/^fd\S+ 100000$/)
+      expect(await ask('udp6', host, udp, 'six'), host).toMatch(/^fd\S+ six$/)
+    }
+    await t.remove(id)
+    await t.handlers().network.remove({ id: 'six' }, { signal })
   })
 
   it('that is taken names the program that holds it in either mode', async () => {
