@@ -14,12 +14,12 @@ export async function writeFiles(context: ServiceContext, record: ContainerRecor
   })
 }
 
-/** Writes the hosts files anew of the running containers that name this one by a link, and its own. */
-export async function rewriteHosts(context: ServiceContext, id: string): Promise<void> {
+/** Writes the hosts files anew of the running containers that name this one by a link. */
+export async function rewriteLinks(context: ServiceContext, id: string): Promise<void> {
   for (const record of context.containers.list()) {
-    const isOther = record.id !== id && !linkedTo(context, record).some(({ other }) => other.id === id)
-    if (isOther || !isAlive(record.state.status)) continue
-    if (parseNetworkMode(record.config.network).kind === 'network') await writeFiles(context, record)
+    if (!isAlive(record.state.status) || parseNetworkMode(record.config.network).kind !== 'network') continue
+    if (!linkedTo(context, record).some(({ other }) => other.id === id)) continue
+    await context.runtime.writeNetworkFiles(record.id, { hosts: hostsOf(context, record) })
   }
 }
 

@@ -56,12 +56,31 @@ export function filesOwner(context: ServiceContext, record: ContainerRecord): st
   return networkOwner(context, record).id
 }
 
-/** What to open for a container's published ports: each to the address of the host address's version. */
-export function portsOf(record: ContainerRecord): PortForward[] {
-  const [first] = record.endpoints
-  if (!first) return []
-  return record.config.ports.map((port) => ({
+/**
+ * What to open for a container's published ports: each to the address of the host address's version, on the first
+ * network that the host reaches. `chosen` are the ports of before, which keep their numbers.
+ */
+export function portsOf(
+  context: ServiceContext,
+  record: ContainerRecord,
+  chosen: ContainerRecord['ports'] = [],
+): PortForward[] {
+  const place = record.endpoints.find((endpoint) => {
+    const network = context.networks.get(endpoint.network)
+    return network?.driver === 'bridge' && !network.isInternal
+  })
+  if (!place) return []
+  return record.config.ports.map((port, index) => ({
     ...port,
-    containerIp: (port.hostIp.includes(':') && first.ipv6Address) || first.ipAddress || first.ipv6Address,
+    hostPort: chosen[index]?.hostPort ?? port.hostPort,
+    containerIp: (port.hostIp.includes(':') && place.ipv6Address) || place.ipAddress || place.ipv6Address,
   }))
+}
+
+/** Leads the published ports of a running container to where it is now, when that has changed. */
+export async function republish(context: ServiceContext, record: ContainerRecord): Promise<ContainerRecord> {
+  const wanted = portsOf(context, record, record.ports)
+  if (JSON.stringify(wanted) === JSON.stringify(record.ports)) return record
+  await context.network.unpublish(record.id)
+  return { ...record, ports: [...(await context.network.publish(record.id, wanted))] }
 }

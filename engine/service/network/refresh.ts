@@ -3,12 +3,12 @@ import type { ContainerRecord } from '../../store/schema.ts'
 import { isAlive } from '../container/state.ts'
 import type { ServiceContext } from '../context.ts'
 import { containersOn } from './endpoints.ts'
-import { hasEmbeddedDns, linkedTo, rewriteHosts } from './hosts.ts'
+import { hasEmbeddedDns, linkedTo, rewriteLinks } from './hosts.ts'
 import { dnsNamesOf } from './names.ts'
 
 /** After a container came to networks or left them: makes names true again, in hosts files and in DNS. */
 export async function refreshNames(context: ServiceContext, networks: readonly string[], id: string): Promise<void> {
-  await rewriteHosts(context, id)
+  await rewriteLinks(context, id)
   await Promise.all(networks.filter((name) => name !== 'bridge').map((name) => setZone(context, name)))
   for (const record of context.containers.list()) {
     const isConcerned = record.id === id || linkedTo(context, record).some(({ other }) => other.id === id)

@@ -2,12 +2,13 @@ import { execFileSync } from 'node:child_process'
 import dgram from 'node:dgram'
 import net from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { CreateNetwork } from '../../../engine/contract/network.ts'
+import { CreateNetwork, EndpointSpec } from '../../../engine/contract/network.ts'
 import { type NetworkTest, startNetworkTest } from '../../helpers/containers.ts'
 import { ECHO_SERVERS, type Inside, runInside } from '../../helpers/inside.ts'
 import { makeMachine } from '../../helpers/machine.ts'
 
 const { signal } = new AbortController()
+const PLACE = EndpointSpec.omit({ network: true }).parse({})
 let t: NetworkTest
 const running: Inside[] = []
 const serve = async (pid: number) => {
@@ -93,6 +94,22 @@ describe('a published port', () => {
     }
     await t.remove(id)
     await t.handlers().network.remove({ id: 'six' }, { signal })
+  })
+
+  it('follows the container from one network to another', async () => {
+    const { id, ports } = await publish([{ containerPort: 9000, hostIp: '127.0.0.1' }])
+    const { network } = t.handlers()
+    await network.create(CreateNetwork.parse({ name: 'next' }), { signal })
+    await network.connect({ id: 'next', container: id, endpoint: { ...PLACE } }, { signal })
+    await network.disconnect({ id: 'bridge', container: id, force: false }, { signal })
+    const after = await t.inspect(id)
+    expect(after.ports).toEqual(ports)
+    expect(await sendAndEnd('127.0.0.1', ports[0]?.hostPort ?? 0, 5)).toMatch(/ 5$/)
+    expect(await t.exec(id, 'cat /etc/hosts /etc/resolv.conf')).toMatch(
+      new RegExp(`${after.networks[0]?.ipAddress}\\t${id.slice(0, 12)}\nnameserver 127.0.0.11\n`),
+    )
+    await t.remove(id)
+    await network.remove({ id: 'next' }, { signal })
   })
 
   it('that is taken names the program that holds it in either mode', async () => {
