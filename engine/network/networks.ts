@@ -6,6 +6,8 @@ import { createBridgeDriver } from './bridge.ts'
 import { createChildLinkDriver } from './child-link.ts'
 import { type Member, type NetworkDriver, pickDefault } from './driver.ts'
 
+export type { DnsHost, PortForward, ResolverParams }
+
 /** Networks as services see them: records in, devices out. */
 export interface Networks {
   /** The interface that a new network will stand on; refuses options that its driver cannot keep to. */

@@ -1,5 +1,5 @@
 import { EngineError } from '../../contract/errors.ts'
-import type { PortForward } from '../../host/network.ts'
+import type { PortForward } from '../../network/networks.ts'
 import type { ContainerNetwork } from '../../runtime/container-runtime.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import { isAlive } from '../container/state.ts'

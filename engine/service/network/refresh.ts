@@ -1,4 +1,4 @@
-import type { DnsHost, ResolverParams } from '../../host/network.ts'
+import type { DnsHost, ResolverParams } from '../../network/networks.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import { isAlive } from '../container/state.ts'
 import type { ServiceContext } from '../context.ts'

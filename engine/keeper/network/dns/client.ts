@@ -6,7 +6,7 @@ import type { DnsSockets, ToDns } from './protocol.ts'
 const TABLE = 'slipway-dns'
 
 /** Rules of a container's namespace: port 53 at 127.0.0.11 is ours, while 53 elsewhere stays free for the container. */
-export function redirectRules({ udp, tcp }: DnsSockets): string {
+function redirectRules({ udp, tcp }: DnsSockets): string {
   return `table ip ${TABLE} {}
 delete table ip ${TABLE}
 table ip ${TABLE} {
