@@ -173,6 +173,24 @@ describe.skipIf(process.getuid?.() !== 0)('a published port with root (rules of 
     expect(rules()).toBe('')
   })
 
+  it('leads a UDP client that keeps its port to the container that has it now', async () => {
+    const first = await publish([{ containerPort: 9000, protocol: 'udp' }])
+    const hostPort = first.ports[0]?.hostPort ?? 0
+    const machine = makeMachine('198.18.78.1', '198.18.78.2')
+    const script = `const s = require('dgram').createSocket('udp4'); s.bind(7777, () => s.send('x', ${hostPort}, '198.18.78.1'));
+      s.on('message', (m) => (console.log(String(m)), process.exit())); setTimeout(() => (console.log('silent'), process.exit()), 1500)`
+    try {
+      expect(machine.run(script)).toBe('198.18.78.2 x')
+      await t.remove(first.id)
+      expect(machine.run(script)).toBe('silent')
+      const { id } = await publish([{ containerPort: 9000, protocol: 'udp', hostPort }])
+      expect(machine.run(script)).toBe('198.18.78.2 x')
+      await t.remove(id)
+    } finally {
+      machine.remove()
+    }
+  })
+
   it('is reached by a container through the address of its host, its own included', async () => {
     const { id, pid, ports, gateway } = await publish([{ containerPort: 9000 }])
     const other = await t.run()

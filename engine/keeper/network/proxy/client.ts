@@ -12,6 +12,8 @@ export interface PortProxy {
   open(containerId: string, listeners: readonly ProxyListener[]): void
   /** Ends a container's listeners and connections; resolves when its ports are free. */
   close(containerId: string): Promise<void>
+  /** Forgets the kernel's UDP connections to these host ports, so that clients find the new target. */
+  forgetUdp(ports: readonly number[]): void
   /** Opens DNS sockets in a container's namespace; the caller owns them. */
   openDnsSockets(netnsPath: string): Promise<DnsSockets>
   stop(): Promise<void>
@@ -52,6 +54,7 @@ export function startPortProxy(
         waiting.set(containerId, [...(waiting.get(containerId) ?? []), resolve])
         tell({ type: 'close', containerId })
       }),
+    forgetUdp: (ports) => tell({ type: 'forget-udp', ports }),
     async openDnsSockets(netnsPath) {
       calls += 1
       const call = calls

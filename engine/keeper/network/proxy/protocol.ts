@@ -12,6 +12,8 @@ export type ToProxy =
   | { readonly type: 'close'; readonly containerId: string }
   /** Opens DNS sockets in another namespace: this thread alone can go there and come back. */
   | { readonly type: 'open-dns'; readonly call: number; readonly netnsPath: string }
+  /** Forgets what the kernel knows of UDP clients of these host ports, whose target has changed. */
+  | { readonly type: 'forget-udp'; readonly ports: readonly number[] }
   | { readonly type: 'stop' }
 export type FromProxy =
   | { readonly type: 'closed'; readonly containerId: string }

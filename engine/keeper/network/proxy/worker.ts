@@ -1,5 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { AF_INET, AF_INET6 } from '../../libc/address.ts'
+import { forgetUdpConnections } from '../../libc/conntrack.ts'
 import { EPOLLIN } from '../../libc/epoll.ts'
 import { enterNetworkNamespace, openListener } from '../../libc/listen.ts'
 import { deletedTables, openRulesMonitor } from '../../libc/netlink.ts'
@@ -25,6 +27,7 @@ export function runPortProxy(): void {
   const receive = (message: ToProxy) => {
     if (message.type === 'stop') return loop.stop()
     if (message.type === 'open-dns') return tell(openDnsSockets(message, home))
+    if (message.type === 'forget-udp') return forgetUdp(message.ports)
     const { containerId } = message
     close(containerId)
     if (message.type === 'close') {
@@ -50,6 +53,16 @@ export function runPortProxy(): void {
   })
   watchRules(loop, (table) => tell({ type: 'table-deleted', table }))
   loop.run()
+}
+
+function forgetUdp(ports: readonly number[]): void {
+  for (const family of [AF_INET, AF_INET6]) {
+    try {
+      forgetUdpConnections(family, new Set(ports))
+    } catch {
+      // A kernel without connection tracking for the family has nothing to forget.
+    }
+  }
 }
 
 const DNS_ADDRESS = '127.0.0.11'
