@@ -1,4 +1,5 @@
 import { EngineError } from '../../contract/errors.ts'
+import type { Member } from '../../network/driver.ts'
 import type { PortForward } from '../../network/networks.ts'
 import type { ContainerNetwork } from '../../runtime/container-runtime.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
@@ -22,11 +23,20 @@ export async function joinNetwork(context: ServiceContext, record: ContainerReco
     case 'network': {
       await writeFiles(context, record)
       const members = membersOf(context, record.endpoints)
-      const { netnsPath } = await context.network.createSandbox(record.id, members)
+      const { netnsPath } = await createSandbox(context, record.id, members)
       await openDns(context, record)
       return { netnsPath, filesOf: record.id }
     }
   }
+}
+
+/** A bridge that somebody deleted by hand is made again. */
+async function createSandbox(context: ServiceContext, id: string, members: readonly Member[]) {
+  return context.network.createSandbox(id, members).catch(async (error: unknown) => {
+    context.log.warn({ id, error: String(error) }, 'networks are made anew')
+    for (const { network } of members) await context.network.ensure(network)
+    return context.network.createSandbox(id, members)
+  })
 }
 
 function shareNetwork(context: ServiceContext, record: ContainerRecord, id: string): ContainerNetwork {

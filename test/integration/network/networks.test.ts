@@ -106,6 +106,15 @@ describe('a network of the user’s', () => {
     await networks().remove({ id: 'lasting' }, context)
   })
 
+  it.skipIf(!isRoot)('is mended when somebody deleted its bridge (needs root to see the bridge)', async () => {
+    const { id } = await createNetwork({ name: 'broken' })
+    execFileSync('ip', ['link', 'delete', `br-${id.slice(0, 12)}`])
+    const [a, b] = [await t.run({ network: 'broken' }), await t.run({ network: 'broken' })]
+    expect(await canReach(a.id, b.ipAddress)).toBe('yes\n')
+    await Promise.all([a, b].map((container) => t.remove(container.id)))
+    await networks().remove({ id: 'broken' }, context)
+  })
+
   it('is refused when what was asked cannot be', async () => {
     await createNetwork({ name: 'taken', ...subnet('10.213.3.0/24') })
     const refusals = [
