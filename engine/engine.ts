@@ -20,7 +20,7 @@ import { isAlive } from './service/container/state.ts'
 import type { ImageMechanism, Logger, ServiceContext } from './service/context.ts'
 import { createEventBus } from './service/events.ts'
 import { ensureDefaultNetworks } from './service/network/defaults.ts'
-import { ensureNetworks } from './service/network/refresh.ts'
+import { ensureNetworks, restoreNames } from './service/network/refresh.ts'
 import { recoverContainers } from './service/recover.ts'
 import { createServices, type Services } from './service/services.ts'
 import { createLayout, type Layout } from './store/layout.ts'
@@ -84,6 +84,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
     await ensureNetworks(context)
     await listen(host, supervisor.handleExit, log)
     await recoverContainers(context, { live: await host.listContainers({}), supervisor, health: services.health })
+    await restoreNames(context)
   }
   host.onReplaced(() =>
     adopt().catch((error: unknown) => log.error({ error: String(error) }, 'recovery after a new keeper failed')),
@@ -121,7 +122,12 @@ async function stopEverything(context: ServiceContext, services: Services, host:
         .catch((error: unknown) => context.log.warn({ id, error: String(error) }, 'stop failed')),
     ),
   )
-  for (const record of context.networks.list()) await context.network.remove(record)
+  for (const record of context.networks.list())
+    await context.network
+      .remove(record)
+      .catch((error: unknown) =>
+        context.log.warn({ network: record.name, error: String(error) }, 'network not removed'),
+      )
   await host.shutdown({})
 }
 

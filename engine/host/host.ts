@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import type { NetworkHost } from './network.ts'
 
 /*
  * The Host interface: everything the engine asks of Linux, as plain data in and out.
@@ -16,7 +17,8 @@ export interface HostCallContext {
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: unknown) => void
 }
-type Call<P, R = void> = (params: P, context?: HostCallContext) => Promise<R>
+/** One call of the interface. */
+export type Call<P, R = void> = (params: P, context?: HostCallContext) => Promise<R>
 
 /** What this machine gives. */
 export interface HostInfo {
@@ -88,66 +90,6 @@ export interface OverlayMount {
   readonly upper: string
   readonly work: string
   readonly target: string
-}
-
-/** Published port. The keeper listens on the host's side and relays to the container's address. */
-export interface PortForward {
-  readonly protocol: 'tcp' | 'udp'
-  readonly hostIp: string
-  /** 0: the keeper chooses. */
-  readonly hostPort: number
-  readonly containerIp: string
-  readonly containerPort: number
-}
-
-/** A container's end of a network. */
-export interface SandboxEndpoint {
-  readonly kind: 'bridge' | 'macvlan' | 'ipvlan'
-  /** The bridge, or the parent interface. */
-  readonly link: string
-  /** Mode of macvlan or ipvlan (`bridge`, `l2`, …). */
-  readonly mode: string
-  /** The bridge's end of the veth pair. */
-  readonly hostInterface: string
-  readonly containerInterface: string
-  readonly macAddress: string
-  /** With prefix: `172.17.0.2/24`. */
-  readonly addresses: readonly string[]
-  /** Default routes: `default via 172.17.0.1`, `default dev eth0`; none when another endpoint has them. */
-  readonly routes: readonly string[]
-  /** 0: the parent's. */
-  readonly mtu: number
-  /** Cannot reach others on its bridge. */
-  readonly isIsolated: boolean
-}
-
-export interface CreateSandboxParams {
-  readonly containerId: string
-  /** None: a new network namespace with loopback alone. */
-  readonly endpoints: readonly SandboxEndpoint[]
-}
-export interface CreateSandboxResult {
-  /** Path of the bound network namespace, for the OCI spec. */
-  readonly netnsPath: string
-}
-
-export interface BridgeNetworkParams {
-  readonly bridge: string
-  /** Gateways with prefix. */
-  readonly addresses: readonly string[]
-  readonly subnets: readonly string[]
-  readonly mtu: number
-  readonly masquerade: boolean
-  readonly isInternal: boolean
-  readonly isOpenWithin: boolean
-}
-
-/** What macvlan and ipvlan networks stand on. */
-export interface ParentParams {
-  readonly kind: 'macvlan' | 'ipvlan'
-  readonly parent: string
-  /** Made by us and for us: a closed bridge, when no parent was named. */
-  readonly isOwn: boolean
 }
 
 export interface CreateContainerParams {
@@ -228,7 +170,7 @@ export interface LiveContainer extends CreatedContainer {
  */
 export type TerminalStream = Duplex
 
-export interface Host {
+export interface Host extends NetworkHost {
   readonly info: Call<Record<string, never>, HostInfo>
   /** Stops the keeper itself. Containers must be stopped before. */
   readonly shutdown: Call<Record<string, never>>
@@ -247,27 +189,6 @@ export interface Host {
   readonly mountOverlay: Call<OverlayMount>
   readonly unmount: Call<{ readonly target: string }>
 
-  readonly ensureBridge: Call<BridgeNetworkParams>
-  /** Removes a bridge and its rules; missing is fine. */
-  readonly removeBridge: Call<{ readonly bridge: string }>
-  /** Checks that the kernel can do it, and makes the parent where it is ours or a VLAN of another (`eth0.10`). */
-  readonly ensureParent: Call<ParentParams>
-  readonly removeParent: Call<{ readonly parent: string }>
-  readonly createSandbox: Call<CreateSandboxParams, CreateSandboxResult>
-  readonly removeSandbox: Call<{ readonly containerId: string }>
-  readonly attachEndpoint: Call<{ readonly containerId: string; readonly endpoint: SandboxEndpoint }>
-  /** Takes an interface away and sets the default routes that remain; a missing one is fine. */
-  readonly detachEndpoint: Call<{
-    readonly containerId: string
-    readonly containerInterface: string
-    readonly routes: readonly string[]
-  }>
-  /** Listens for all or none. Answers with the ports chosen. `port.in-use` names port and holder. */
-  readonly openPorts: Call<
-    { readonly containerId: string; readonly ports: readonly PortForward[] },
-    readonly PortForward[]
-  >
-  readonly closePorts: Call<{ readonly containerId: string }>
   readonly createContainer: Call<CreateContainerParams, CreatedContainer>
   readonly startContainer: Call<{ readonly containerId: string }>
   readonly signalContainer: Call<{ readonly containerId: string; readonly signal: string; readonly all?: boolean }>

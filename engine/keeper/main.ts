@@ -12,6 +12,7 @@ import { runAttachRelay } from './containers/shim/relay-worker.ts'
 import { run } from './exec.ts'
 import { takeLock } from './libc/lock.ts'
 import { mountOverlay, unmount } from './libc/mount.ts'
+import { runDns } from './network/dns/worker.ts'
 import { startEgress } from './network/egress.ts'
 import { createNetworkHost } from './network/network-host.ts'
 import { runPortProxy } from './network/proxy/worker.ts'
@@ -23,11 +24,12 @@ import { runUnpackWorker } from './unpack/unpack-worker.ts'
  *
  *   node keeper.mjs --runtime-dir DIR --mode MODE   the keeper
  *   node keeper.mjs unpack-worker                   unpacks one layer, then ends
- *   thread, role attach-relay | port-proxy         see those files
+ *   thread, role attach-relay | port-proxy | dns   see those files
  */
 const role = isMainThread ? process.argv[2] : (workerData as { role?: string } | null)?.role
 if (role === 'attach-relay') runAttachRelay()
 else if (role === 'port-proxy') runPortProxy()
+else if (role === 'dns') runDns()
 else if (role === 'unpack-worker') void runUnpackWorker()
 else void serve()
 

@@ -1,5 +1,6 @@
 import { EngineError } from '../contract/errors.ts'
-import type { BridgeNetworkParams, Host } from '../host/host.ts'
+import type { Host } from '../host/host.ts'
+import type { BridgeNetworkParams } from '../host/network.ts'
 import type { NetworkRecord } from '../store/schema.ts'
 import { addressesOf, gatewayRoutes, type NetworkDriver, OPTION } from './driver.ts'
 import { parseSubnet } from './ipam.ts'

@@ -1,4 +1,4 @@
-import type { SandboxEndpoint } from '../host/host.ts'
+import type { SandboxEndpoint } from '../host/network.ts'
 import type { EndpointRecord, NetworkRecord } from '../store/schema.ts'
 
 /** A container's place on a network, with the network. */
@@ -27,7 +27,6 @@ export const OPTION = {
   icc: 'com.docker.network.bridge.enable_icc',
   masquerade: 'com.docker.network.bridge.enable_ip_masquerade',
   mtu: 'com.docker.network.driver.mtu',
-  hostBinding: 'com.docker.network.bridge.host_binding_ipv4',
   parent: 'parent',
   macvlanMode: 'macvlan_mode',
   ipvlanMode: 'ipvlan_mode',

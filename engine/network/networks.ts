@@ -1,9 +1,12 @@
 import { EngineError } from '../contract/errors.ts'
-import type { Host, PortForward, SandboxEndpoint } from '../host/host.ts'
+import type { Host } from '../host/host.ts'
+import type { DnsHost, PortForward, ResolverParams, SandboxEndpoint } from '../host/network.ts'
 import type { NetworkRecord } from '../store/schema.ts'
 import { createBridgeDriver } from './bridge.ts'
 import { createChildLinkDriver } from './child-link.ts'
 import { type Member, type NetworkDriver, pickDefault } from './driver.ts'
+
+export type { DnsHost, PortForward, ResolverParams }
 
 /** Networks as services see them: records in, devices out. */
 export interface Networks {
@@ -21,6 +24,10 @@ export interface Networks {
   /** Opens all published ports or none; answers with the ports chosen. */
   publish(containerId: string, ports: readonly PortForward[]): Promise<readonly PortForward[]>
   unpublish(containerId: string): Promise<void>
+  /** Serves names to a running container, or changes what it sees. */
+  openResolver(params: ResolverParams): Promise<void>
+  /** Sets who is known on a network. */
+  setZone(network: string, hosts: readonly DnsHost[]): Promise<void>
 }
 
 /** Networks by the keeper's devices, each driver its own way. */
@@ -58,5 +65,7 @@ export function createNetworks(host: Host): Networks {
       }),
     publish: async (containerId, ports) => (ports.length ? host.openPorts({ containerId, ports }) : []),
     unpublish: (containerId) => host.closePorts({ containerId }),
+    openResolver: (params) => host.openResolver(params),
+    setZone: (network, hosts) => host.setZone({ network, hosts }),
   }
 }

@@ -22,7 +22,7 @@ describe.skipIf(whyNoWindow() !== '')('the window', () => {
     await page().getByTestId('run-name').fill(name)
     await page().getByTestId('run-command').fill(command)
     await page().getByTestId('run-submit').click()
-    await page().locator(`[data-testid=container-row][data-name="${name}"]`).waitFor()
+    await page().locator(`[data-testid=container-row][data-name="${name}"][data-status=running]`).waitFor()
   }
 
   beforeAll(async () => {

@@ -10,12 +10,10 @@ import {
   type AppHome,
   dropFiles,
   findLeaks,
-  type HostState,
   launchApp,
   makeHome,
   quitApp,
   type RunningApp,
-  readHostState,
   shutDown,
   takePicture,
   terminalText,
@@ -29,7 +27,6 @@ if (why) process.stderr.write(`e2e skipped: ${why}\n`)
 describe.skipIf(why !== '')('the main job in the window', () => {
   let home: AppHome
   let running: RunningApp
-  let before: HostState
   let port: number
   const page = (): Page => running.page
   const row = (name: string) => page().locator(`[data-testid=container-row][data-name="${name}"]`)
@@ -42,7 +39,6 @@ describe.skipIf(why !== '')('the main job in the window', () => {
   }
 
   beforeAll(async () => {
-    before = readHostState()
     home = makeHome()
     port = await freePort()
     running = await launchApp(home)
@@ -52,8 +48,8 @@ describe.skipIf(why !== '')('the main job in the window', () => {
     if (running) await quitApp(running)
     shutDown(home)
     // What was killed takes a moment to be gone.
-    await waitUntil(() => findLeaks(home, before).length === 0, 'nothing left behind').catch(() => undefined)
-    expect(findLeaks(home, before)).toEqual([])
+    await waitUntil(() => findLeaks(home).length === 0, 'nothing left behind').catch(() => undefined)
+    expect(findLeaks(home)).toEqual([])
     rmSync(home.base, { recursive: true, force: true })
   })
 

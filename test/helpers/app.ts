@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { _electron, type ElectronApplication, type Page } from '@playwright/test'
@@ -96,19 +97,22 @@ export function shutDown(home: AppHome): void {
   )
 }
 
-/** What of a home is still on this machine: mounts, processes, network devices, cgroups. Empty when all is gone. */
-export function findLeaks(home: AppHome, before: HostState): string[] {
-  const now = readHostState()
-  const added = (key: keyof HostState) =>
-    now[key].filter((item) => !before[key].includes(item)).map((item) => `${key}: ${item}`)
+/** What of a home is still on this machine: mounts, processes, its bridge and its nft table. Empty when all is gone. */
+export function findLeaks(home: AppHome): string[] {
+  const hash = createHash('sha256').update(home.root).digest('hex').slice(0, 8)
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
     .filter((line) => line.includes(home.base))
   const processes = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => existsSync(`/proc/${pid}/cmdline`) && readCommand(pid).includes(home.base))
-    .map((pid) => `process ${pid}: ${readCommand(pid).slice(0, 200)}`)
-  return [...mounts, ...processes, ...added('devices'), ...added('tables')]
+    .map((pid) => `process ${pid}: ${readCommand(pid)}`)
+    .filter((line) => line.includes(home.base))
+  const devices = readdirSync('/sys/class/net').filter((name) => name.includes(hash))
+  const tables = execFileSync('nft', ['list', 'tables'])
+    .toString()
+    .split('\n')
+    .filter((line) => line.includes(hash))
+  return [...mounts, ...processes, ...devices, ...tables]
 }
 
 function readCommand(pid: string): string {
@@ -118,13 +122,3 @@ function readCommand(pid: string): string {
     return ''
   }
 }
-
-export interface HostState {
-  readonly devices: readonly string[]
-  readonly tables: readonly string[]
-}
-/** The network devices and nft tables of this machine. */
-export const readHostState = (): HostState => ({
-  devices: readdirSync('/sys/class/net'),
-  tables: execFileSync('nft', ['list', 'tables']).toString().split('\n').filter(Boolean),
-})

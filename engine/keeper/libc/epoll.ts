@@ -5,8 +5,6 @@ const EPOLL_CTL_ADD = 1
 const EPOLL_CTL_DEL = 2
 export const EPOLLIN = 0x1
 export const EPOLLOUT = 0x4
-export const EPOLLERR = 0x8
-export const EPOLLHUP = 0x10
 /** Told once for each change, not as long as it lasts. */
 export const EPOLLET = 0x80000000
 /** `struct epoll_event` is packed on x86 alone. */

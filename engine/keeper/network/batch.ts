@@ -1,4 +1,4 @@
-import type { BridgeNetworkParams, SandboxEndpoint } from '../../host/host.ts'
+import type { BridgeNetworkParams, SandboxEndpoint } from '../../host/network.ts'
 
 /** `ip -batch` lines that make a bridge. */
 export function bridgeBatch({ bridge, addresses, mtu }: BridgeNetworkParams): string {

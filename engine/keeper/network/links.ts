@@ -1,5 +1,5 @@
 import { EngineError } from '../../contract/errors.ts'
-import type { BridgeNetworkParams, ParentParams, SandboxEndpoint } from '../../host/host.ts'
+import type { BridgeNetworkParams, ParentParams, SandboxEndpoint } from '../../host/network.ts'
 import { run } from '../exec.ts'
 import { bridgeBatch, linkBatch } from './batch.ts'
 

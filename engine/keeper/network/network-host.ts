@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import type { BridgeNetworkParams, Host } from '../../host/host.ts'
+import type { Host } from '../../host/host.ts'
+import type { BridgeNetworkParams } from '../../host/network.ts'
+import { createDns } from './dns/client.ts'
 import { createFirewall } from './firewall.ts'
 import { createLinks } from './links.ts'
 import { createPorts, readAll } from './ports.ts'
@@ -28,6 +30,8 @@ type NetworkCalls = Pick<
   | 'detachEndpoint'
   | 'openPorts'
   | 'closePorts'
+  | 'openResolver'
+  | 'setZone'
 >
 
 /*
@@ -51,10 +55,17 @@ export function createNetworkHost({
   const firewall = createFirewall(`slipway-${tag}`, links.prefix)
   const proxy = startPortProxy(keeperFile, bridgeNetns, (table) => void firewall.repair(table).catch(() => {}))
   const ports = createPorts(path.join(stateFolder, 'ports'), { proxy, firewall })
-  const { pathOf: _, ...sandboxes } = createSandboxes(path.join(stateFolder, 'netns'), links)
+  const { pathOf, ...sandboxes } = createSandboxes(path.join(stateFolder, 'netns'), links)
+  const dns = createDns({ keeperFile, pathOf, openSockets: proxy.openDnsSockets })
 
   return {
     ...sandboxes,
+    removeSandbox(params) {
+      dns.closeResolver(params.containerId)
+      return sandboxes.removeSandbox(params)
+    },
+    openResolver: dns.openResolver,
+    setZone: dns.setZone,
     openPorts: ports.openPorts,
     closePorts: ports.closePorts,
     async ensureBridge(params) {
@@ -75,7 +86,7 @@ export function createNetworkHost({
       await firewall.restore({ bridges, published: await ports.restore() })
     },
     async close() {
-      await proxy.stop()
+      await Promise.all([proxy.stop(), dns.stop()])
       await firewall.remove().catch(() => {})
     },
   }

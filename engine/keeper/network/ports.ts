@@ -2,7 +2,8 @@ import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { EngineError } from '../../contract/errors.ts'
-import type { Host, PortForward } from '../../host/host.ts'
+import type { Host } from '../../host/host.ts'
+import type { PortForward } from '../../host/network.ts'
 import { nextFreePort, portInUse } from '../../host/port-holder.ts'
 import { closeListener, openListener } from '../libc/listen.ts'
 import type { Firewall } from './firewall.ts'
@@ -19,19 +20,26 @@ export function createPorts(
   { proxy, firewall }: { readonly proxy: PortProxy; readonly firewall: Firewall },
 ): Pick<Host, 'openPorts' | 'closePorts'> & { restore(): Promise<ReadonlyMap<string, readonly PortForward[]>> } {
   const fileOf = (containerId: string) => path.join(folder, `${containerId}.json`)
+  const forgetUdp = (forwards: readonly PortForward[]) => {
+    const udp = forwards.filter(({ protocol }) => protocol === 'udp').map(({ hostPort }) => hostPort)
+    if (udp.length > 0) proxy.forgetUdp(udp)
+  }
   return {
     async openPorts({ containerId, ports }) {
       const { forwards, listeners } = listen(ports)
       proxy.open(containerId, listeners)
       await firewall.publish(containerId, forwards)
+      forgetUdp(forwards)
       await mkdir(folder, { recursive: true, mode: 0o700 })
       await writeFile(fileOf(containerId), JSON.stringify(forwards), { mode: 0o600 })
       return forwards
     },
     async closePorts({ containerId }) {
       if (!existsSync(fileOf(containerId))) return
+      const forwards = JSON.parse(await readFile(fileOf(containerId), 'utf8')) as PortForward[]
       await rm(fileOf(containerId), { force: true })
       await firewall.unpublish(containerId)
+      forgetUdp(forwards)
       await proxy.close(containerId)
     },
     /** Opens again what an earlier keeper had open; a port that was taken meanwhile is let go. */

@@ -41,7 +41,7 @@ export async function launch(context: ServiceContext, record: ContainerRecord): 
         target: layout.merged(id),
       }),
       joinNetwork(context, record),
-      network.publish(id, portsOf(record)),
+      network.publish(id, portsOf(context, record)),
     ])
     for (const mount of record.mounts) {
       if (mount.type === 'volume') {

@@ -1,11 +1,13 @@
 import { EngineError } from '../../contract/errors.ts'
 import type { EndpointSpec } from '../../contract/network.ts'
-import type { ContainerRecord } from '../../store/schema.ts'
+import type { ContainerRecord, EndpointRecord } from '../../store/schema.ts'
 import { currentContainer, findContainer } from '../container/find.ts'
 import { isAlive } from '../container/state.ts'
 import type { ServiceContext } from '../context.ts'
 import { allocateEndpoint, freeInterface, membersOf } from './endpoints.ts'
 import { findNetwork } from './find.ts'
+import { writeFiles } from './hosts.ts'
+import { republish } from './join.ts'
 import { parseNetworkMode } from './mode.ts'
 import { refreshNames } from './refresh.ts'
 
@@ -23,12 +25,7 @@ export async function connectNetwork(
       const place = freeInterface(record.endpoints)
       const endpoint = await allocateEndpoint(context, network, { spec: input.endpoint, interface: place })
       const next = { ...record, endpoints: [...record.endpoints, endpoint] }
-      if (isAlive(record.state.status)) {
-        const all = membersOf(context, next.endpoints)
-        const member = all.find((one) => one.endpoint === endpoint)
-        if (member) await context.network.attach(id, member, all)
-      }
-      await context.containers.put(next)
+      await context.containers.put(isAlive(record.state.status) ? await attach(context, next, endpoint) : next)
       await refreshNames(context, [network.name], id)
       context.bus.publish({
         type: 'network',
@@ -38,6 +35,19 @@ export async function connectNetwork(
       })
     }),
   )
+}
+
+/** Gives a running container the interface, and everything that follows from it. */
+async function attach(
+  context: ServiceContext,
+  record: ContainerRecord,
+  endpoint: EndpointRecord,
+): Promise<ContainerRecord> {
+  const all = membersOf(context, record.endpoints)
+  const member = all.find((one) => one.endpoint === endpoint)
+  if (member) await context.network.attach(record.id, member, all)
+  await writeFiles(context, record)
+  return republish(context, record)
 }
 
 function assertCanJoin(record: ContainerRecord, network: string): void {

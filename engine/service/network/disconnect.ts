@@ -4,6 +4,8 @@ import { isAlive } from '../container/state.ts'
 import type { ServiceContext } from '../context.ts'
 import { membersOf } from './endpoints.ts'
 import { findNetwork } from './find.ts'
+import { writeFiles } from './hosts.ts'
+import { republish } from './join.ts'
 import { refreshNames } from './refresh.ts'
 
 /** Takes a container off a network; a running one loses the interface at once. */
@@ -22,13 +24,17 @@ export async function disconnectNetwork(
         'network.not-connected',
         `container ${record.name} is not connected to network ${network.name}`,
       )
-    const endpoints = record.endpoints.filter((one) => one !== endpoint)
-    if (isAlive(record.state.status))
-      await context.network.detach(id, { network, endpoint }, membersOf(context, endpoints)).catch((error: unknown) => {
-        if (!input.force) throw error
-        context.log.warn({ id, network: network.name, error: String(error) }, 'interface not removed')
-      })
-    await context.containers.put({ ...record, endpoints })
+    const next = { ...record, endpoints: record.endpoints.filter((one) => one !== endpoint) }
+    if (isAlive(record.state.status)) {
+      await context.network
+        .detach(id, { network, endpoint }, membersOf(context, next.endpoints))
+        .catch((error: unknown) => {
+          if (!input.force) throw error
+          context.log.warn({ id, network: network.name, error: String(error) }, 'interface not removed')
+        })
+      await writeFiles(context, next)
+      await context.containers.put(await republish(context, next))
+    } else await context.containers.put(next)
     await refreshNames(context, [network.name], id)
     context.bus.publish({
       type: 'network',

@@ -14,12 +14,12 @@ export async function writeFiles(context: ServiceContext, record: ContainerRecor
   })
 }
 
-/** Writes the hosts files anew of the running containers that name this one by a link, and its own. */
-export async function rewriteHosts(context: ServiceContext, id: string): Promise<void> {
+/** Writes the hosts files anew of the running containers that name this one by a link. */
+export async function rewriteLinks(context: ServiceContext, id: string): Promise<void> {
   for (const record of context.containers.list()) {
-    const isOther = record.id !== id && !linkedTo(context, record).some(({ other }) => other.id === id)
-    if (isOther || !isAlive(record.state.status)) continue
-    if (parseNetworkMode(record.config.network).kind === 'network') await writeFiles(context, record)
+    if (!isAlive(record.state.status) || parseNetworkMode(record.config.network).kind !== 'network') continue
+    if (!linkedTo(context, record).some(({ other }) => other.id === id)) continue
+    await context.runtime.writeNetworkFiles(record.id, { hosts: hostsOf(context, record) })
   }
 }
 
@@ -42,8 +42,10 @@ function hostsOf(context: ServiceContext, record: ContainerRecord): NetworkFiles
     addresses: record.endpoints.flatMap(({ ipAddress, ipv6Address }) => [ipAddress, ipv6Address].filter(Boolean)),
     hostGateway: network === 'none' ? '' : hostGateway(context),
     extraHosts,
+    // On other networks DNS knows the names.
     links: linkedTo(context, record).flatMap(({ other, alias }) => {
-      const place = other.endpoints.find((endpoint) => endpoint.network === 'bridge')
+      const isHere = record.endpoints.some((endpoint) => endpoint.network === 'bridge')
+      const place = isHere && other.endpoints.find((endpoint) => endpoint.network === 'bridge')
       return place && isAlive(other.state.status)
         ? [{ address: place.ipAddress, names: [alias, other.hostname, other.name] }]
         : []
@@ -51,10 +53,13 @@ function hostsOf(context: ServiceContext, record: ContainerRecord): NetworkFiles
   }
 }
 
-/** Containers that one names by `--link` on the default network. On others DNS knows the names. */
-function linkedTo(context: ServiceContext, record: ContainerRecord): { other: ContainerRecord; alias: string }[] {
-  if (!record.endpoints.some(({ network }) => network === 'bridge')) return []
-  return record.config.links.flatMap((text) => {
+/** Containers that one names by `--link`: of its own, and of its places on networks. */
+export function linkedTo(
+  context: ServiceContext,
+  record: ContainerRecord,
+): { other: ContainerRecord; alias: string }[] {
+  const links = [...record.config.links, ...record.endpoints.flatMap((endpoint) => endpoint.links)]
+  return links.flatMap((text) => {
     const { container, alias } = parseLink(text)
     const name = container.replace(/^\//, '')
     const other = context.containers.list().find(({ id, name: own }) => own === name || id.startsWith(name))

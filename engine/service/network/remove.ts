@@ -37,7 +37,7 @@ export async function pruneNetworks(
       .list()
       .filter((record) => !PREDEFINED.includes(record.name) && isWanted(record))
       .filter((record) => containersOn(context, record.name).length === 0)
-    for (const record of unused) await removeLocked(context, record)
+    await Promise.all(unused.map((record) => removeLocked(context, record)))
     return { removed: unused.map(({ name }) => name) }
   })
 }

@@ -1,4 +1,6 @@
+import { isIP } from 'node:net'
 import type { CreateContainer } from '../../contract/container.ts'
+import { EngineError } from '../../contract/errors.ts'
 import { EndpointSpec } from '../../contract/network.ts'
 import { parseExtraHost } from '../../runtime/files.ts'
 import type { EndpointRecord } from '../../store/schema.ts'
@@ -14,6 +16,7 @@ export function resolveRequest(context: ServiceContext, config: CreateContainer)
   const mode = parseNetworkMode(config.network)
   assertModeFits(mode, config)
   config.extraHosts.forEach(parseExtraHost)
+  for (const server of config.dns) assertResolver(server)
   for (const link of config.links) findContainer(context.containers, parseLink(link).container)
   const endpoints = config.endpoints.map((spec) => ({
     ...spec,
@@ -28,6 +31,13 @@ export function resolveRequest(context: ServiceContext, config: CreateContainer)
     case 'network':
       return { ...config, endpoints, network: findNetwork(context.networks, mode.network).name }
   }
+}
+
+/** `ADDRESS`, or `ADDRESS#PORT` for the engine's own DNS to ask. */
+function assertResolver(text: string): void {
+  const [address = '', port = '53', rest] = text.split('#')
+  if (isIP(address) && /^\d{1,5}$/.test(port) && rest === undefined) return
+  throw new EngineError('invalidArgument', 'dns.invalid', `invalid DNS server address: ${JSON.stringify(text)}`)
 }
 
 /** A container that shares a network has the hostname of the one it shares with; on the host it has the host's. */

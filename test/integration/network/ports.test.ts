@@ -2,10 +2,13 @@ import { execFileSync } from 'node:child_process'
 import dgram from 'node:dgram'
 import net from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { CreateNetwork, EndpointSpec } from '../../../engine/contract/network.ts'
 import { type NetworkTest, startNetworkTest } from '../../helpers/containers.ts'
 import { ECHO_SERVERS, type Inside, runInside } from '../../helpers/inside.ts'
 import { makeMachine } from '../../helpers/machine.ts'
 
+const { signal } = new AbortController()
+const PLACE = EndpointSpec.omit({ network: true }).parse({})
 let t: NetworkTest
 const running: Inside[] = []
 const serve = async (pid: number) => {
@@ -72,6 +75,43 @@ describe('a published port', () => {
     await expect(sendAndEnd('127.0.0.1', port, 1)).rejects.toThrow('ECONNREFUSED')
   })
 
+  it('leads to the container’s own IPv6 address when both have one', async () => {
+    await t.handlers().network.create(CreateNetwork.parse({ name: 'six', enableIPv6: true }), { signal })
+    const { id, pid, ports, networks } = await t.run({
+      network: 'six',
+      ports: [
+        { containerPort: 9000, hostIp: '::' },
+        { containerPort: 9000, hostIp: '::', protocol: 'udp' },
+      ],
+    })
+    await serve(pid)
+    const [tcp = 0, udp = 0] = ports.map(({ hostPort }) => hostPort)
+    const gateway = networks[0]?.ipv6Gateway ?? ''
+    // Rootless the bridge lies in a namespace of its own, where this test is not.
+    for (const host of ['::1', ...(t.test.config.mode === 'rootful' ? [gateway] : [])]) {
+      expect(await sendAndEnd(host, tcp, 100_000), host).toMatch(/^fd\S+ 100000$/)
+      expect(await ask('udp6', host, udp, 'six'), host).toMatch(/^fd\S+ six$/)
+    }
+    await t.remove(id)
+    await t.handlers().network.remove({ id: 'six' }, { signal })
+  })
+
+  it('follows the container from one network to another', async () => {
+    const { id, ports } = await publish([{ containerPort: 9000, hostIp: '127.0.0.1' }])
+    const { network } = t.handlers()
+    await network.create(CreateNetwork.parse({ name: 'next' }), { signal })
+    await network.connect({ id: 'next', container: id, endpoint: { ...PLACE } }, { signal })
+    await network.disconnect({ id: 'bridge', container: id, force: false }, { signal })
+    const after = await t.inspect(id)
+    expect(after.ports).toEqual(ports)
+    expect(await sendAndEnd('127.0.0.1', ports[0]?.hostPort ?? 0, 5)).toMatch(/ 5$/)
+    expect(await t.exec(id, 'cat /etc/hosts /etc/resolv.conf')).toMatch(
+      new RegExp(`${after.networks[0]?.ipAddress}\\t${id.slice(0, 12)}\nnameserver 127.0.0.11\n`),
+    )
+    await t.remove(id)
+    await network.remove({ id: 'next' }, { signal })
+  })
+
   it('that is taken names the program that holds it in either mode', async () => {
     const server = net.createServer().listen(0, '127.0.0.1')
     await new Promise((resolve) => server.once('listening', resolve))
@@ -131,6 +171,24 @@ describe.skipIf(process.getuid?.() !== 0)('a published port with root (rules of 
     await expect.poll(rules, { timeout: 5000 }).toContain(element)
     await t.remove(id)
     expect(rules()).toBe('')
+  })
+
+  it('leads a UDP client that keeps its port to the container that has it now', async () => {
+    const first = await publish([{ containerPort: 9000, protocol: 'udp' }])
+    const hostPort = first.ports[0]?.hostPort ?? 0
+    const machine = makeMachine('198.18.78.1', '198.18.78.2')
+    const script = `const s = require('dgram').createSocket('udp4'); s.bind(7777, () => s.send('x', ${hostPort}, '198.18.78.1'));
+      s.on('message', (m) => (console.log(String(m)), process.exit())); setTimeout(() => (console.log('silent'), process.exit()), 1500)`
+    try {
+      expect(machine.run(script)).toBe('198.18.78.2 x')
+      await t.remove(first.id)
+      expect(machine.run(script)).toBe('silent')
+      const { id } = await publish([{ containerPort: 9000, protocol: 'udp', hostPort }])
+      expect(machine.run(script)).toBe('198.18.78.2 x')
+      await t.remove(id)
+    } finally {
+      machine.remove()
+    }
   })
 
   it('is reached by a container through the address of its host, its own included', async () => {

@@ -1,6 +1,10 @@
 import { Worker } from 'node:worker_threads'
+import { EngineError } from '../../../contract/errors.ts'
 import { createEventfd, signalEventfd } from '../../libc/socket.ts'
+import type { DnsSockets } from '../dns/protocol.ts'
 import type { FromProxy, ProxyListener, ProxyWorkerData, ToProxy } from './protocol.ts'
+
+type Opened = Extract<FromProxy, { type: 'dns-opened' }>
 
 /** The proxy thread as the keeper's main thread sees it. */
 export interface PortProxy {
@@ -8,6 +12,10 @@ export interface PortProxy {
   open(containerId: string, listeners: readonly ProxyListener[]): void
   /** Ends a container's listeners and connections; resolves when its ports are free. */
   close(containerId: string): Promise<void>
+  /** Forgets the kernel's UDP connections to these host ports, so that clients find the new target. */
+  forgetUdp(ports: readonly number[]): void
+  /** Opens DNS sockets in a container's namespace; the caller owns them. */
+  openDnsSockets(netnsPath: string): Promise<DnsSockets>
   stop(): Promise<void>
 }
 
@@ -22,8 +30,15 @@ export function startPortProxy(
   const worker = new Worker(keeperFile, { workerData })
   worker.unref()
   const waiting = new Map<string, (() => void)[]>()
+  const opening = new Map<number, (answer: Opened) => void>()
+  let calls = 0
   worker.on('message', (message: FromProxy) => {
     if (message.type === 'table-deleted') return onTableDeleted(message.table)
+    if (message.type === 'dns-opened') {
+      opening.get(message.call)?.(message)
+      opening.delete(message.call)
+      return
+    }
     const { containerId } = message
     for (const resolve of waiting.get(containerId) ?? []) resolve()
     waiting.delete(containerId)
@@ -39,6 +54,17 @@ export function startPortProxy(
         waiting.set(containerId, [...(waiting.get(containerId) ?? []), resolve])
         tell({ type: 'close', containerId })
       }),
+    forgetUdp: (ports) => tell({ type: 'forget-udp', ports }),
+    async openDnsSockets(netnsPath) {
+      calls += 1
+      const call = calls
+      const { sockets, error } = await new Promise<Opened>((resolve) => {
+        opening.set(call, resolve)
+        tell({ type: 'open-dns', call, netnsPath })
+      })
+      if (sockets) return sockets
+      throw new EngineError('internal', 'dns.not-opened', `the embedded DNS cannot be opened: ${error}`)
+    },
     async stop() {
       tell({ type: 'stop' })
       await worker.terminate()

@@ -3,7 +3,7 @@ import { EPOLLIN } from '../../libc/epoll.ts'
 import { beginConnect, receiveDatagram, receiveFrom, sendDatagram, sendTo } from '../../libc/relay.ts'
 import type { Loop } from './loop.ts'
 
-export const UDP_IDLE_MS = 90_000
+const UDP_IDLE_MS = 90_000
 const SWEEP_MS = 10_000
 const MAX_CLIENTS = 4096
 const BURST = 64
