@@ -14,8 +14,8 @@ import { mountOverlay, unmount } from './libc/mount.ts'
 import { startEgress } from './network/egress.ts'
 import { createNetworkHost } from './network/network-host.ts'
 import { runPortProxy } from './network/port-proxy.ts'
-import { createImageHost } from './unpack/image-host.ts'
-import { runUnpackWorker } from './unpack/worker.ts'
+import { createImageHost } from './unpack/image-calls.ts'
+import { runUnpackWorker } from './unpack/unpack-worker.ts'
 
 /*
  * One bundled file, several roles:
@@ -62,7 +62,10 @@ async function serve(): Promise<void> {
     (await run([findTool('runc'), '--version'])).stdout.split('\n')[0]?.replace('version ', '') ?? 'runc'
 
   const host: Host = {
-    ...createImageHost({ keeperFile, rootless }),
+    ...createImageHost({
+      entry: { command: process.execPath, args: [keeperFile], env: process.env },
+      mode: rootless ? 'rootless' : 'rootful',
+    }),
     ...containerCalls,
     ...networkCalls,
     mountOverlay: async (params) => mountOverlay({ ...params, userxattr: rootless }),
