@@ -8,8 +8,7 @@ import type { HostClient } from './host/client.ts'
 import type { HostEvent } from './host/host.ts'
 import { ensureKeeper } from './host/launch.ts'
 import { createHostSupervisor } from './host/supervisor.ts'
-import { importArchive } from './image/import.ts'
-import { writeStarterArchive } from './image/starter.ts'
+import { createImageStore } from './image/image-store.ts'
 import { createLocks } from './lib/async.ts'
 import { newId } from './lib/names.ts'
 import { createBridgeDriver } from './network/bridge.ts'
@@ -17,7 +16,7 @@ import { choosePool, parseSubnet, toAddress } from './network/ipam.ts'
 import { createContainerRuntime } from './runtime/container-runtime.ts'
 import { createSupervisor } from './service/container/exit.ts'
 import { isAlive } from './service/container/state.ts'
-import type { ImageMechanism, Logger, ServiceContext } from './service/context.ts'
+import type { Logger, ServiceContext } from './service/context.ts'
 import { createEventBus } from './service/events.ts'
 import { recoverContainers } from './service/recover.ts'
 import { createServices, type Services } from './service/services.ts'
@@ -27,8 +26,6 @@ import { ContainerRecord, ImageRecord, NetworkRecord, VolumeRecord } from './sto
 import { createLocalVolumeDriver } from './volume/local.ts'
 
 const SECCOMP_PROFILE = '/usr/share/containers/seccomp.json'
-const BUSYBOX = '/bin/busybox'
-const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
 
 /** A running engine. */
 export interface Engine {
@@ -52,6 +49,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
   const now = () => new Date()
   const record = await ensureDefaultNetwork(stores.networks, config)
   const network = createBridgeDriver(host, record)
+  const locks = createLocks()
   const context: ServiceContext = {
     config,
     layout,
@@ -65,9 +63,16 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
       logMaxFiles: config.logMaxFiles,
       seccompProfile: await readFile(SECCOMP_PROFILE, 'utf8').catch(() => ''),
     }),
-    image: createImageMechanism({ host, layout, images: stores.images, now }),
+    image: createImageStore({
+      host,
+      layout,
+      ...stores,
+      locks,
+      now,
+      onFailure: (key, error) => log.warn({ key, error: String(error) }, 'content not removed'),
+    }),
     volume: createLocalVolumeDriver(host),
-    locks: createLocks(),
+    locks,
     bus: createEventBus(now),
     log,
     now,
@@ -76,6 +81,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
   const services = createServices(context, { info: () => host.info({}), portAdvice: (input) => host.portAdvice(input) })
   const adopt = async () => {
     await network.ensure()
+    await context.image.sweep()
     await listen(host, supervisor.handleExit, log)
     await recoverContainers(context, { live: await host.listContainers({}), supervisor, health: services.health })
   }
@@ -195,36 +201,6 @@ async function ensureDefaultNetwork(
   }
   await networks.put(record)
   return record
-}
-
-function createImageMechanism(parts: {
-  host: HostClient
-  layout: Layout
-  images: RecordStore<ImageRecord>
-  now: () => Date
-}): ImageMechanism {
-  const { host, layout, images, now } = parts
-  const architecture = ARCHITECTURES[process.arch] ?? process.arch
-  return {
-    import: (options) =>
-      importArchive({
-        ...options,
-        host,
-        architecture,
-        now,
-        temporaryFolder: layout.temporary,
-        blobFolder: layout.blobs,
-        layerFolder: layout.layer,
-        findLayer: (chainId) =>
-          images
-            .list()
-            .flatMap((image) => image.layers)
-            .find((layer) => layer.chainId === chainId),
-      }),
-    writeStarter: (destination) => writeStarterArchive({ busyboxPath: BUSYBOX, destination, architecture, now: now() }),
-    removeLayer: (chainId) => host.removeTree({ path: layout.layer(chainId) }),
-    removeBlob: (digest) => rm(layout.blob(digest), { force: true }),
-  }
 }
 
 const silentLogger: Logger = { info: () => {}, warn: () => {}, error: () => {} }

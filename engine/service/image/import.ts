@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
+import { EngineError } from '../../contract/errors.ts'
 import type { ImportProgress } from '../../contract/image.ts'
 import { createPushQueue } from '../../lib/async.ts'
 import { normalizeReference } from '../../lib/reference.ts'
+import { parseImageConfig } from '../../runtime/process.ts'
 import { writeFileAtomic } from '../../store/atomic-file.ts'
 import type { ImageRecord } from '../../store/schema.ts'
 import type { ImportedImage, ServiceContext } from '../context.ts'
@@ -22,11 +24,12 @@ export async function* importArchive(
       path: file,
       signal: stop.signal,
       onProgress: (progress) => queue.push(progress),
+      checkConfig: (config) => void parseImageConfig(config.toString()),
       commit: (imported) => commitImage(context, imported),
     })
     .then(
       () => queue.end(),
-      (error: unknown) => queue.fail(error),
+      (error: unknown) => queue.fail(EngineError.from(error)),
     )
   try {
     yield* queue
