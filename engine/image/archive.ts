@@ -41,8 +41,10 @@ const RootFs = z.object({ rootfs: z.object({ diff_ids: z.array(z.string()) }) })
 /** Reads what an archive holds. `null` when it is no image archive but may be a root file system. */
 export async function planArchive(view: ArchiveView, architecture: string): Promise<ImagePlan[] | null> {
   const find = createFinder(view.entries)
-  if (find('manifest.json')) return planDockerArchive(view, find)
-  if (find('index.json')) return planOciLayout(view, { find, architecture })
+  // One that is a link to nowhere is refused further down; it does not make a root file system of the archive.
+  const has = (name: string) => view.entries.some((entry) => entry.type !== 'directory' && normal(entry.name) === name)
+  if (has('manifest.json')) return planDockerArchive(view, find)
+  if (has('index.json')) return planOciLayout(view, { find, architecture })
   return null
 }
 
