@@ -10,27 +10,24 @@ import { installKeeper } from './host/install-keeper.ts'
 import { ensureKeeper } from './host/launch.ts'
 import { isPortInUse, namePortHolder, nextFreePort, portHolder } from './host/port-holder.ts'
 import { createHostSupervisor } from './host/supervisor.ts'
-import { importArchive } from './image/import.ts'
-import { writeStarterArchive } from './image/starter.ts'
+import { createImageStore } from './image/image-store.ts'
 import { createLocks } from './lib/async.ts'
 import { createNetworks, type Networks } from './network/networks.ts'
 import { createContainerRuntime } from './runtime/container-runtime.ts'
 import { createSupervisor } from './service/container/exit.ts'
 import { isAlive } from './service/container/state.ts'
-import type { ImageMechanism, Logger, ServiceContext } from './service/context.ts'
+import type { Logger, ServiceContext } from './service/context.ts'
 import { createEventBus } from './service/events.ts'
 import { ensureDefaultNetworks } from './service/network/defaults.ts'
 import { ensureNetworks, restoreNames } from './service/network/refresh.ts'
 import { recoverContainers } from './service/recover.ts'
 import { createServices, type Services } from './service/services.ts'
 import { createLayout, type Layout } from './store/layout.ts'
-import { openRecordStore, type RecordStore } from './store/records.ts'
+import { openRecordStore } from './store/records.ts'
 import { ContainerRecord, ImageRecord, NetworkRecord, VolumeRecord } from './store/schema.ts'
 import { createLocalVolumeDriver } from './volume/local.ts'
 
 const SECCOMP_PROFILE = '/usr/share/containers/seccomp.json'
-const BUSYBOX = '/bin/busybox'
-const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
 
 /** A running engine. */
 export interface Engine {
@@ -57,6 +54,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
   await ensureDefaultNetworks({ networks: stores.networks, config, now })
   const networks = createNetworks(host)
   const network: Networks = { ...networks, publish: (id, ports) => namePortHolder(networks.publish(id, ports)) }
+  const locks = createLocks()
   const context: ServiceContext = {
     config,
     layout,
@@ -70,9 +68,16 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
       logMaxFiles: config.logMaxFiles,
       seccompProfile: await readFile(SECCOMP_PROFILE, 'utf8').catch(() => ''),
     }),
-    image: createImageMechanism({ host, layout, images: stores.images, now }),
+    image: createImageStore({
+      host,
+      layout,
+      ...stores,
+      locks,
+      now,
+      onFailure: (key, error) => log.warn({ key, error: String(error) }, 'content not removed'),
+    }),
     volume: createLocalVolumeDriver(host),
-    locks: createLocks(),
+    locks,
     beforeStart: new Map(),
     bus: createEventBus(now),
     log,
@@ -82,6 +87,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
   const services = createServices(context, { info: () => host.info({}), portAdvice: advisePort })
   const adopt = async () => {
     await ensureNetworks(context)
+    await context.image.sweep()
     await listen(host, supervisor.handleExit, log)
     await recoverContainers(context, { live: await host.listContainers({}), supervisor, health: services.health })
     await restoreNames(context)
@@ -189,36 +195,6 @@ async function openStores(layout: Layout, log: Logger) {
     }),
   ])
   return { containers, images, volumes, networks }
-}
-
-function createImageMechanism(parts: {
-  host: HostClient
-  layout: Layout
-  images: RecordStore<ImageRecord>
-  now: () => Date
-}): ImageMechanism {
-  const { host, layout, images, now } = parts
-  const architecture = ARCHITECTURES[process.arch] ?? process.arch
-  return {
-    import: (options) =>
-      importArchive({
-        ...options,
-        host,
-        architecture,
-        now,
-        temporaryFolder: layout.temporary,
-        blobFolder: layout.blobs,
-        layerFolder: layout.layer,
-        findLayer: (chainId) =>
-          images
-            .list()
-            .flatMap((image) => image.layers)
-            .find((layer) => layer.chainId === chainId),
-      }),
-    writeStarter: (destination) => writeStarterArchive({ busyboxPath: BUSYBOX, destination, architecture, now: now() }),
-    removeLayer: (chainId) => host.removeTree({ path: layout.layer(chainId) }),
-    removeBlob: (digest) => rm(layout.blob(digest), { force: true }),
-  }
 }
 
 /** Asked here, not at the keeper, because the engine sees what its user's programs hold. */

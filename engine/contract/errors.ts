@@ -63,6 +63,12 @@ export class EngineError extends Error {
     if (cause instanceof Error && cause.name === 'AbortError') {
       return new EngineError('canceled', 'canceled', 'the operation was canceled', { cause })
     }
+    const { code } = (cause ?? {}) as { code?: unknown }
+    if (code === 'ENOSPC' || code === 'EDQUOT') {
+      return new EngineError('unavailable', 'disk.full', 'no space is left on the disk; free some and try again', {
+        cause,
+      })
+    }
     return new EngineError('internal', 'internal', cause instanceof Error ? cause.message : String(cause), { cause })
   }
 }

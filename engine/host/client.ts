@@ -36,12 +36,19 @@ function createClient(socket: net.Socket, onClose?: () => void): HostClient {
     new Promise((resolve, reject) => {
       if (socket.destroyed) return reject(lost())
       const id = nextId++
-      pending.set(id, { resolve, reject, onProgress: context.onProgress })
+      const { signal, onProgress } = context
+      const cancel = () => pending.has(id) && socket.write(encodeFrame(FRAME.cancel, id))
+      // One signal serves many calls: each takes its listener along.
+      const settled =
+        <T>(settle: (value: T) => void) =>
+        (value: T) => {
+          signal?.removeEventListener('abort', cancel)
+          settle(value)
+        }
+      pending.set(id, { resolve: settled(resolve), reject: settled(reject), onProgress })
       socket.write(encodeFrame(FRAME.call, id, JSON.stringify({ method, params })))
-      if (context.signal?.aborted) socket.write(encodeFrame(FRAME.cancel, id))
-      context.signal?.addEventListener('abort', () => pending.has(id) && socket.write(encodeFrame(FRAME.cancel, id)), {
-        once: true,
-      })
+      if (signal?.aborted) cancel()
+      signal?.addEventListener('abort', cancel, { once: true })
     })
 
   const open = (method: string, params: unknown): Promise<Duplex> => {

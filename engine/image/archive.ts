@@ -2,6 +2,8 @@ import { z } from 'zod'
 import { EngineError } from '../contract/errors.ts'
 import type { ArchiveEntry, ByteRange } from '../host/host.ts'
 import { assertDigest, digestOf } from '../lib/digest.ts'
+import { choosePlatform, formatPlatform, isAttestation } from '../lib/platform.ts'
+import { normalizeReference } from '../lib/reference.ts'
 
 /** A manifest or config larger than this is refused (containerd `MaxManifestSize`). */
 export const MAX_DOCUMENT_BYTES = 4 * 1024 * 1024
@@ -30,7 +32,7 @@ const Descriptor = z.object({
   digest: z.string(),
   size: z.number().int().min(0),
   annotations: z.record(z.string(), z.string()).nullish(),
-  platform: z.object({ architecture: z.string(), os: z.string() }).nullish(),
+  platform: z.object({ architecture: z.string(), os: z.string(), variant: z.string().nullish() }).nullish(),
 })
 const Index = z.object({ manifests: z.array(Descriptor) })
 const Manifest = z.object({ config: Descriptor, layers: z.array(Descriptor) })
@@ -39,8 +41,10 @@ const RootFs = z.object({ rootfs: z.object({ diff_ids: z.array(z.string()) }) })
 /** Reads what an archive holds. `null` when it is no image archive but may be a root file system. */
 export async function planArchive(view: ArchiveView, architecture: string): Promise<ImagePlan[] | null> {
   const find = createFinder(view.entries)
-  if (find('manifest.json')) return planDockerArchive(view, find)
-  if (find('index.json')) return planOciLayout(view, { find, architecture })
+  // One that is a link to nowhere is refused further down; it does not make a root file system of the archive.
+  const has = (name: string) => view.entries.some((entry) => entry.type !== 'directory' && normal(entry.name) === name)
+  if (has('manifest.json')) return planDockerArchive(view, find)
+  if (has('index.json')) return planOciLayout(view, { find, architecture })
   return null
 }
 
@@ -88,7 +92,7 @@ async function planDockerArchive(view: ArchiveView, find: Find): Promise<ImagePl
     plans.push({
       config,
       configDigest,
-      references: manifest.RepoTags ?? [],
+      references: (manifest.RepoTags ?? []).map(normalizeReference),
       layers: manifest.Layers.map((name, index) => ({
         source: rangeOf(view, requireFile(find, name)),
         digest: /^blobs\/sha256\/[0-9a-f]{64}$/.test(name) ? `sha256:${name.slice('blobs/sha256/'.length)}` : '',
@@ -105,15 +109,30 @@ async function planOciLayout(
 ): Promise<ImagePlan[]> {
   const index = parse(Index, rejectAmbiguous(await readDocument(view, find, 'index.json'), 'index.json'), 'index.json')
   const plans: ImagePlan[] = []
+  const foreign: string[] = []
   for (const descriptor of index.manifests) {
-    const { annotations } = descriptor
-    const name = annotations?.['io.containerd.image.name'] ?? annotations?.['org.opencontainers.image.ref.name']
-    const plan = await planManifest(view, { find, architecture, descriptor, depth: 0 })
-    if (plan)
-      plans.push({ ...plan, references: name ? [/[/:]/.test(name) || !/^[\w.-]+$/.test(name) ? name : `${name}`] : [] })
+    if (isAttestation(descriptor)) continue
+    const references = namesOf(descriptor.annotations)
+    const plan = choosePlatform([descriptor], { os: 'linux', architecture })
+      ? await planManifest(view, { find, architecture, descriptor, depth: 0 })
+      : null
+    if (plan) plans.push({ ...plan, references })
+    else foreign.push(descriptor.platform ? formatPlatform(descriptor.platform) : descriptor.digest)
   }
-  if (plans.length === 0) throw invalid('archive.empty', `index.json names no image for linux/${architecture}`)
-  return plans
+  if (plans.length > 0) return plans
+  const others = foreign.length > 0 ? `; it has ${foreign.slice(0, 8).join(', ')}` : ''
+  throw invalid('archive.empty', `index.json names no image for linux/${architecture}${others}`)
+}
+
+/**
+ * What an index says an image is called. `org.opencontainers.image.ref.name` may be a tag alone, which names no
+ * repository: such an image stays unnamed, as with `docker load`.
+ */
+function namesOf(annotations: Readonly<Record<string, string>> | null | undefined): string[] {
+  const full = annotations?.['io.containerd.image.name']
+  if (full) return [normalizeReference(full)]
+  const name = annotations?.['org.opencontainers.image.ref.name'] ?? ''
+  return /[/:]/.test(name) ? [normalizeReference(name)] : []
 }
 
 async function planManifest(
@@ -131,9 +150,7 @@ async function planManifest(
   const json: unknown = JSON.parse(document.toString())
   if (Object.hasOwn(json as object, 'manifests')) {
     const { manifests } = parse(Index, document, `index ${descriptor.digest}`)
-    const chosen =
-      manifests.find(({ platform }) => platform?.os === 'linux' && platform.architecture === context.architecture) ??
-      manifests.find(({ platform }) => !platform)
+    const chosen = choosePlatform(manifests, { os: 'linux', architecture: context.architecture })
     return chosen ? planManifest(view, { ...context, descriptor: chosen, depth: depth + 1 }) : null
   }
   const manifest = parse(Manifest, document, `manifest ${descriptor.digest}`)

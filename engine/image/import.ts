@@ -1,27 +1,20 @@
-import { open, rm, stat } from 'node:fs/promises'
+import { open, rm } from 'node:fs/promises'
 import path from 'node:path'
 import type { ImportProgress } from '../contract/image.ts'
-import type { Host, UnpackProgress } from '../host/host.ts'
+import type { ArchiveEntry, ScanArchiveResult } from '../host/host.ts'
+import { inParallel } from '../lib/async.ts'
 import { chainIds, digestOf } from '../lib/digest.ts'
+import { familiarReference, normalizeReference } from '../lib/reference.ts'
+import type { Lease } from '../store/content.ts'
 import { type ImagePlan, planArchive } from './archive.ts'
+import { type ImportedLayer, type LayerTools, obtainLayer, obtainRootFs } from './layers.ts'
 
 const PARALLEL = 2
 
-export interface ImportedLayer {
-  readonly digest: string
-  readonly diffId: string
-  readonly chainId: string
-  readonly sizeBytes: number
-}
-
-export interface ImportOptions {
-  readonly host: Host
+export interface ImportOptions extends LayerTools {
   readonly path: string
-  readonly temporaryFolder: string
-  readonly blobFolder: string
-  readonly layerFolder: (chainId: string) => string
-  /** The layer as an image already has it. */
-  readonly findLayer: (chainId: string) => ImportedLayer | undefined
+  /** Refuses a config that no container could be made of. */
+  readonly checkConfig: (config: Buffer) => void
   readonly commit: (image: {
     config: Buffer
     configDigest: string
@@ -36,103 +29,85 @@ export interface ImportOptions {
 
 /** Imports every image of an archive: plan, unpack what is missing two layers at a time, commit. A failure leaves nothing. */
 export async function importArchive(options: ImportOptions): Promise<void> {
-  const { host, signal, onProgress } = options
+  const { host, signal, onProgress, layout } = options
   onProgress({ type: 'stage', stage: 'reading' })
-  const scan = await host.scanArchive({ path: options.path, temporaryFolder: options.temporaryFolder }, { signal })
-  const made: string[] = []
+  const scan = await host.scanArchive({ path: options.path, temporaryFolder: layout.temporary }, { signal })
+  const lease = options.content.open()
   try {
-    const handle = await open(scan.path, 'r')
-    let plans: ImagePlan[] | null
-    try {
-      const read = async (entry: { offset: number; size: number }) => {
-        const buffer = Buffer.alloc(entry.size)
-        await handle.read(buffer, 0, entry.size, entry.offset)
-        return buffer
-      }
-      plans = await planArchive({ ...scan, read }, options.architecture)
-    } finally {
-      await handle.close()
-    }
+    const plans = await readPlans(scan, options.architecture)
+    for (const plan of plans ?? []) options.checkConfig(plan.config)
     onProgress({ type: 'stage', stage: 'unpacking' })
-    for (const plan of plans ?? [await planRootFs(options, scan.path)]) await importImage(options, plan, made)
+    if (!plans) await importRootFs(options, lease, scan.path)
+    for (const plan of plans ?? []) await importImage(options, lease, plan)
     onProgress({ type: 'stage', stage: 'done' })
-  } catch (error) {
-    for (const folder of made)
-      if (!options.findLayer(`sha256:${path.basename(folder)}`)) await host.removeTree({ path: folder })
-    throw error
   } finally {
+    await lease.release()
     if (scan.isTemporary) await rm(scan.path, { force: true })
   }
 }
 
-async function importImage(options: ImportOptions, plan: ImagePlan, made: string[]): Promise<void> {
-  const { host, signal, onProgress } = options
-  const chain = chainIds(plan.layers.map((layer) => layer.diffId))
-  const layers: ImportedLayer[] = []
-  for (const { diffId, source } of plan.layers) {
-    onProgress({
-      type: 'layer',
-      layer: diffId.slice(7, 19),
-      state: 'waiting',
-      currentBytes: 0,
-      totalBytes: source.length,
-    })
-  }
-  await inParallel(plan.layers, async (layer, index) => {
-    const chainId = chain[index] as string
-    const tell = (state: 'unpacking' | 'done' | 'exists', currentBytes: number) =>
-      onProgress({
-        type: 'layer',
-        layer: layer.diffId.slice(7, 19),
-        state,
-        currentBytes,
-        totalBytes: layer.source.length,
-      })
-    const existing = options.findLayer(chainId)
-    if (existing) {
-      layers[index] = existing
-      return tell('exists', layer.source.length)
+async function readPlans(scan: ScanArchiveResult, architecture: string): Promise<ImagePlan[] | null> {
+  const handle = await open(scan.path, 'r')
+  try {
+    const read = async (entry: ArchiveEntry) => {
+      const buffer = Buffer.alloc(entry.size)
+      await handle.read(buffer, 0, entry.size, entry.offset)
+      return buffer
     }
-    tell('unpacking', 0)
-    const destination = options.layerFolder(chainId)
-    const result = await host.unpackLayer(
-      { source: layer.source, destination, digest: layer.digest, diffId: layer.diffId, blobFolder: options.blobFolder },
-      { signal, onProgress: (progress) => tell('unpacking', (progress as UnpackProgress).currentBytes) },
-    )
-    made.push(destination)
-    layers[index] = { ...result, chainId }
-    tell('done', layer.source.length)
-  })
-  await options.commit({ config: plan.config, configDigest: plan.configDigest, layers, references: plan.references })
-  onProgress({ type: 'image', id: plan.configDigest, references: [...plan.references] })
+    return await planArchive({ ...scan, read }, architecture)
+  } finally {
+    await handle.close()
+  }
 }
 
-/** Runs work two at a time; the first failure is thrown once what runs has ended. */
-async function inParallel<T>(items: readonly T[], work: (item: T, index: number) => Promise<void>): Promise<void> {
-  let next = 0
-  let failure: unknown
-  const lane = async () => {
-    while (next < items.length && failure === undefined) {
-      const index = next++
-      await work(items[index] as T, index).catch((error: unknown) => {
-        failure ??= error
-      })
-    }
-  }
-  await Promise.all(Array.from({ length: PARALLEL }, lane))
-  if (failure !== undefined) throw failure
+async function importImage(options: ImportOptions, lease: Lease, plan: ImagePlan): Promise<void> {
+  const { signal } = options
+  const chain = chainIds(plan.layers.map((layer) => layer.diffId))
+  const layers: ImportedLayer[] = []
+  for (const layer of plan.layers) tellLayer(options, layer, 'waiting')(0)
+  await inParallel(PARALLEL, plan.layers, async (layer, index) => {
+    const tell = tellLayer(options, layer, 'unpacking')
+    tell(0)
+    const chainId = chain[index] as string
+    const obtained = await obtainLayer(options, lease, { ...layer, chainId }, { signal, onProgress: tell })
+    layers[index] = obtained.layer
+    tellLayer(options, layer, obtained.existed ? 'exists' : 'done')(layer.source.length)
+  })
+  await commit(options, lease, { ...plan, layers })
+}
+
+const tellLayer =
+  (
+    { onProgress }: ImportOptions,
+    { diffId, source }: ImagePlan['layers'][number],
+    state: 'waiting' | 'unpacking' | 'done' | 'exists',
+  ) =>
+  (currentBytes: number) =>
+    onProgress({ type: 'layer', layer: diffId.slice(7, 19), state, currentBytes, totalBytes: source.length })
+
+async function commit(
+  options: ImportOptions,
+  lease: Lease,
+  image: Parameters<ImportOptions['commit']>[0],
+): Promise<void> {
+  options.signal.throwIfAborted()
+  lease.hold(`blob:${image.configDigest}`)
+  await options.commit(image)
+  const references = image.references.map(familiarReference)
+  options.onProgress({ type: 'image', id: image.configDigest, references })
 }
 
 /** A plain tar of a root file system as an image of one layer, named after its file. */
-async function planRootFs(options: ImportOptions, tarPath: string): Promise<ImagePlan> {
-  const { size } = await stat(tarPath)
-  const probe = path.join(options.temporaryFolder, `rootfs-${Date.now().toString(36)}`)
+async function importRootFs(options: ImportOptions, lease: Lease, tarPath: string): Promise<void> {
+  const { signal } = options
+  const handle = await open(tarPath, 'r')
+  const { size } = await handle.stat().finally(() => handle.close())
   const source = { path: tarPath, offset: 0, length: size }
-  const { diffId } = await options.host.unpackLayer(
-    { source, destination: probe, digest: '', diffId: '', blobFolder: '' },
-    { signal: options.signal },
-  )
-  await options.host.removeTree({ path: probe })
+  const tell = (state: 'unpacking' | 'done', currentBytes: number) =>
+    options.onProgress({ type: 'layer', layer: 'rootfs', state, currentBytes, totalBytes: size })
+  tell('unpacking', 0)
+  const layer = await obtainRootFs(options, lease, source, { signal, onProgress: (bytes) => tell('unpacking', bytes) })
+  tell('done', size)
   const created = options.now().toISOString()
   const config = Buffer.from(
     JSON.stringify({
@@ -140,20 +115,20 @@ async function planRootFs(options: ImportOptions, tarPath: string): Promise<Imag
       architecture: options.architecture,
       os: 'linux',
       config: {},
-      rootfs: { type: 'layers', diff_ids: [diffId] },
+      rootfs: { type: 'layers', diff_ids: [layer.diffId] },
       history: [{ created, created_by: `imported from ${path.basename(options.path)}` }],
     }),
   )
+  const references = [normalizeReference(nameAfter(options.path))]
+  await commit(options, lease, { config, configDigest: digestOf(config), layers: [layer], references })
+}
+
+function nameAfter(file: string): string {
   const name = path
-    .basename(options.path)
+    .basename(file)
     .replace(/\.(tar|tgz|tar\.\w+|gz|zst)$/i, '')
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-+|-+$/g, '')
-  return {
-    config,
-    configDigest: digestOf(config),
-    references: [`${name || 'imported'}:latest`],
-    layers: [{ source, digest: diffId, diffId }],
-  }
+  return `${name || 'imported'}:latest`
 }

@@ -71,3 +71,23 @@ export function createPushQueue<T>(): PushQueue<T> {
     },
   }
 }
+
+/** Runs work on every item, so many at a time; the first failure is thrown once what runs has ended. */
+export async function inParallel<T>(
+  lanes: number,
+  items: readonly T[],
+  work: (item: T, index: number) => Promise<void>,
+): Promise<void> {
+  let next = 0
+  let failure: { readonly error: unknown } | undefined
+  const lane = async () => {
+    while (next < items.length && !failure) {
+      const index = next++
+      await work(items[index] as T, index).catch((error: unknown) => {
+        failure ??= { error }
+      })
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(lanes, items.length) }, lane))
+  if (failure) throw failure.error
+}

@@ -1,5 +1,5 @@
 import type { EngineConfig } from '../config.ts'
-import type { ImportProgress } from '../contract/image.ts'
+import type { ImageStore } from '../image/image-store.ts'
 import type { Locks } from '../lib/async.ts'
 import type { Networks } from '../network/networks.ts'
 import type { ContainerRuntime } from '../runtime/container-runtime.ts'
@@ -29,20 +29,6 @@ export interface ImportedImage {
   readonly references: readonly string[]
 }
 
-/** The image mechanism as services use it. */
-export interface ImageMechanism {
-  import(options: {
-    readonly path: string
-    readonly signal: AbortSignal
-    readonly onProgress: (progress: ImportProgress) => void
-    readonly commit: (image: ImportedImage) => Promise<void>
-  }): Promise<void>
-  writeStarter(destination: string): Promise<void>
-  /** Removes unpacked layers and blobs. */
-  removeLayer(chainId: string): Promise<void>
-  removeBlob(digest: string): Promise<void>
-}
-
 /** What every use-case stands on: stores, mechanisms, locks, the bus. Built once, by `engine.ts`. */
 export interface ServiceContext {
   readonly config: EngineConfig
@@ -53,7 +39,7 @@ export interface ServiceContext {
   readonly networks: RecordStore<NetworkRecord>
   readonly runtime: ContainerRuntime
   readonly network: Networks
-  readonly image: ImageMechanism
+  readonly image: ImageStore
   readonly volume: VolumeDriver
   readonly locks: Locks
   /** What waits for a container's next start: called once its process is made, before it runs. By container id. */

@@ -1,3 +1,4 @@
+import fs from 'node:fs'
 import { EngineError } from '../../contract/errors.ts'
 import { libc, libcError } from './core.ts'
 
@@ -7,24 +8,54 @@ const MNT_DETACH = 2
 const EINVAL = 22
 const ENOENT = 2
 const PAGE = 4096
+const O_PATH = 0o10000000
 
-/** Mounts an overlay. `userxattr` is what a user namespace needs (kernel 5.11). */
-export function mountOverlay(options: {
+export interface OverlayOptions {
+  /** Highest layer first. */
   readonly lower: readonly string[]
   readonly upper: string
   readonly work: string
   readonly target: string
+  /** What a user namespace needs (kernel 5.11). */
   readonly userxattr: boolean
-}): void {
-  const { lower, upper, work, target, userxattr } = options
-  const data = `lowerdir=${lower.map(escapeColon).join(':')},upperdir=${upper},workdir=${work}${userxattr ? ',userxattr' : ''}`
-  if (data.length >= PAGE) {
-    throw new EngineError(
-      'invalidArgument',
-      'overlay.too-many-layers',
-      `the image has ${lower.length} layers, more than one overlay mount can name`,
-    )
+}
+
+/**
+ * Mounts an overlay. The kernel takes one page of options: where the layers' paths do not fit, the layers are opened
+ * and named by their descriptors, which is enough for some 200 of them.
+ */
+export function mountOverlay(options: OverlayOptions): void {
+  const plain = describeOverlay(options, options.lower.map(escapePath))
+  if (plain.length < PAGE) {
+    mount(options.target, plain)
+    return
   }
+  const descriptors: number[] = []
+  try {
+    for (const folder of options.lower) descriptors.push(fs.openSync(folder, O_PATH | fs.constants.O_DIRECTORY))
+    const short = describeOverlay(
+      options,
+      descriptors.map((fd) => `/proc/self/fd/${fd}`),
+    )
+    if (short.length >= PAGE) {
+      throw new EngineError(
+        'invalidArgument',
+        'overlay.too-many-layers',
+        `the image has ${options.lower.length} layers, more than one overlay mount can name`,
+      )
+    }
+    mount(options.target, short)
+  } finally {
+    for (const fd of descriptors) fs.closeSync(fd)
+  }
+}
+
+function describeOverlay({ upper, work, userxattr }: OverlayOptions, lower: readonly string[]): string {
+  const folders = `lowerdir=${lower.join(':')},upperdir=${escapePath(upper)},workdir=${escapePath(work)}`
+  return userxattr ? `${folders},userxattr` : folders
+}
+
+function mount(target: string, data: string): void {
   if ((mountCall('overlay', target, 'overlay', 0, data) as number) < 0) throw libcError('mount overlay on', target)
 }
 
@@ -35,6 +66,6 @@ export function unmount(target: string): void {
   if (error.errno !== EINVAL && error.errno !== ENOENT) throw error
 }
 
-function escapeColon(path: string): string {
+function escapePath(path: string): string {
   return path.replace(/[\\:,]/g, '\\$&')
 }

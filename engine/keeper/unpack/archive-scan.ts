@@ -19,7 +19,7 @@ import {
   type TarHeader,
   type TarOverrides,
 } from '../../lib/tar-headers.ts'
-import { assertNoBomb, type Compression, detectCompression, findTool } from './layer-stream.ts'
+import { assertNoBomb, type Compression, createZstdInflater, detectCompression, findTool } from './layer-stream.ts'
 
 const MAX_ENTRIES = 1_000_000
 const WINDOW = 64 * 1024
@@ -97,15 +97,14 @@ async function inflateFile(
       )
       return
     }
-    const child = spawn(findTool('zstd') || 'zstd', ['-dcq', '--', source.path], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    })
+    const tool = findTool('zstd')
+    if (!tool) {
+      await pipeline(fs.createReadStream(source.path), createZstdTransform(), guard, output, options)
+      return
+    }
+    const child = spawn(tool, ['-dcq', '--', source.path], { stdio: ['ignore', 'pipe', 'ignore'] })
     const exit = new Promise<number>((resolve, reject) => {
-      child.on('error', () =>
-        reject(
-          new EngineError('unavailable', 'archive.no-zstd', 'the archive is zstd-compressed: install the package zstd'),
-        ),
-      )
+      child.on('error', reject)
       child.on('close', (code) => resolve(code ?? -1))
     })
     exit.catch(() => {})
@@ -122,6 +121,22 @@ async function inflateFile(
     if (code?.startsWith('Z_')) throw truncated(`its gzip data is damaged or cut short (${code})`)
     throw error
   }
+}
+
+function createZstdTransform(): Transform {
+  const inflater = createZstdInflater((chunk) => void transform.push(chunk))
+  const transform: Transform = new Transform({
+    // A turn of the event loop between chunks: this thread has more to do than to inflate.
+    transform: (chunk: Buffer, _encoding, done) => setImmediate(() => settle(() => inflater.write(chunk), done)),
+    flush: (done) => settle(() => inflater.finish(), done),
+  })
+  return transform
+}
+
+function settle(work: () => Promise<void> | void, done: (error?: Error) => void): void {
+  Promise.resolve()
+    .then(work)
+    .then(() => done(), done)
 }
 
 /** Reads headers and passes over contents. */

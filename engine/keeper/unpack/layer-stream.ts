@@ -95,7 +95,8 @@ function createPumped(
   }
 }
 
-function createZstdInflater(onData: (chunk: Buffer) => void): Inflater {
+/** Inflates zstd on this thread, for machines without the tool. */
+export function createZstdInflater(onData: (chunk: Buffer) => void): Inflater {
   let isComplete = false
   const stream = new Decompress((chunk, final) => {
     isComplete = final === true
@@ -105,7 +106,9 @@ function createZstdInflater(onData: (chunk: Buffer) => void): Inflater {
     try {
       work()
     } catch (error) {
-      throw error instanceof EngineError || (error as NodeJS.ErrnoException).code ? error : truncated(String(error))
+      // fzstd's own errors have numbers for codes; those of writing what it inflated have names.
+      const isOwn = error instanceof EngineError || typeof (error as NodeJS.ErrnoException).code === 'string'
+      throw isOwn ? error : truncated(String(error))
     }
   }
   return {

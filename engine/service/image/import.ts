@@ -4,9 +4,11 @@ import { createWriteStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { EngineError } from '../../contract/errors.ts'
 import type { ImportProgress } from '../../contract/image.ts'
 import { createPushQueue } from '../../lib/async.ts'
 import { normalizeReference } from '../../lib/reference.ts'
+import { parseImageConfig } from '../../runtime/process.ts'
 import { writeFileAtomic } from '../../store/atomic-file.ts'
 import type { ImageRecord } from '../../store/schema.ts'
 import type { ImportedImage, ServiceContext } from '../context.ts'
@@ -27,11 +29,12 @@ export async function* importArchive(
       path: file,
       signal: stop.signal,
       onProgress: (progress) => queue.push(progress),
+      checkConfig: (config) => void parseImageConfig(config.toString()),
       commit: (imported) => commitImage(context, imported),
     })
     .then(
       () => queue.end(),
-      (error: unknown) => queue.fail(error),
+      (error: unknown) => queue.fail(EngineError.from(error)),
     )
   try {
     yield* queue

@@ -1,5 +1,6 @@
 import { EngineError } from '../../contract/errors.ts'
 import { normalizeReference } from '../../lib/reference.ts'
+import type { ContentKey } from '../../store/content.ts'
 import type { ImageRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { findImage } from './find.ts'
@@ -32,10 +33,11 @@ export async function removeImage(
       context.bus.publish({ type: 'image', action: 'untag', id: record.id, attributes: { name: named } })
       return { deleted: [], untagged: [named] }
     }
-    assertUnused(context, record, { ref, force })
-    await context.images.delete(record.id)
-    const deleted = await removeUnusedContent(context, record)
-    context.bus.publish({ type: 'image', action: 'delete', id: record.id })
+    // Nobody makes a container of it between the check and the removal.
+    const deleted = await context.locks.withLock('containers', () => {
+      assertUnused(context, record, { ref, force })
+      return deleteImage(context, record)
+    })
     return { deleted: [record.id, ...deleted], untagged: record.references.slice() }
   })
 }
@@ -60,20 +62,16 @@ function assertUnused(context: ServiceContext, record: ImageRecord, asked: { ref
   }
 }
 
-async function removeUnusedContent(context: ServiceContext, record: ImageRecord): Promise<string[]> {
-  const others = context.images.list()
-  const chains = new Set(others.flatMap((other) => other.layers.map((layer) => layer.chainId)))
-  const digests = new Set(others.flatMap((other) => other.layers.map((layer) => layer.digest)))
-  const deleted: string[] = []
-  for (const layer of [...record.layers].reverse()) {
-    if (!chains.has(layer.chainId)) {
-      await context.image.removeLayer(layer.chainId)
-      deleted.push(layer.chainId)
-    }
-    if (!digests.has(layer.digest)) await context.image.removeBlob(layer.digest)
-  }
-  await context.image.removeBlob(record.id)
-  return deleted
+/** Takes the record away, then every layer and blob that nothing else names; answers the layers. */
+export async function deleteImage(context: ServiceContext, record: ImageRecord): Promise<string[]> {
+  await context.images.delete(record.id)
+  const removed = await context.image.content.collect([
+    ...record.layers.map(({ chainId }): ContentKey => `layer:${chainId}`).reverse(),
+    ...record.layers.map(({ digest }): ContentKey => `blob:${digest}`),
+    `blob:${record.id}`,
+  ])
+  context.bus.publish({ type: 'image', action: 'delete', id: record.id })
+  return removed.filter((key) => key.startsWith('layer:')).map((key) => key.slice('layer:'.length))
 }
 
 function safeNormalize(ref: string): string | null {

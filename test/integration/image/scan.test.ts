@@ -5,6 +5,7 @@ import path from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, it } from 'vitest'
 import { scanArchive } from '../../../engine/keeper/unpack/archive-scan.ts'
+import { createZstdInflater } from '../../../engine/keeper/unpack/layer-stream.ts'
 import { buildTar } from '../../fixtures/archives.ts'
 
 describe('scanning an archive', () => {
@@ -46,6 +47,20 @@ describe('scanning an archive', () => {
       expect([isTemporary, entries.length, path.dirname(copy)]).toEqual([true, 3, temporary])
       rmSync(copy)
     }
+  })
+
+  it.skipIf(!existsSync('/usr/bin/zstd'))('inflates zstd without the tool, and sees when it is cut', async () => {
+    const bytes = Buffer.concat(Array.from({ length: 50 }, (_, index) => Buffer.alloc(10_000, index)))
+    const packed = execFileSync('zstd', ['-qc'], { input: bytes })
+    const inflate = async (input: Buffer) => {
+      const chunks: Buffer[] = []
+      const inflater = createZstdInflater((chunk) => chunks.push(Buffer.from(chunk)))
+      for (let at = 0; at < input.length; at += 100) await inflater.write(input.subarray(at, at + 100))
+      await inflater.finish()
+      return Buffer.concat(chunks)
+    }
+    expect((await inflate(packed)).equals(bytes)).toBe(true)
+    await expect(inflate(packed.subarray(0, -30))).rejects.toMatchObject({ reason: 'layer.truncated' })
   })
 
   it('tells a file that is no archive from one that is cut short, and leaves nothing', async () => {

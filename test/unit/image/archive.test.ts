@@ -50,10 +50,25 @@ describe('planning an archive', () => {
   it('reads docker archives, a layer that is repeated by symlink too', async () => {
     const [a, b] = await layers()
     const [image] = (await plan(await buildDockerArchive([a, b, a]))) ?? []
-    expect(image?.references).toEqual(['test/image:1'])
+    expect(image?.references).toEqual(['docker.io/test/image:1'])
     expect(image?.layers.map((layer) => layer.diffId)).toEqual([digest(a), digest(b), digest(a)])
     expect(image?.layers[0]?.source).toEqual(image?.layers[2]?.source)
     expect(image?.configDigest).toBe(digest(buildConfig([a, b, a])))
+  })
+
+  it.each([
+    ['docker.io/test/oci:1', ['docker.io/test/oci:1']],
+    ['team/app', ['docker.io/team/app:latest']],
+    ['latest', []],
+    ['v1.2', []],
+  ])('takes %j of an OCI layout for the names %j', async (name, references) => {
+    const [image] = (await plan(await buildOciArchive(await layers(), name))) ?? []
+    expect(image?.references).toEqual(references)
+  })
+
+  it('refuses a name that is none before a layer is looked at', async () => {
+    await expect(buildDockerArchive(await layers(), { tags: ['UPPER/x:1'] }).then(plan)).rejects.toThrow('UPPER/x:1')
+    await expect(buildOciArchive(await layers(), 'a//b:1').then(plan)).rejects.toThrow('a//b:1')
   })
 
   it('reads OCI layouts', async () => {
@@ -112,6 +127,6 @@ describe('planning an archive', () => {
   it('follows links of the archive inside the archive alone', async () => {
     await expect(
       plan(await buildTar([{ name: 'manifest.json', type: 'symlink', linkname: '/etc/passwd' }])),
-    ).resolves.toBeNull()
+    ).rejects.toMatchObject({ reason: 'archive.missing-entry' })
   })
 })

@@ -1,0 +1,93 @@
+import { readdir, rm } from 'node:fs/promises'
+import path from 'node:path'
+import type { Host } from '../host/host.ts'
+import type { Locks } from '../lib/async.ts'
+import { type ContentKey, type ContentStore, createContentStore } from '../store/content.ts'
+import type { Layout } from '../store/layout.ts'
+import type { RecordStore } from '../store/records.ts'
+import type { ContainerRecord, ImageRecord } from '../store/schema.ts'
+import { type ImportOptions, importArchive } from './import.ts'
+import type { ImportedLayer, LayerTools } from './layers.ts'
+import { writeStarterArchive } from './starter.ts'
+
+const BUSYBOX = '/bin/busybox'
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64', arm: 'arm', ia32: '386' }
+const HEX = /^[0-9a-f]{64}$/
+
+export interface ImageStoreParts {
+  readonly host: Host
+  readonly layout: Layout
+  readonly images: RecordStore<ImageRecord>
+  readonly containers: RecordStore<ContainerRecord>
+  readonly locks: Locks
+  readonly now: () => Date
+  readonly onFailure: (key: string, error: unknown) => void
+}
+
+/** The image mechanism: what images are made of, and the ways in. */
+export function createImageStore(parts: ImageStoreParts) {
+  const { host, layout, images, now } = parts
+  const architecture = ARCHITECTURES[process.arch] ?? process.arch
+  const unpacked = new Map<string, ImportedLayer>()
+  const content = createContentStore({
+    locks: parts.locks,
+    isReferenced: (key) => namedContent(parts).has(key),
+    onFailure: parts.onFailure,
+    async remove(key) {
+      if (key.startsWith('blob:')) return rm(layout.blob(key.slice('blob:'.length)), { force: true })
+      const chainId = key.slice('layer:'.length)
+      unpacked.delete(chainId)
+      await host.removeTree({ path: layout.layer(chainId) })
+    },
+  })
+  const tools: LayerTools = {
+    host,
+    layout,
+    content,
+    findLayer: (chainId) =>
+      unpacked.get(chainId) ??
+      images
+        .list()
+        .flatMap((image) => image.layers)
+        .find((layer) => layer.chainId === chainId),
+    rememberLayer: (layer) => void unpacked.set(layer.chainId, layer),
+  }
+  return {
+    content,
+    tools,
+    architecture,
+    import: (options: Omit<ImportOptions, keyof LayerTools | 'architecture' | 'now'>) =>
+      importArchive({ ...tools, ...options, architecture, now }),
+    writeStarter: (destination: string) =>
+      writeStarterArchive({ busyboxPath: BUSYBOX, destination, architecture, now: now() }),
+    sweep: () => sweep(parts, content),
+  }
+}
+export type ImageStore = ReturnType<typeof createImageStore>
+
+/** Every layer and blob that a record names. */
+function namedContent({ images, containers }: ImageStoreParts): Set<ContentKey> {
+  const named = new Set<ContentKey>()
+  for (const image of images.list()) {
+    named.add(`blob:${image.id}`)
+    for (const layer of image.layers) named.add(`layer:${layer.chainId}`).add(`blob:${layer.digest}`)
+  }
+  for (const container of containers.list()) for (const chainId of container.chainIds) named.add(`layer:${chainId}`)
+  return named
+}
+
+/**
+ * Removes what nothing names: what a crash left half-made, and what a removal did not finish. While an import or pull
+ * runs, files of its own under temporary names are left alone.
+ */
+async function sweep({ host, layout }: ImageStoreParts, content: ContentStore): Promise<ContentKey[]> {
+  const [layers, blobs] = await Promise.all([readdir(layout.layers), readdir(layout.blobs)])
+  if (content.leaseCount === 0) {
+    for (const name of layers) if (!HEX.test(name)) await host.removeTree({ path: path.join(layout.layers, name) })
+    for (const name of blobs) if (!HEX.test(name)) await rm(path.join(layout.blobs, name), { force: true })
+  }
+  return content.collect([
+    ...layers.filter((name) => HEX.test(name)).map((name): ContentKey => `layer:sha256:${name}`),
+    ...blobs.filter((name) => HEX.test(name)).map((name): ContentKey => `blob:sha256:${name}`),
+  ])
+}
