@@ -94,6 +94,14 @@ describe('names on a user-defined network', () => {
     await networks().remove({ id: 'other' }, context)
   })
 
+  it('do not hold up containers that link to each other and end at one time', async () => {
+    for (let round = 0; round < 4; round += 1) {
+      const target = await run({ name: 'target', network: 'names' })
+      const others = await Promise.all([0, 1, 2].map(() => run({ network: 'names', links: ['target:t'] })))
+      await Promise.all([target, ...others].map(({ id }) => t.remove(id)))
+    }
+  })
+
   it('stay known after the engine and after the keeper started anew', async () => {
     const peer = await run({ name: 'peer', network: 'names' })
     const client = await t.inspect('client')
