@@ -81,6 +81,8 @@ export interface ResolverParams {
   readonly isForwarding: boolean
   /** `ADDRESS` or `ADDRESS#PORT`; none: the machine's own resolvers of the moment. */
   readonly upstreams: readonly string[]
+  /** Whether to open it where it is not; otherwise a container whose sandbox goes meanwhile is left alone. */
+  readonly mayOpen: boolean
 }
 
 export interface NetworkHost {

@@ -23,17 +23,24 @@ export function runInside(pid: number, mode: 'rootful' | 'rootless', script: str
   const [command = '', ...args] = [...enterNetworkOf(pid, mode), process.execPath, '-e', script]
   const child: ChildProcess = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const lines: string[] = []
-  const waiting: ((line: string) => void)[] = []
+  const waiting: { resolve: (line: string) => void; reject: (error: Error) => void }[] = []
+  let isOver = false
   if (child.stdout)
     createInterface(child.stdout).on('line', (line) => {
       const next = waiting.shift()
-      if (next) next(line)
+      if (next) next.resolve(line)
       else lines.push(line)
     })
+  const over = () => new Error('the script ended without another line')
+  child.on('close', () => {
+    isOver = true
+    for (const { reject } of waiting) reject(over())
+  })
   return {
     line: () => {
       const ready = lines.shift()
-      return ready === undefined ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve(ready)
+      if (ready !== undefined) return Promise.resolve(ready)
+      return isOver ? Promise.reject(over()) : new Promise((resolve, reject) => waiting.push({ resolve, reject }))
     },
     async end() {
       if (child.exitCode !== null || child.signalCode !== null) return

@@ -9,7 +9,7 @@ import { findNetwork } from './find.ts'
 import { writeFiles } from './hosts.ts'
 import { republish } from './join.ts'
 import { parseNetworkMode } from './mode.ts'
-import { refreshNames } from './refresh.ts'
+import { openDns, refreshNames } from './refresh.ts'
 
 /** Gives a container a place on a further network; a running one has the interface at once. */
 export async function connectNetwork(
@@ -47,6 +47,7 @@ async function attach(
   const member = all.find((one) => one.endpoint === endpoint)
   if (member) await context.network.attach(record.id, member, all)
   await writeFiles(context, record)
+  await openDns(context, record)
   return republish(context, record)
 }
 

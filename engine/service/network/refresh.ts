@@ -6,13 +6,19 @@ import { containersOn } from './endpoints.ts'
 import { hasEmbeddedDns, linkedTo, rewriteLinks } from './hosts.ts'
 import { dnsNamesOf } from './names.ts'
 
-/** After a container came to networks or left them: makes names true again, in hosts files and in DNS. */
+/**
+ * After a container came to networks or left them: makes names true again, in hosts files and in DNS. It never fails,
+ * since it is about other containers than the one whose start or exit called for it.
+ */
 export async function refreshNames(context: ServiceContext, networks: readonly string[], id: string): Promise<void> {
-  await rewriteLinks(context, id)
-  await Promise.all(networks.filter((name) => name !== 'bridge').map((name) => setZone(context, name)))
+  const attempt = (work: Promise<void>) =>
+    work.catch((error: unknown) => context.log.warn({ id, error: String(error) }, 'names not made true'))
+  await attempt(rewriteLinks(context, id))
+  await Promise.all(networks.filter((name) => name !== 'bridge').map((name) => attempt(setZone(context, name))))
   for (const record of context.containers.list()) {
     const isConcerned = record.id === id || linkedTo(context, record).some(({ other }) => other.id === id)
-    if (isConcerned && isAlive(record.state.status)) await openDns(context, record)
+    if (!isConcerned || !isAlive(record.state.status) || !hasEmbeddedDns(record)) continue
+    await attempt(context.network.openResolver({ ...resolverOf(context, record), mayOpen: false }))
   }
 }
 
@@ -29,10 +35,10 @@ async function setZone(context: ServiceContext, network: string): Promise<void> 
 
 /** Serves names to a container that has its namespace, when it is on a network that has names. */
 export async function openDns(context: ServiceContext, record: ContainerRecord): Promise<void> {
-  if (hasEmbeddedDns(record)) await context.network.openResolver(resolverOf(context, record))
+  if (hasEmbeddedDns(record)) await context.network.openResolver({ ...resolverOf(context, record), mayOpen: true })
 }
 
-function resolverOf(context: ServiceContext, record: ContainerRecord): ResolverParams {
+function resolverOf(context: ServiceContext, record: ContainerRecord): Omit<ResolverParams, 'mayOpen'> {
   const networks = record.endpoints.map(({ network }) => network).filter((name) => name !== 'bridge')
   const own = linkedTo(context, record).flatMap(({ other, alias }): DnsHost[] => {
     const place = other.endpoints.find(({ network }) => networks.includes(network))

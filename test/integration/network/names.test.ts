@@ -9,6 +9,7 @@ import { runInside } from '../../helpers/inside.ts'
 
 const context = { signal: new AbortController().signal }
 let t: NetworkTest
+let upstream: Awaited<ReturnType<typeof startUpstream>>
 const networks = () => t.handlers().network
 const createNetwork = (input: { name: string } & Record<string, unknown>) =>
   networks().create(CreateNetwork.parse(input), context)
@@ -23,21 +24,28 @@ const ask = async ({ pid }: ContainerDetail, name: string, type = 'A', server = 
   return answer
 }
 
+/** Containers of this file ask a resolver of the test's own, so that no question leaves this machine. */
+const run = (input: Record<string, unknown>) => t.run({ dns: [`127.0.0.1#${upstream.port}`], ...input })
+
 beforeAll(async () => {
+  upstream = await startUpstream()
   t = await startNetworkTest()
   await createNetwork({ name: 'names', enableIPv6: true })
 })
-afterAll(() => t?.test.destroy())
+afterAll(async () => {
+  upstream?.close()
+  await t?.test.destroy()
+})
 
 describe('names on a user-defined network', () => {
   it('are the name, the aliases, the short id and the hostname of a running container', async () => {
-    const web = await t.run({
+    const web = await run({
       name: 'web',
       hostname: 'webhost',
       network: 'names',
       endpoints: [{ network: 'names', aliases: ['www', 'Front'] }],
     })
-    const client = await t.run({ name: 'client', network: 'names' })
+    const client = await run({ name: 'client', network: 'names' })
     for (const name of ['web', 'WEB', 'www', 'front', 'webhost', web.id.slice(0, 12), 'web.names'])
       expect(await ask(client, name), name).toEqual([web.ipAddress])
     expect(await ask(client, 'web', 'AAAA')).toEqual([web.networks[0]?.ipv6Address])
@@ -59,7 +67,7 @@ describe('names on a user-defined network', () => {
 
   it('that several containers share answer with all of them, each first in turn', async () => {
     const shared = { network: 'names', endpoints: [{ network: 'names', aliases: ['pool'] }] }
-    const members = [await t.run(shared), await t.run(shared), await t.run(shared)]
+    const members = [await run(shared), await run(shared), await run(shared)]
     const client = await t.inspect('client')
     const answers = []
     for (let index = 0; index < 6; index += 1) answers.push((await ask(client, 'pool')) as string[])
@@ -70,14 +78,14 @@ describe('names on a user-defined network', () => {
 
   it('come with a connection and go with it, and a link is known to its own container alone', async () => {
     await createNetwork({ name: 'other' })
-    const late = await t.run({ name: 'late', network: 'other' })
+    const late = await run({ name: 'late', network: 'other' })
     const client = await t.inspect('client')
     expect(await ask(client, 'late.other')).not.toEqual([late.ipAddress])
     const endpoint = EndpointSpec.omit({ network: true }).parse({ aliases: ['guest'] })
     await networks().connect({ id: 'names', container: 'late', endpoint }, context)
     const place = (await t.inspect('late')).networks.find(({ network }) => network === 'names')
     expect(await ask(client, 'guest')).toEqual([place?.ipAddress])
-    const linked = await t.run({ network: 'names', links: ['late:db'] })
+    const linked = await run({ network: 'names', links: ['late:db'] })
     expect(await ask(linked, 'db')).toEqual([place?.ipAddress])
     expect(await ask(client, 'db')).not.toEqual([place?.ipAddress])
     await networks().disconnect({ id: 'names', container: 'late', force: false }, context)
@@ -86,8 +94,16 @@ describe('names on a user-defined network', () => {
     await networks().remove({ id: 'other' }, context)
   })
 
+  it('do not hold up containers that link to each other and end at one time', async () => {
+    for (let round = 0; round < 4; round += 1) {
+      const target = await run({ name: 'target', network: 'names' })
+      const others = await Promise.all([0, 1, 2].map(() => run({ network: 'names', links: ['target:t'] })))
+      await Promise.all([target, ...others].map(({ id }) => t.remove(id)))
+    }
+  })
+
   it('stay known after the engine and after the keeper started anew', async () => {
-    const peer = await t.run({ name: 'peer', network: 'names' })
+    const peer = await run({ name: 'peer', network: 'names' })
     const client = await t.inspect('client')
     await t.test.restart()
     expect(await ask(client, 'peer')).toEqual([peer.ipAddress])
@@ -99,21 +115,18 @@ describe('names on a user-defined network', () => {
 
 describe('names of the outside', () => {
   it('are asked of the resolvers, over TCP when the answer is long, and not from internal networks', async () => {
-    const upstream = await startUpstream()
-    const dnsServer = [`127.0.0.1#${upstream.port}`]
-    const client = await t.run({ network: 'names', dns: dnsServer })
+    const client = await run({ network: 'names' })
     expect(await ask(client, 'example.test')).toEqual(['192.0.2.1'])
     expect(await ask(client, 'missing.test')).toBe('ENOTFOUND')
     expect(await ask(client, 'long.test', 'TXT')).toHaveLength(40)
     await createNetwork({ name: 'closed', isInternal: true })
-    const closed = await t.run({ network: 'closed', name: 'closed-one', dns: dnsServer })
+    const closed = await run({ network: 'closed', name: 'closed-one' })
     const before = upstream.asked()
     expect(await ask(closed, 'example.test')).toBe('ENOTFOUND')
     expect(await ask(closed, 'closed-one')).toEqual([closed.ipAddress])
     expect(upstream.asked()).toBe(before)
     await Promise.all([client, closed].map(({ id }) => t.remove(id)))
     await networks().remove({ id: 'closed' }, context)
-    upstream.close()
   })
 })
 

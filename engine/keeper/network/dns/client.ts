@@ -39,6 +39,7 @@ export function createDns(options: {
     async openResolver(params) {
       const { containerId } = params
       if (open.has(containerId)) return tell({ type: 'view', params })
+      if (!params.mayOpen) return
       const netnsPath = options.pathOf(containerId)
       const sockets = await options.openSockets(netnsPath)
       open.add(containerId)
