@@ -22,6 +22,9 @@ import { buildProcess, buildSpec } from './spec.ts'
 import { resolveUser } from './user.ts'
 import { writeInPlace } from './write-in-place.ts'
 
+/** What the host tells of containers: plain data that the services above read. */
+export type { HostEvent, HostInfo, HostStats, LiveContainer } from '../host/host.ts'
+
 /** The resolver that slirp4netns and pasta offer inside. */
 const EGRESS_RESOLVER = '10.0.2.3'
 /** The engine's own DNS, in every namespace on a user-defined network. */

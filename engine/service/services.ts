@@ -1,7 +1,7 @@
 import type { CreateContainer, TerminalIn } from '../contract/container.ts'
 import type { CreateNetwork } from '../contract/network.ts'
 import type { SystemInfo } from '../contract/system.ts'
-import type { HostInfo } from '../host/host.ts'
+import type { HostInfo } from '../runtime/container-runtime.ts'
 import { createContainer } from './container/create.ts'
 import { createHealthMonitor } from './container/health.ts'
 import { inspectContainer, listContainers } from './container/list.ts'

@@ -1,4 +1,4 @@
-import type { HostEvent } from '../../host/host.ts'
+import type { HostEvent } from '../../runtime/container-runtime.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { refreshNames } from '../network/refresh.ts'
