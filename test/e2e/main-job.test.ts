@@ -205,8 +205,13 @@ describe.skipIf(why !== '')('the main job in the window', () => {
   })
 
   test('a container that exits by itself changes on the screen by itself', async () => {
-    await run(page(), { name: 'brief', command: 'sh -c "sleep 0.5; exit 5"' })
+    await run(page(), { name: 'brief', command: 'sh -c "sleep 2; exit 5"' })
+    await inState('brief', 'running')
+    await row('brief').getByTestId('row-more').click()
+    await page().getByTestId('menu-stop').waitFor()
     await inState('brief', 'exited')
+    await page().getByTestId('menu-start').waitFor()
+    await page().keyboard.press('Escape')
     expect(await row('brief').innerText()).toContain('(5)')
   })
 
