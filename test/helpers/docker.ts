@@ -1,0 +1,45 @@
+import { execFile, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { buildConfig, buildDockerArchive, buildTar } from '../fixtures/archives.ts'
+
+/** Whether the stock `docker` command is here. */
+export const hasDocker = spawnSync('docker', ['--version']).status === 0
+
+/** How a command ended and what it printed. */
+export interface Outcome {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** The stock `docker` command against a socket. It never throws: the outcome tells. */
+export const dockerOn =
+  (socket: string) =>
+  (args: readonly string[], input = ''): Promise<Outcome> =>
+    new Promise((resolve) => {
+      const child = execFile(
+        'docker',
+        ['--host', `unix://${socket}`, ...args],
+        { timeout: 30_000 },
+        (error, stdout, stderr) => resolve({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr }),
+      )
+      child.stdin?.end(input)
+    })
+
+/** An archive of this machine's busybox with some of its applets, as `docker save` writes it. */
+export async function busyboxArchive(
+  tags: readonly string[],
+  options: { readonly applets?: readonly string[]; readonly config?: object } = {},
+): Promise<Buffer> {
+  const applets = options.applets ?? ['sh', 'cat', 'echo', 'sleep', 'true', 'grep']
+  const layer = await buildTar([
+    { name: 'bin/', type: 'directory', mode: 0o755 },
+    { name: 'bin/busybox', mode: 0o755, content: readFileSync('/bin/busybox') },
+    ...applets.map((applet) => ({ name: `bin/${applet}`, type: 'symlink' as const, linkname: 'busybox' })),
+    { name: 'tmp/', type: 'directory', mode: 0o1777 },
+  ])
+  return buildDockerArchive([layer], {
+    tags,
+    ...(options.config ? { config: buildConfig([layer], { config: options.config }) } : {}),
+  })
+}
