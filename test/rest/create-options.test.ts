@@ -2,9 +2,10 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type DockerTest, hasDocker, startDocker } from '../helpers/docker.ts'
+import { hasDocker } from '../helpers/docker.ts'
+import { type DockerTest, startDocker } from '../helpers/docker-test.ts'
 
-describe.skipIf(!hasDocker())('what docker run and create ask for', () => {
+describe.skipIf(!hasDocker)('what docker run and create ask for', () => {
   let it: DockerTest
   /** Output of a script in a new container. */
   const run = (flags: readonly string[], script: string) =>
