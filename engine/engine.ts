@@ -13,6 +13,7 @@ import { createHostSupervisor } from './host/supervisor.ts'
 import { createImageStore } from './image/image-store.ts'
 import { createLocks } from './lib/async.ts'
 import { createNetworks, type Networks } from './network/networks.ts'
+import { createContainerFiles } from './runtime/container-files.ts'
 import { createContainerRuntime } from './runtime/container-runtime.ts'
 import { createSupervisor } from './service/container/exit.ts'
 import { isAlive } from './service/container/state.ts'
@@ -68,6 +69,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
       logMaxFiles: config.logMaxFiles,
       seccompProfile: await readFile(SECCOMP_PROFILE, 'utf8').catch(() => ''),
     }),
+    files: createContainerFiles({ host, layout, socketFolder: config.runtimeDir }),
     image: createImageStore({
       host,
       layout,

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import type { ArchiveHost } from './archive.ts'
 import type { NetworkHost } from './network.ts'
 
 /*
@@ -171,7 +172,7 @@ export interface LiveContainer extends CreatedContainer {
  */
 export type TerminalStream = Duplex
 
-export interface Host extends NetworkHost {
+export interface Host extends NetworkHost, ArchiveHost {
   readonly info: Call<Record<string, never>, HostInfo>
   /** Stops the keeper itself. Containers must be stopped before. */
   readonly shutdown: Call<Record<string, never>>

@@ -6,6 +6,8 @@ import { PassThrough } from 'node:stream'
 import { isMainThread, workerData } from 'node:worker_threads'
 import { HOST_PROTOCOL, type Host, type HostEvent } from '../host/host.ts'
 import { serveHost } from '../host/serve.ts'
+import { createArchiveHost } from './archive/archive-calls.ts'
+import { runArchiveWorker } from './archive/worker.ts'
 import { detectCgroup } from './cgroup-layout.ts'
 import { createContainerHost } from './containers/shim/host.ts'
 import { runAttachRelay } from './containers/shim/relay-worker.ts'
@@ -25,6 +27,7 @@ import { runUnpackWorker } from './unpack/unpack-worker.ts'
  *
  *   node keeper.mjs --runtime-dir DIR --mode MODE   the keeper
  *   node keeper.mjs unpack-worker                   unpacks one layer, then ends
+ *   node keeper.mjs archive-worker                  packs or unpacks files of one container, then ends
  *   thread, role attach-relay | port-proxy | dns   see those files
  */
 const role = isMainThread ? process.argv[2] : (workerData as { role?: string } | null)?.role
@@ -32,6 +35,7 @@ if (role === 'attach-relay') runAttachRelay()
 else if (role === 'port-proxy') runPortProxy()
 else if (role === 'dns') runDns()
 else if (role === 'unpack-worker') void runUnpackWorker()
+else if (role === 'archive-worker') void runArchiveWorker()
 else void serve()
 
 async function serve(): Promise<void> {
@@ -67,11 +71,10 @@ async function serve(): Promise<void> {
   const runtimeVersion =
     (await run([findTool('runc'), '--version'])).stdout.split('\n')[0]?.replace('version ', '') ?? 'runc'
 
+  const entry = { command: process.execPath, args: [keeperFile], env: process.env }
   const host: Host = {
-    ...createImageHost({
-      entry: { command: process.execPath, args: [keeperFile], env: process.env },
-      mode: rootless ? 'rootless' : 'rootful',
-    }),
+    ...createImageHost({ entry, mode: rootless ? 'rootless' : 'rootful' }),
+    ...createArchiveHost({ entry, rootless }),
     ...containerCalls,
     ...networkCalls,
     mountOverlay: async (params) => mountOverlay({ ...params, userxattr: rootless }),

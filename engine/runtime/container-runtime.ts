@@ -78,6 +78,8 @@ export interface ContainerRuntime {
   unmountRoot(target: string): Promise<void>
   /** Writes what is given, in place: the files are mounted, and a mount keeps to the inode. */
   writeNetworkFiles(id: string, files: NetworkFiles): Promise<void>
+  /** The user that a container's process is run as. */
+  ownerOf(record: ContainerRecord): Promise<{ readonly uid: number; readonly gid: number }>
   /** Limits that this machine holds, and what to tell of those that it does not. */
   checkLimits(resources: ResourceLimits): CheckedLimits
   create(record: ContainerRecord, network: ContainerNetwork, namespaces: SharedNamespaces): Promise<CreatedContainer>
@@ -202,6 +204,10 @@ export function createContainerRuntime({
     mountRoot: (mount) => host.mountOverlay(mount),
     unmountRoot: (target) => host.unmount({ target }),
     writeNetworkFiles,
+    ownerOf: async (record) => {
+      const { uid, gid } = await userOf(record, record.process.user)
+      return { uid, gid }
+    },
     checkLimits: (resources) =>
       checkLimits(resources, {
         hasCgroups: !rootless && info.cgroup !== 'none',

@@ -3,6 +3,13 @@ import type { CreateNetwork } from '../contract/network.ts'
 import type { SystemInfo } from '../contract/system.ts'
 import type { HostInfo } from '../runtime/container-runtime.ts'
 import { createContainer } from './container/create.ts'
+import {
+  exportContainer,
+  listContainerChanges,
+  readContainerArchive,
+  statContainerPath,
+  writeContainerArchive,
+} from './container/files.ts'
 import { createHealthMonitor } from './container/health.ts'
 import { inspectContainer, listContainers } from './container/list.ts'
 import { followLog, readLogWindow } from './container/logs.ts'
@@ -64,6 +71,16 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
         signal: AbortSignal,
         options: { readonly waitForStart?: boolean } = {},
       ) => attachContainer(context, id, up, { signal, ...options }),
+      statPath: (id: string, path: string) => statContainerPath(context, id, path),
+      readArchive: (input: Parameters<typeof readContainerArchive>[1], signal: AbortSignal) =>
+        readContainerArchive(context, input, signal),
+      writeArchive: (
+        input: Parameters<typeof writeContainerArchive>[1],
+        content: Parameters<typeof writeContainerArchive>[2],
+        signal: AbortSignal,
+      ) => writeContainerArchive(context, input, content, signal),
+      export: (id: string, signal: AbortSignal) => exportContainer(context, id, signal),
+      changes: (id: string) => listContainerChanges(context, id),
       exec: (request: ExecRequest, up: AsyncIterable<TerminalIn>, signal: AbortSignal) =>
         execInContainer(context, request, up, signal),
     },

@@ -8,6 +8,7 @@ import { EngineError, ERROR_STATUS } from '../../contract/errors.ts'
 import type { Services } from '../../service/services.ts'
 import { type RestAnswer, type RestRequest, readJson } from './http.ts'
 import { createRouter, type Hijack, type Route, type Router, splitVersion } from './router.ts'
+import { archiveRoutes } from './routes/archive.ts'
 import { containerRoutes } from './routes/containers.ts'
 import { execRoutes } from './routes/exec.ts'
 import { imageRoutes } from './routes/images.ts'
@@ -24,6 +25,7 @@ export const allRoutes = (services: Services): Route[] => [
   ...missingRoutes,
   ...systemRoutes(services),
   ...containerRoutes(services),
+  ...archiveRoutes(services),
   ...streamRoutes(services),
   ...execRoutes(services),
   ...imageRoutes(services),

@@ -3,13 +3,8 @@ import type { Route } from '../router.ts'
 
 const CALLS: readonly (readonly [method: string, path: string])[] = [
   ['GET', '/containers/{id}/top'],
-  ['GET', '/containers/{id}/changes'],
-  ['GET', '/containers/{id}/export'],
   ['POST', '/containers/{id}/update'],
   ['GET', '/containers/{id}/attach/ws'],
-  ['HEAD', '/containers/{id}/archive'],
-  ['GET', '/containers/{id}/archive'],
-  ['PUT', '/containers/{id}/archive'],
   ['POST', '/build'],
   ['POST', '/build/prune'],
   ['POST', '/images/create'],
