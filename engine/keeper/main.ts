@@ -12,6 +12,7 @@ import { runAttachRelay } from './containers/shim/relay-worker.ts'
 import { run } from './exec.ts'
 import { takeLock } from './libc/lock.ts'
 import { mountOverlay, unmount } from './libc/mount.ts'
+import { bindInRoot, mountShm, releaseMounts } from './mounts.ts'
 import { runDns } from './network/dns/worker.ts'
 import { startEgress } from './network/egress.ts'
 import { createNetworkHost } from './network/network-host.ts'
@@ -75,6 +76,9 @@ async function serve(): Promise<void> {
     ...networkCalls,
     mountOverlay: async (params) => mountOverlay({ ...params, userxattr: rootless }),
     unmount: async ({ target }) => unmount(target),
+    mountShm: async (params) => mountShm(params),
+    bindInRoot: async (params) => bindInRoot(params),
+    releaseMounts: async ({ folder }) => releaseMounts(folder),
     info: async () => ({
       protocol: HOST_PROTOCOL,
       version: '0.1.0',

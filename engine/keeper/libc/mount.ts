@@ -5,6 +5,11 @@ import { libc, libcError } from './core.ts'
 const mountCall = libc.func('int mount(const char *, const char *, const char *, unsigned long, const char *)')
 const umountCall = libc.func('int umount2(const char *, int)')
 const MNT_DETACH = 2
+const MS_NOSUID = 2
+const MS_NODEV = 4
+const MS_NOEXEC = 8
+const MS_BIND = 4096
+const MS_REC = 16384
 const EINVAL = 22
 const ENOENT = 2
 const PAGE = 4096
@@ -27,7 +32,7 @@ export interface OverlayOptions {
 export function mountOverlay(options: OverlayOptions): void {
   const plain = describeOverlay(options, options.lower.map(escapePath))
   if (plain.length < PAGE) {
-    mount(options.target, plain)
+    mountLayers(options.target, plain)
     return
   }
   const descriptors: number[] = []
@@ -44,7 +49,7 @@ export function mountOverlay(options: OverlayOptions): void {
         `the image has ${options.lower.length} layers, more than one overlay mount can name`,
       )
     }
-    mount(options.target, short)
+    mountLayers(options.target, short)
   } finally {
     for (const fd of descriptors) fs.closeSync(fd)
   }
@@ -55,8 +60,19 @@ function describeOverlay({ upper, work, userxattr }: OverlayOptions, lower: read
   return userxattr ? `${folders},userxattr` : folders
 }
 
-function mount(target: string, data: string): void {
+function mountLayers(target: string, data: string): void {
   if ((mountCall('overlay', target, 'overlay', 0, data) as number) < 0) throw libcError('mount overlay on', target)
+}
+
+/** Mounts a tmpfs for shared memory. */
+export function mountTmpfs(target: string, data: string): void {
+  if ((mountCall('shm', target, 'tmpfs', MS_NOSUID | MS_NODEV | MS_NOEXEC, data) as number) < 0)
+    throw libcError('mount tmpfs on', target)
+}
+
+/** Mounts what a path leads to, and what is mounted below it, once more. */
+export function bindMount(source: string, target: string): void {
+  if ((mountCall(source, target, '', MS_BIND | MS_REC, null) as number) < 0) throw libcError('bind mount on', target)
 }
 
 /** Takes a mount away, in use or not. None there is fine. */
