@@ -1,8 +1,7 @@
 import { Spotlight } from '@mantine/spotlight'
 import { IconSearch } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
-import { useMemo, useState } from 'react'
-import { flushSync } from 'react-dom'
+import { useEffect, useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { matchActions, type PaletteAction, paletteActions } from './palette-actions.ts'
 import { containerList, imageList, networkList, volumeList } from './queries.ts'
@@ -21,6 +20,7 @@ export function Palette() {
     () => paletteActions({ containers, images, volumes, networks }, t),
     [containers, images, volumes, networks, t],
   )
+  useEffect(markFirst, [typed, actions])
   const searchProps = {
     placeholder: t('paletteHint'),
     'aria-label': t('palette'),
@@ -33,15 +33,22 @@ export function Palette() {
       filter={(text, all) => [...matchActions(all as PaletteAction[], text)]}
       limit={MOST_SHOWN}
       query={typed}
-      // The list must be drawn before the kit marks its first line, else the mark is lost with the old lines.
-      onQueryChange={(text) => flushSync(() => setTyped(text))}
+      onQueryChange={setTyped}
       nothingFound={t('paletteEmpty')}
       shortcut="mod + K"
       tagsToIgnore={['TEXTAREA']}
       scrollable
       maxHeight={420}
+      overlayProps={{ backgroundOpacity: 0.35, blur: 0 }}
       transitionProps={{ duration: 60 }}
       searchProps={searchProps}
     />
   )
+}
+
+/** Marks the first line as the one that Enter takes. The kit does so when one types, but not for lines that come later. */
+function markFirst(): void {
+  const list = document.querySelector('.mantine-Spotlight-actionsList')
+  if (!list?.querySelector('[data-selected]'))
+    list?.querySelector('[data-action]')?.setAttribute('data-selected', 'true')
 }

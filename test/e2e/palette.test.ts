@@ -7,6 +7,7 @@ describe.skipIf(whyNoWindow() !== '')('the command palette and the keys', () => 
   let running: RunningApp
   const page = () => running.page
   const pick = async (typed: string) => {
+    await page().getByTestId('palette').waitFor({ state: 'detached' })
     await page().keyboard.press('Control+k')
     await page().getByTestId('palette').waitFor()
     await page().keyboard.type(typed)
@@ -15,7 +16,7 @@ describe.skipIf(whyNoWindow() !== '')('the command palette and the keys', () => 
   beforeAll(async () => {
     running = await launchApp(home)
     await page().getByTestId('starter-create').first().click()
-    await page().getByTestId('run-open').first().waitFor()
+    await page().getByTestId('nav-images').getByText('1').waitFor()
   })
   afterAll(async () => {
     if (running) await quitApp(running)
@@ -38,7 +39,7 @@ describe.skipIf(whyNoWindow() !== '')('the command palette and the keys', () => 
     await takePicture(page(), 'palette')
     await page().keyboard.press('Enter')
     await row('exited').waitFor()
-    await pick('pilot start')
+    await pick('start pilot')
     await page().keyboard.press('Enter')
     await row('running').waitFor()
     await pick('remove pilot')
@@ -54,11 +55,12 @@ describe.skipIf(whyNoWindow() !== '')('the command palette and the keys', () => 
     await page().keyboard.press('Escape')
     await pick('volumes')
     await page().keyboard.press('Enter')
-    await page().getByRole('heading', { name: 'Volumes' }).waitFor()
+    await page().getByRole('heading', { name: 'Volumes', exact: true }).waitFor()
     expect(await page().getByTestId('nav-volumes').getAttribute('aria-current')).toBe('page')
   })
 
   test('a question mark shows the keys', async () => {
+    await page().getByTestId('palette').waitFor({ state: 'detached' })
     await page().keyboard.press('?')
     await page().getByTestId('shortcuts').getByText('Ctrl+K').waitFor()
     await takePicture(page(), 'shortcuts')
