@@ -258,6 +258,7 @@ describe.skipIf(!hasDocker)('docker cp, diff and export', () => {
         'A /a/b',
         'A /a/b/c',
         'A /etc/new',
+        'A /mounted',
         'C /bin',
         'C /etc',
         'C /etc/group',
