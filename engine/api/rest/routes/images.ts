@@ -13,7 +13,7 @@ export function imageRoutes({ image }: Services): Route[] {
     {
       method: 'GET',
       path: '/images/json',
-      handle: async ({ query }) => {
+      handle: async ({ query, version }) => {
         const filters = parseFilters(query.get('filters'), [
           'reference',
           'dangling',
@@ -23,7 +23,10 @@ export function imageRoutes({ image }: Services): Route[] {
           'until',
         ])
         const images = await Promise.all((await image.list()).map(({ id }) => image.inspect(id)))
-        return { status: 200, json: images.filter((one) => isWanted(one, filters)).map(toImageItem) }
+        return {
+          status: 200,
+          json: images.filter((one) => isWanted(one, filters)).map((one) => toImageItem(one, version)),
+        }
       },
     },
     {
@@ -34,7 +37,10 @@ export function imageRoutes({ image }: Services): Route[] {
     {
       method: 'GET',
       path: '/images/{name...}/json',
-      handle: async (request) => ({ status: 200, json: toImageInspect(await image.inspect(name(request))) }),
+      handle: async (request) => ({
+        status: 200,
+        json: toImageInspect(await image.inspect(name(request)), request.version),
+      }),
     },
     {
       method: 'GET',
