@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import { EngineError, ERROR_STATUS } from '../../contract/errors.ts'
 import type { Services } from '../../service/services.ts'
 import { type RestAnswer, type RestRequest, readJson } from './http.ts'
-import { createRouter, type Hijack, type Route, type Router, splitVersion } from './router.ts'
+import { createRouter, type Hijack, type Route, type Router, splitVersion, versionFor } from './router.ts'
 import { archiveRoutes } from './routes/archive.ts'
 import { containerRoutes } from './routes/containers.ts'
 import { execRoutes } from './routes/exec.ts'
@@ -86,7 +86,8 @@ function refuseIfServed(socket: string): Promise<void> {
 
 function parse(router: Router, message: http.IncomingMessage, signal: AbortSignal) {
   const url = new URL(message.url ?? '/', 'http://docker')
-  const { path: target, version } = splitVersion(url.pathname)
+  const { path: target, version: asked } = splitVersion(url.pathname)
+  const version = versionFor(asked, message.headers['user-agent'])
   const { route, params } = router.match(message.method ?? 'GET', target)
   const request: RestRequest = { params, query: url.searchParams, version, message, signal }
   return { route, request }

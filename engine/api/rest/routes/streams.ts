@@ -26,6 +26,8 @@ export function streamRoutes(services: Services): Route[] {
       path: '/containers/{id}/attach',
       hijack: async ({ params, query, version, signal }, connection) => {
         const { id, tty, config } = container.inspect(params['id'] ?? '')
+        // Its options are in the query; a body is no input.
+        await connection.body().catch(() => ({}))
         const stream = connection.open(contentType(tty, version))
         if (isTrue(query.get('logs'))) await replayLog(stream, logBytes(container, { id, tty, query, signal }))
         if (!isTrue(query.get('stream'))) return void stream.end()
@@ -137,7 +139,7 @@ async function* logBytes(container: Services['container'], { id, tty, query, sig
     const time = Date.parse(line.time) / 1000
     if (!streams.has(line.stream) || time < since) continue
     if (time > until) return
-    const text = Buffer.from(`${isTimed ? `${line.time} ` : ''}${line.text}${tty ? '\r\n' : '\n'}`)
+    const text = Buffer.from(`${isTimed ? `${line.time} ` : ''}${line.text}\n`)
     yield tty ? text : encodeStdcopy(line.stream, text)
   }
 }
