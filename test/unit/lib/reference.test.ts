@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { familiarReference, normalizeReference } from '../../../engine/lib/reference.ts'
+import { familiarReference, normalizeReference, parseReference } from '../../../engine/lib/reference.ts'
 
 describe('references', () => {
   it.each([
@@ -13,6 +13,20 @@ describe('references', () => {
 
   it.each(['', 'UPPER', 'a//b', '../x', 'a:b:c', 'x:tag with space', '-x'])('refuses %j', (text) => {
     expect(() => normalizeReference(text)).toThrow('invalid reference format')
+  })
+
+  it('are taken apart into registry, repository, tag and digest', () => {
+    const digest = `sha256:${'a'.repeat(64)}`
+    expect(parseReference(`localhost:5000/a/b:1@${digest}`)).toEqual({
+      host: 'localhost:5000',
+      path: 'a/b',
+      tag: '1',
+      digest,
+    })
+    expect(parseReference('[::1]:5000/a')).toMatchObject({ host: '[::1]:5000', path: 'a' })
+    expect(parseReference('index.docker.io/library/busybox')).toMatchObject({ host: 'docker.io' })
+    expect(() => parseReference('a@sha256:short')).toThrow('invalid reference format')
+    expect(() => normalizeReference(`a@${digest}`)).toThrow('digest reference')
   })
 
   it('leaves the default registry out of the familiar form', () => {
