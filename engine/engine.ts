@@ -13,6 +13,7 @@ import { createLocks } from './lib/async.ts'
 import { newId } from './lib/names.ts'
 import { createBridgeDriver } from './network/bridge.ts'
 import { choosePool, parseSubnet, toAddress } from './network/ipam.ts'
+import { createRegistry } from './registry/registry.ts'
 import { createContainerRuntime } from './runtime/container-runtime.ts'
 import { createSupervisor } from './service/container/exit.ts'
 import { isAlive } from './service/container/state.ts'
@@ -71,6 +72,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
       now,
       onFailure: (key, error) => log.warn({ key, error: String(error) }, 'content not removed'),
     }),
+    registry: createRegistry({ configFolder: config.dockerConfigFolder, insecure: config.insecureRegistries }),
     volume: createLocalVolumeDriver(host),
     locks,
     bus: createEventBus(now),
@@ -100,6 +102,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
       if (stopContainers) await stopEverything(context, services, host)
       supervisor.close()
       services.health.close()
+      await context.registry.close()
       host.close()
     },
   }

@@ -29,6 +29,8 @@ export function createHandlers(services: Services): Handlers {
       inspect: ({ id }) => image.inspect(id),
       importArchive: ({ path }, { signal }) => image.importArchive(path, signal),
       createStarter: (_, { signal }) => image.createStarter(signal),
+      pull: (input, { signal }) => image.pull(input, signal),
+      push: (input, { signal }) => image.push(input, signal),
       tag: ({ id, reference }) => image.tag(id, reference),
       remove: ({ id, force }) => image.remove(id, force),
     },

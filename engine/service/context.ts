@@ -2,6 +2,7 @@ import type { EngineConfig } from '../config.ts'
 import type { ImageStore } from '../image/image-store.ts'
 import type { Locks } from '../lib/async.ts'
 import type { NetworkDriver } from '../network/driver.ts'
+import type { Registry } from '../registry/registry.ts'
 import type { ContainerRuntime } from '../runtime/container-runtime.ts'
 import type { Layout } from '../store/layout.ts'
 import type { RecordStore } from '../store/records.ts'
@@ -27,6 +28,12 @@ export interface ImportedImage {
     readonly sizeBytes: number
   }[]
   readonly references: readonly string[]
+  /** Where it came from, when that was a registry. */
+  readonly origin?: {
+    /** `host/path@sha256:…` */
+    readonly repoDigest: string
+    readonly manifest: { readonly digest: string; readonly mediaType: string; readonly bytes: Buffer }
+  }
 }
 
 /** What every use-case stands on: stores, mechanisms, locks, the bus. Built once, by `engine.ts`. */
@@ -40,6 +47,7 @@ export interface ServiceContext {
   readonly runtime: ContainerRuntime
   readonly network: NetworkDriver
   readonly image: ImageStore
+  readonly registry: Registry
   readonly volume: VolumeDriver
   readonly locks: Locks
   readonly bus: EventBus

@@ -17,6 +17,8 @@ import { waitForExit } from './container/wait.ts'
 import type { ServiceContext } from './context.ts'
 import { createStarter, importArchive } from './image/import.ts'
 import { inspectImage, listImages } from './image/list.ts'
+import { type PullRequest, pullImage } from './image/pull.ts'
+import { type PushRequest, pushImage } from './image/push.ts'
 import { removeImage, tagImage } from './image/remove.ts'
 import { createVolume, listVolumes, removeVolume } from './volume/volumes.ts'
 
@@ -63,6 +65,8 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       inspect: (id: string) => inspectImage(context, id),
       importArchive: (path: string, signal: AbortSignal) => importArchive(context, path, signal),
       createStarter: (signal: AbortSignal) => createStarter(context, signal),
+      pull: (request: PullRequest, signal: AbortSignal) => pullImage(context, request, signal),
+      push: (request: PushRequest, signal: AbortSignal) => pushImage(context, request, signal),
       tag: (id: string, reference: string) => tagImage(context, id, reference),
       remove: (id: string, force: boolean) => removeImage(context, id, force),
     },
