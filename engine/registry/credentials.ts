@@ -2,9 +2,7 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { z } from 'zod'
 import { EngineError } from '../contract/errors.ts'
-import { run } from '../keeper/exec.ts'
 
-const HELPER_SECONDS = 20
 const HUB = 'docker.io'
 /** The name under which `docker login` has always kept the default registry. */
 const HUB_KEY = 'https://index.docker.io/v1/'
@@ -25,8 +23,15 @@ const ConfigFile = z.object({
 })
 const HelperAnswer = z.object({ Username: z.string(), Secret: z.string() })
 
+/** Where credentials are kept: the folder of docker's `config.json`, and a way to run the helpers that it names. */
+export interface CredentialSource {
+  readonly configFolder: string
+  readonly runHelper: (argv: readonly string[], input: string) => Promise<{ exitCode: number; stdout: string }>
+}
+
 /** Credentials for a registry from docker's `config.json` and its credential helpers; `null` when there are none. */
-export async function findCredentials(host: string, configFolder: string): Promise<Credentials | null> {
+export async function findCredentials(host: string, source: CredentialSource): Promise<Credentials | null> {
+  const { configFolder } = source
   const text = await readFile(path.join(configFolder, 'config.json'), 'utf8').catch(() => null)
   if (text === null) return null
   const config = ConfigFile.safeParse(parseJson(text, configFolder))
@@ -34,7 +39,7 @@ export async function findCredentials(host: string, configFolder: string): Promi
   const { auths = {}, credHelpers = {}, credsStore } = config.data
   const key = host === HUB ? HUB_KEY : host
   const helper = credHelpers[key] ?? credHelpers[host] ?? credsStore
-  const kept = helper ? await askHelper(helper, key) : null
+  const kept = helper ? await askHelper(source, helper, key) : null
   if (kept) return kept
   const name = Object.keys(auths).find((candidate) => candidate === key || hostOf(candidate) === host)
   return name === undefined ? null : readEntry(auths[name] ?? {})
@@ -55,7 +60,7 @@ function readEntry(entry: z.output<typeof AuthEntry>): Credentials | null {
 }
 
 /** Protocol of docker-credential-helpers: the server's name on stdin, JSON on stdout. */
-async function askHelper(name: string, key: string): Promise<Credentials | null> {
+async function askHelper({ runHelper }: CredentialSource, name: string, key: string): Promise<Credentials | null> {
   if (!/^[\w.-]+$/.test(name)) {
     throw new EngineError(
       'invalidArgument',
@@ -64,11 +69,7 @@ async function askHelper(name: string, key: string): Promise<Credentials | null>
     )
   }
   const program = `docker-credential-${name}`
-  const { exitCode, stdout } = await run([program, 'get'], {
-    input: `${key}\n`,
-    timeoutSeconds: HELPER_SECONDS,
-    okExitCodes: 'any',
-  })
+  const { exitCode, stdout } = await runHelper([program, 'get'], `${key}\n`)
   // A helper that knows nothing says so in words and ends with 1.
   if (exitCode !== 0) return null
   const answer = HelperAnswer.safeParse(parseJson(stdout, program))

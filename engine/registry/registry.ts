@@ -1,16 +1,14 @@
 import { digestOf } from '../lib/digest.ts'
 import type { Platform } from '../lib/platform.ts'
 import type { Reference } from '../lib/reference.ts'
-import { type Credentials, findCredentials } from './credentials.ts'
+import { type CredentialSource, type Credentials, findCredentials } from './credentials.ts'
 import { type BlobDownload, downloadBlob } from './download.ts'
 import { type ResolvedImage, resolveImage } from './manifests.ts'
 import { createSession, registryError, type Session } from './session.ts'
 import { createTransport, readText } from './transport.ts'
 import { type BlobUpload, type UploadOutcome, uploadBlob } from './upload.ts'
 
-export interface RegistryOptions {
-  /** Folder of docker's `config.json`. */
-  readonly configFolder: string
+export interface RegistryOptions extends CredentialSource {
   /** Registries that may be spoken to without encryption, as `host[:port]`. */
   readonly insecure: readonly string[]
   /** First pause before a retry; each next is twice as long. */
@@ -47,7 +45,7 @@ export interface OpenOptions {
 
 /** Everything the engine asks of registries. */
 export function createRegistry(options: RegistryOptions): Registry {
-  const { configFolder, insecure, firstWaitMs } = options
+  const { insecure, firstWaitMs } = options
   const waits = firstWaitMs === undefined ? {} : { firstWaitMs }
   const transport = createTransport(waits)
   return {
@@ -56,7 +54,7 @@ export function createRegistry(options: RegistryOptions): Registry {
         transport,
         host,
         insecure,
-        credentials: async () => credentials ?? findCredentials(host, configFolder),
+        credentials: async () => credentials ?? findCredentials(host, options),
         scopes: [`repository:${path}:${access}`, ...alsoRead.map((other) => `repository:${other}:pull`)],
       })
       return {

@@ -18,6 +18,7 @@ import path from 'node:path'
  *
  *   keeper.sock keeper.log keeper/   the keeper's socket, log and state
  *   bundles/<id>/                    OCI bundle, pid files, attach socket, control fifo
+ *   mounts/<id>/{shm,<n>}            mounts of its own that are made before it: a shareable /dev/shm, parts of volumes
  */
 
 /** Every path under the data root and the runtime folder, named once. */
@@ -45,6 +46,7 @@ export function createLayout(root: string, runtimeDir: string) {
     networks: path.join(root, 'networks'),
     temporary: path.join(root, 'tmp'),
     bundle: (id: string) => path.join(runtimeDir, 'bundles', id),
+    mounts: (id: string) => path.join(runtimeDir, 'mounts', id),
     keeperLog: path.join(runtimeDir, 'keeper.log'),
   } as const
 }

@@ -4,14 +4,15 @@ import type { CreateContainer } from '../../contract/container.ts'
 import { EngineError } from '../../contract/errors.ts'
 import { createRandomName, newId, validateName } from '../../lib/names.ts'
 import { parseSignal } from '../../lib/signals.ts'
-import { macOf } from '../../network/bridge.ts'
-import { nextAddress, parseSubnet } from '../../network/ipam.ts'
 import { parseImageConfig, resolveProcess } from '../../runtime/process.ts'
-import type { ContainerRecord, ResolvedMount } from '../../store/schema.ts'
+import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { findImage } from '../image/find.ts'
+import { allocateEndpoints, hostnameOf, resolveRequest } from '../network/request.ts'
 import { createUndoStack } from '../undo.ts'
-import { ensureVolume, removeVolumeRecord } from '../volume/volumes.ts'
+import { removeVolumeRecord } from '../volume/volumes.ts'
+import { completeRequest } from './complete-request.ts'
+import { resolveMounts } from './mounts.ts'
 import { publishContainer } from './update-state.ts'
 
 /** Makes a container from an image: its record, folders, volumes and address, but no process yet. */
@@ -31,13 +32,8 @@ async function createLocked(
   const process = resolveProcess(imageConfig, config)
   parseSignal(process.stopSignal)
   const name = chooseName(context, config.name)
-  if (config.network !== 'bridge' && config.network !== 'none') {
-    throw new EngineError(
-      'notFound',
-      'network.not-found',
-      `network ${config.network} not found; this version has "bridge" and "none"`,
-    )
-  }
+  const { config: checked, warnings } = await completeRequest(context, config)
+  const request = resolveRequest(context, checked)
   const id = newId()
   const undo = createUndoStack(context.log)
   try {
@@ -46,13 +42,10 @@ async function createLocked(
       await mkdir(folder, { recursive: true, mode: 0o755 })
     }
     await mkdir(path.dirname(context.layout.log(id)), { recursive: true, mode: 0o700 })
-    const mounts: ResolvedMount[] = []
-    for (const spec of withImageVolumes(config, imageConfig.volumes)) {
-      mounts.push(
-        await resolveMount(context, spec, (made) => undo.add('volume', () => removeVolumeRecord(context, made))),
-      )
-    }
-    const endpoint = config.network === 'bridge' ? await allocateEndpoint(context) : null
+    const mounts = await resolveMounts(context, { config: request, imageVolumes: imageConfig.volumes }, (made) =>
+      undo.add('volume', () => removeVolumeRecord(context, made)),
+    )
+    const endpoints = await allocateEndpoints(context, request)
     const record: ContainerRecord = {
       version: 1,
       id,
@@ -60,11 +53,11 @@ async function createLocked(
       createdAt: context.now().toISOString(),
       imageId: image.id,
       chainIds: image.layers.map((layer) => layer.chainId),
-      config,
-      hostname: config.hostname || id.slice(0, 12),
+      config: request,
+      hostname: hostnameOf(request, id),
       process,
       mounts,
-      endpoint,
+      endpoints,
       ports: [],
       state: {
         status: 'created',
@@ -83,7 +76,7 @@ async function createLocked(
     await writeFile(context.layout.containerFile(id, 'hostname'), `${record.hostname}\n`, { mode: 0o644 })
     await context.containers.put(record)
     publishContainer(context, record, 'create')
-    return { id, warnings: [] }
+    return { id, warnings: [...warnings] }
   } catch (error) {
     await undo.run()
     throw error
@@ -109,78 +102,4 @@ function chooseName(context: ServiceContext, wanted: string): string {
     `Conflict. The container name "/${asked}" is already in use by container "${holder.id}". You have to remove (or rename) that container to be able to reuse that name.`,
     { details: { name: asked, container: holder.id } },
   )
-}
-
-/** The request's mounts and an anonymous volume for every `VOLUME` of the image that it does not cover. */
-function withImageVolumes(config: CreateContainer, volumes: readonly string[]): CreateContainer['mounts'] {
-  const covered = new Set(config.mounts.map((mount) => mount.target))
-  const missing = volumes.filter((target) => !covered.has(target))
-  return [
-    ...config.mounts,
-    ...missing.map((target) => ({
-      type: 'volume' as const,
-      source: '',
-      target,
-      readOnly: false,
-      propagation: 'rprivate' as const,
-    })),
-  ]
-}
-
-async function resolveMount(
-  context: ServiceContext,
-  spec: CreateContainer['mounts'][number],
-  onMade: (name: string) => void,
-): Promise<ResolvedMount> {
-  if (spec.target === '/') {
-    throw new EngineError(
-      'invalidArgument',
-      'mount.invalid-target',
-      `invalid mount target "/": a mount cannot cover the root`,
-    )
-  }
-  switch (spec.type) {
-    case 'tmpfs':
-      return { ...spec, name: '', hostPath: '', isAnonymous: false }
-    case 'bind': {
-      if (!path.isAbsolute(spec.source)) {
-        throw new EngineError(
-          'invalidArgument',
-          'mount.not-absolute',
-          `bind source "${spec.source}" is not an absolute path`,
-        )
-      }
-      if (!(await context.volume.exists(spec.source))) {
-        throw new EngineError(
-          'invalidArgument',
-          'mount.source-missing',
-          `bind source path does not exist: ${spec.source}`,
-          {
-            details: { path: spec.source },
-          },
-        )
-      }
-      return { ...spec, name: '', hostPath: spec.source, isAnonymous: false }
-    }
-    case 'volume': {
-      const isAnonymous = spec.source === ''
-      const name = isAnonymous ? newId() : spec.source
-      if (await ensureVolume(context, { name, isAnonymous, labels: {} })) onMade(name)
-      return { ...spec, name, hostPath: context.layout.volumeData(name), isAnonymous }
-    }
-  }
-}
-
-async function allocateEndpoint(context: ServiceContext): Promise<ContainerRecord['endpoint']> {
-  const network = context.networks.get('bridge')
-  if (!network) throw new EngineError('internal', 'network.not-found', 'the default network is missing')
-  const used = new Set(context.containers.list().flatMap((record) => record.endpoint?.ipAddress ?? []))
-  const ipAddress = nextAddress(network, used)
-  await context.networks.put({ ...network, lastAddress: ipAddress })
-  return {
-    ipAddress,
-    prefix: parseSubnet(network.subnet).prefix,
-    gateway: network.gateway,
-    macAddress: macOf(ipAddress),
-  }
 }

@@ -1,6 +1,7 @@
-import type { HostEvent } from '../../host/host.ts'
+import type { HostEvent } from '../../runtime/container-runtime.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
+import { refreshNames } from '../network/refresh.ts'
 import { currentContainer } from './find.ts'
 import { removeLocked } from './remove.ts'
 import { decideRestart } from './restart-policy.ts'
@@ -69,6 +70,11 @@ export function createSupervisor(context: ServiceContext): Supervisor {
             health: 'none',
           },
         )
+        await refreshNames(
+          context,
+          next.endpoints.map(({ network }) => network),
+          next.id,
+        )
         publishContainer(context, next, 'die', { exitCode: String(event.exitCode) })
         if (delay !== null) restartLater(next, delay)
         else {
@@ -90,7 +96,10 @@ export async function cleanHost(context: ServiceContext, id: string): Promise<vo
     work.catch((error: unknown) => context.log.warn({ id, step: name, error: String(error) }, 'cleaning step failed'))
   await Promise.all([
     attempt('runtime', context.runtime.remove(id)).then(() =>
-      attempt('unmount', context.runtime.unmountRoot(context.layout.merged(id))),
+      Promise.all([
+        attempt('unmount', context.runtime.unmountRoot(context.layout.merged(id))),
+        attempt('mounts', context.runtime.releaseMounts(id)),
+      ]),
     ),
     attempt('ports', context.network.unpublish(id)),
   ])
