@@ -1,4 +1,6 @@
+import { z } from 'zod'
 import { EngineError } from '../contract/errors.ts'
+import type { RemoteDescription } from '../contract/registry.ts'
 import { assertDigest, digestOf, isDigest } from '../lib/digest.ts'
 import {
   type Descriptor,
@@ -6,6 +8,7 @@ import {
   MAX_DOCUMENT_BYTES,
   type Manifest,
   MEDIA_TYPES,
+  parseDocument,
   parseManifestOrIndex,
 } from '../lib/oci.ts'
 import { choosePlatform, formatPlatform, isAttestation, type Platform } from '../lib/platform.ts'
@@ -13,6 +16,7 @@ import { registryError, type Session } from './session.ts'
 import { type RegistryResponse, readText } from './transport.ts'
 
 const MAX_DEPTH = 4
+const ConfigPlatform = z.object({ os: z.string(), architecture: z.string(), variant: z.string().nullish() })
 const ACCEPT = [
   MEDIA_TYPES.ociIndex,
   MEDIA_TYPES.ociManifest,
@@ -74,6 +78,23 @@ function chooseChild(
     `no matching manifest for ${formatPlatform(platform)} in the manifest list entries of ${path}: it has ${others.map(formatPlatform).join(', ') || 'none'}`,
   )
 }
+
+/** What a name stands for, and the platforms that it can be had for; the config tells that of a lone manifest. */
+export async function describeManifest(
+  session: Session,
+  { path, target, signal }: { readonly path: string; readonly target: string; readonly signal: AbortSignal },
+): Promise<RemoteDescription> {
+  const { bytes, digest, mediaType } = await fetchManifest(session, { path, target, signal })
+  const read = parseManifestOrIndex(bytes, `manifest ${path}:${target}`)
+  const found =
+    'index' in read
+      ? read.index.manifests.filter((entry) => !isAttestation(entry)).flatMap((entry) => entry.platform ?? [])
+      : [await fetchDocument(session, { path, descriptor: read.manifest.config, signal }).then(readPlatform)]
+  const platforms = found.map(({ os, architecture, variant }) => ({ os, architecture, variant: variant ?? '' }))
+  return { digest, mediaType, sizeBytes: bytes.length, platforms }
+}
+
+const readPlatform = (config: Buffer): Platform => parseDocument(ConfigPlatform, config, 'the config')
 
 /** A manifest or index, verified by the digest that was asked for or that the registry claims. */
 export async function fetchManifest(

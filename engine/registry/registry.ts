@@ -1,10 +1,13 @@
+import type { RemoteDescription, SearchResult } from '../contract/registry.ts'
 import { digestOf } from '../lib/digest.ts'
 import type { Platform } from '../lib/platform.ts'
 import type { Reference } from '../lib/reference.ts'
 import { type CredentialSource, type Credentials, findCredentials } from './credentials.ts'
 import { type BlobDownload, downloadBlob } from './download.ts'
-import { type ResolvedImage, resolveImage } from './manifests.ts'
+import { describeManifest, type ResolvedImage, resolveImage } from './manifests.ts'
+import { searchIndex } from './search.ts'
 import { createSession, registryError, type Session } from './session.ts'
+import { listTags } from './tags.ts'
 import { createTransport, readText } from './transport.ts'
 import { type BlobUpload, type UploadOutcome, uploadBlob } from './upload.ts'
 
@@ -18,6 +21,8 @@ export interface RegistryOptions extends CredentialSource {
 /** One repository of one registry, for one pull or push. */
 export interface Repository {
   resolve(target: string, platform: Platform, signal: AbortSignal): Promise<ResolvedImage>
+  describe(target: string, signal: AbortSignal): Promise<RemoteDescription>
+  tags(signal: AbortSignal): Promise<string[]>
   download(blob: Omit<BlobDownload, 'path' | 'firstWaitMs'>): Promise<void>
   upload(blob: Omit<BlobUpload, 'path' | 'firstWaitMs'>): Promise<UploadOutcome>
   /** Stores a manifest under a tag; answers its digest. */
@@ -33,6 +38,11 @@ export interface Registry {
   open(reference: Pick<Reference, 'host' | 'path'>, options: OpenOptions): Repository
   /** Whether a registry takes these credentials; throws `unauthorized` when not. */
   checkLogin(host: string, credentials: Credentials, signal: AbortSignal): Promise<void>
+  search(query: {
+    readonly term: string
+    readonly limit: number
+    readonly signal: AbortSignal
+  }): Promise<SearchResult[]>
   close(): Promise<void>
 }
 export interface OpenOptions {
@@ -59,6 +69,8 @@ export function createRegistry(options: RegistryOptions): Registry {
       })
       return {
         resolve: (target, platform, signal) => resolveImage(session, { path, target, platform, signal }),
+        describe: (target, signal) => describeManifest(session, { path, target, signal }),
+        tags: (signal) => listTags(session, path, signal),
         download: (blob) => downloadBlob(session, { ...blob, path, ...waits }),
         upload: (blob) => uploadBlob(session, { ...blob, path, ...waits }),
         putManifest: (manifest) => putManifest(session, path, manifest),
@@ -70,6 +82,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       const text = await readText(response)
       if (response.statusCode !== 200) throw registryError(host, response.statusCode, text)
     },
+    search: (query) => searchIndex(transport, { ...query, insecure }),
     close: () => transport.close(),
   }
 }

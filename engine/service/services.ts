@@ -1,4 +1,5 @@
 import type { CreateContainer, TerminalIn } from '../contract/container.ts'
+import type { RegistryAuth } from '../contract/image.ts'
 import type { CreateNetwork } from '../contract/network.ts'
 import type { SystemInfo } from '../contract/system.ts'
 import type { HostInfo } from '../runtime/container-runtime.ts'
@@ -26,6 +27,7 @@ import { createStarter, importArchive, loadArchive } from './image/import.ts'
 import { inspectImage, listImages } from './image/list.ts'
 import { type PullRequest, pullImage } from './image/pull.ts'
 import { type PushRequest, pushImage } from './image/push.ts'
+import { describeRemote, openRepository } from './image/remote.ts'
 import { removeImage, tagImage } from './image/remove.ts'
 import { connectNetwork } from './network/connect.ts'
 import { createNetwork } from './network/create.ts'
@@ -96,6 +98,16 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       push: (request: PushRequest, signal: AbortSignal) => pushImage(context, request, signal),
       tag: (id: string, reference: string) => tagImage(context, id, reference),
       remove: (id: string, force: boolean) => removeImage(context, id, force),
+    },
+    registry: {
+      search: (query: { term: string; limit: number }, signal: AbortSignal) =>
+        context.registry.search({ ...query, signal }),
+      checkLogin: (host: string, auth: RegistryAuth, signal: AbortSignal) =>
+        context.registry.checkLogin(host, auth, signal),
+      tags: (input: { reference: string; auth?: RegistryAuth | undefined }, signal: AbortSignal) =>
+        openRepository(context, input).tags(signal),
+      describe: (input: { reference: string; auth?: RegistryAuth | undefined }, signal: AbortSignal) =>
+        describeRemote(context, input, signal),
     },
     volume: {
       list: () => listVolumes(context),

@@ -54,6 +54,8 @@ export function ensurePackages() {
 const TEST_TOOLS = [
   { any: ['Xvfb'], package: 'xvfb' },
   { any: ['openbox'], package: 'openbox' },
+  { any: ['docker-registry'], package: 'docker-registry' },
+  { any: ['skopeo'], package: 'skopeo' },
 ]
 /** What `npm run dist` needs to make a .deb. */
 const DIST_TOOLS = [

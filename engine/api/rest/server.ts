@@ -14,6 +14,7 @@ import { execRoutes } from './routes/exec.ts'
 import { imageRoutes } from './routes/images.ts'
 import { networkRoutes } from './routes/networks.ts'
 import { missingRoutes } from './routes/not-here.ts'
+import { registryRoutes } from './routes/registry.ts'
 import { streamRoutes } from './routes/streams.ts'
 import { systemRoutes } from './routes/system.ts'
 import { volumeRoutes } from './routes/volumes.ts'
@@ -28,6 +29,7 @@ export const allRoutes = (services: Services): Route[] => [
   ...archiveRoutes(services),
   ...streamRoutes(services),
   ...execRoutes(services),
+  ...registryRoutes(services),
   ...imageRoutes(services),
   ...volumeRoutes(services),
   ...networkRoutes(services),
