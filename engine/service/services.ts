@@ -55,7 +55,7 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
     health,
     container: {
       list: (all: boolean) => listContainers(context, all),
-      inspect: (id: string) => inspectContainer(context, id),
+      inspect: (id: string) => inspectContainer(context, health, id),
       create: (config: CreateContainer) => createContainer(context, config),
       start,
       stop: (id: string, timeoutSeconds?: number) => stopContainer(context, id, timeoutSeconds),

@@ -30,15 +30,16 @@ export function terminalInput(stream: Duplex, hasStdin: boolean): TerminalInput 
   }
 }
 
-/** Writes a process's output to the connection, framed unless there is a terminal, and ends it with the process. */
+/** Writes a process's output to the connection, framed unless there is a terminal, and ends it with the process; all of it, or `streams` of it. */
 export async function relayTerminal(
   stream: Duplex,
   output: AsyncIterable<TerminalOut>,
-  { tty }: { readonly tty: boolean },
+  { tty, streams }: { readonly tty: boolean; readonly streams?: readonly ('stdout' | 'stderr')[] },
 ): Promise<number | null> {
   let exitCode: number | null = null
   for await (const frame of output) {
     if (frame.type === 'exit') exitCode = frame.exitCode
+    else if (streams && !streams.includes(frame.stream)) continue
     else if (!stream.writableEnded && !stream.write(tty ? frame.data : encodeStdcopy(frame.stream, frame.data)))
       await Promise.race([once(stream, 'drain'), once(stream, 'close')])
   }

@@ -14,6 +14,7 @@ import { execRoutes } from './routes/exec.ts'
 import { imageRoutes } from './routes/images.ts'
 import { networkRoutes } from './routes/networks.ts'
 import { missingRoutes } from './routes/not-here.ts'
+import { pluginRoutes } from './routes/plugins.ts'
 import { registryRoutes } from './routes/registry.ts'
 import { streamRoutes } from './routes/streams.ts'
 import { systemRoutes } from './routes/system.ts'
@@ -33,6 +34,7 @@ export const allRoutes = (services: Services): Route[] => [
   ...imageRoutes(services),
   ...volumeRoutes(services),
   ...networkRoutes(services),
+  ...pluginRoutes,
 ]
 
 /** The Docker Engine API on a unix socket of mode 0600. `close` ends every connection. */
@@ -86,8 +88,9 @@ function refuseIfServed(socket: string): Promise<void> {
 
 function parse(router: Router, message: http.IncomingMessage, signal: AbortSignal) {
   const url = new URL(message.url ?? '/', 'http://docker')
-  const { route, params } = router.match(message.method ?? 'GET', splitVersion(url.pathname))
-  const request: RestRequest = { params, query: url.searchParams, message, signal }
+  const { path: target, version } = splitVersion(url.pathname)
+  const { route, params } = router.match(message.method ?? 'GET', target)
+  const request: RestRequest = { params, query: url.searchParams, version, message, signal }
   return { route, request }
 }
 

@@ -33,7 +33,7 @@ export function containerRoutes({ container }: Services): Route[] {
     {
       method: 'GET',
       path: '/containers/{id}/json',
-      handle: async (request) => ({ status: 200, json: toInspect(container.inspect(id(request))) }),
+      handle: async (request) => ({ status: 200, json: toInspect(container.inspect(id(request)), request.version) }),
     },
     post('start', async (request) => {
       const { config } = container.inspect(id(request))
@@ -72,7 +72,7 @@ function refuseUnknown(cause: unknown): never {
   throw new EngineError('invalidArgument', error.reason, error.message, { cause })
 }
 
-function listContainers(container: Services['container'], { query }: RestRequest) {
+function listContainers(container: Services['container'], { query, version }: RestRequest) {
   const filters = parseFilters(query.get('filters'), LIST_FILTERS)
   const limit = Number(query.get('limit') || 0)
   const all = isTrue(query.get('all')) || filters.has('status') || filters.has('exited') || limit > 0
@@ -98,7 +98,7 @@ function listContainers(container: Services['container'], { query }: RestRequest
         hasLabels(summary.labels, filters.get('label') ?? []),
     )
   const shown = limit > 0 ? rows.slice(0, limit) : rows
-  return { status: 200, json: shown.map(({ summary, detail }) => toListItem(summary, detail, now)) }
+  return { status: 200, json: shown.map(({ detail }) => toListItem(detail, { now, version })) }
 }
 
 async function prune(container: Services['container'], { query }: RestRequest) {

@@ -6,6 +6,7 @@ import type { Services } from '../../../service/services.ts'
 import { relayTerminal, type TerminalInput, terminalInput } from '../hijack.ts'
 import { readJson } from '../http.ts'
 import type { Hijack, Route } from '../router.ts'
+import { contentType } from './streams.ts'
 
 const KEPT_EXECS = 1000
 
@@ -50,7 +51,8 @@ export function execRoutes({ container }: Services): Route[] {
     {
       method: 'POST',
       path: '/exec/{id}/start',
-      hijack: async ({ params }, connection) => startExec(container, find(params['id']), connection),
+      hijack: async ({ params, version }, connection) =>
+        startExec(container, find(params['id']), { connection, version }),
     },
     {
       method: 'POST',
@@ -91,16 +93,18 @@ function toExec(containerId: string, body: Record<string, unknown>): Exec {
   }
 }
 
-async function startExec(container: Services['container'], exec: Exec, connection: Hijack): Promise<void> {
+async function startExec(
+  container: Services['container'],
+  exec: Exec,
+  { connection, version }: { readonly connection: Hijack; readonly version: number },
+): Promise<void> {
   const body = await connection.body()
   if (exec.state !== 'created')
     throw new EngineError('conflict', 'exec.started', `exec ${exec.id} has already been started`)
   const { request } = exec
   exec.state = 'running'
   const stop = new AbortController()
-  const stream = connection.open(
-    request.tty ? 'application/vnd.docker.raw-stream' : 'application/vnd.docker.multiplexed-stream',
-  )
+  const stream = connection.open(contentType(request.tty, version))
   const isDetached = body['Detach'] === true
   const input = terminalInput(stream, exec.hasStdin && !isDetached)
   exec.input = input

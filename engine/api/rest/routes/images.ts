@@ -13,7 +13,7 @@ export function imageRoutes({ image }: Services): Route[] {
     {
       method: 'GET',
       path: '/images/json',
-      handle: async ({ query }) => {
+      handle: async ({ query, version }) => {
         const filters = parseFilters(query.get('filters'), [
           'reference',
           'dangling',
@@ -24,7 +24,10 @@ export function imageRoutes({ image }: Services): Route[] {
         ])
         const images = await Promise.all((await image.list()).map(({ id }) => image.inspect(id)))
         const named = images.map((one) => withWanted(one, filters.get('reference')))
-        return { status: 200, json: named.filter((one) => isWanted(one, filters)).map(toImageItem) }
+        return {
+          status: 200,
+          json: named.filter((one) => isWanted(one, filters)).map((one) => toImageItem(one, version)),
+        }
       },
     },
     {
@@ -35,7 +38,10 @@ export function imageRoutes({ image }: Services): Route[] {
     {
       method: 'GET',
       path: '/images/{name...}/json',
-      handle: async (request) => ({ status: 200, json: toImageInspect(await image.inspect(name(request))) }),
+      handle: async (request) => ({
+        status: 200,
+        json: toImageInspect(await image.inspect(name(request)), request.version),
+      }),
     },
     {
       method: 'GET',
@@ -79,7 +85,9 @@ function isWanted(image: ImageDetail, filters: ReadonlyMap<string, readonly stri
 function withWanted(image: ImageDetail, patterns: readonly string[] | undefined): ImageDetail {
   if (!patterns) return image
   const references = image.references.filter((one) => patterns.some((pattern) => matchesReference(one, pattern)))
-  return { ...image, references }
+  const repositories = new Set(references.map((one) => one.replace(/:[^/:]+$/, '')))
+  const repoDigests = image.repoDigests.filter((one) => repositories.has(one.replace(/@.*$/, '')))
+  return { ...image, references, repoDigests }
 }
 
 /** `docker load` prints the `stream` of each line; an error is a line too, for the headers are gone. */

@@ -1,14 +1,19 @@
+import { once } from 'node:events'
+import type { Duplex } from 'node:stream'
 import type { LogLine, StatsSample } from '../../../contract/container.ts'
 import { EngineError } from '../../../contract/errors.ts'
 import { encodeStdcopy } from '../../../lib/stdcopy.ts'
 import type { Services } from '../../../service/services.ts'
-import { timeOr } from '../codec/time.ts'
+import { NO_STATS, toStats } from '../codec/stats.ts'
 import { relayTerminal, terminalInput } from '../hijack.ts'
 import { isTrue } from '../http.ts'
 import type { Route } from '../router.ts'
 
 const MULTIPLEXED = 'application/vnd.docker.multiplexed-stream'
 const RAW = 'application/vnd.docker.raw-stream'
+
+/** Frames are named in the type since 1.42. */
+export const contentType = (tty: boolean, version: number): string => (tty || version < 42 ? RAW : MULTIPLEXED)
 
 /** Attach, logs, wait, stats and resize: what goes on for longer than an answer. */
 export function streamRoutes(services: Services): Route[] {
@@ -19,14 +24,17 @@ export function streamRoutes(services: Services): Route[] {
     {
       method: 'POST',
       path: '/containers/{id}/attach',
-      hijack: async ({ params, query, signal }, connection) => {
+      hijack: async ({ params, query, version, signal }, connection) => {
         const { id, tty, config } = container.inspect(params['id'] ?? '')
-        const stream = connection.open(tty ? RAW : MULTIPLEXED)
+        const stream = connection.open(contentType(tty, version))
+        if (isTrue(query.get('logs'))) await replayLog(stream, logBytes(container, { id, tty, query, signal }))
+        if (!isTrue(query.get('stream'))) return void stream.end()
         const input = terminalInput(stream, isTrue(query.get('stdin')) && config.openStdin)
         terminals.set(id, input.resize)
         try {
           const output = container.attach(id, input.frames, signal, { waitForStart: true })
-          await relayTerminal(stream, output, { tty })
+          const streams = (['stdout', 'stderr'] as const).filter((name) => isTrue(query.get(name)))
+          await relayTerminal(stream, output, { tty, streams })
         } finally {
           terminals.delete(id)
         }
@@ -56,7 +64,7 @@ export function streamRoutes(services: Services): Route[] {
     {
       method: 'GET',
       path: '/containers/{id}/logs',
-      handle: async ({ params, query, signal }) => {
+      handle: async ({ params, query, version, signal }) => {
         const { id, tty } = container.inspect(params['id'] ?? '')
         if (!isTrue(query.get('stdout')) && !isTrue(query.get('stderr')))
           throw new EngineError(
@@ -67,7 +75,7 @@ export function streamRoutes(services: Services): Route[] {
         // What cannot be read is said before the headers go out.
         await container.logWindow({ id, tail: 1, search: '' })
         const stream = logBytes(container, { id, tty, query, signal })
-        return { status: 200, stream, headers: { 'Content-Type': tty ? RAW : MULTIPLEXED } }
+        return { status: 200, stream, headers: { 'Content-Type': contentType(tty, version) } }
       },
     },
     {
@@ -76,10 +84,20 @@ export function streamRoutes(services: Services): Route[] {
       handle: ({ params, query, signal }) => {
         const { id, name } = container.inspect(params['id'] ?? '')
         const isOnce = query.has('stream') && !isTrue(query.get('stream'))
-        return { status: 200, stream: statsLines(container, { id, name, isOnce, signal }) }
+        // Without a sample of before there is no share of the processor, but nothing to wait for either.
+        const isAtOnce = isOnce && isTrue(query.get('one-shot'))
+        return { status: 200, stream: statsLines(container, { id, name, isOnce, isAtOnce, signal }) }
       },
     },
   ]
+}
+
+/** What a container has said before now, ahead of what it says next. */
+async function replayLog(stream: Duplex, log: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const chunk of log) {
+    if (stream.destroyed) return
+    if (!stream.write(chunk)) await Promise.race([once(stream, 'drain'), once(stream, 'close')])
+  }
 }
 
 const waitAnswer = (code: number) => `${JSON.stringify({ StatusCode: code })}\n`
@@ -176,10 +194,13 @@ interface StatsRequest {
   readonly id: string
   readonly name: string
   readonly isOnce: boolean
+  readonly isAtOnce: boolean
   readonly signal: AbortSignal
 }
 
-async function* statsLines(container: Services['container'], { id, name, isOnce, signal }: StatsRequest) {
+async function* statsLines(container: Services['container'], request: StatsRequest) {
+  const { id, name, isOnce, isAtOnce, signal } = request
+  const line = (stats: object) => `${JSON.stringify({ id, name: `/${name}`, ...stats })}\n`
   let previous: StatsSample | undefined
   const stop = new AbortController()
   signal.addEventListener('abort', () => stop.abort(), { once: true })
@@ -187,42 +208,15 @@ async function* statsLines(container: Services['container'], { id, name, isOnce,
     for await (const samples of container.stats([id], stop.signal)) {
       const [sample] = samples
       if (!sample) {
-        if (container.inspect(id).status !== 'running') return
-        continue
+        if (container.inspect(id).status === 'running') continue
+        if (isOnce) yield line(NO_STATS)
+        return
       }
-      if (previous || !isOnce) yield `${JSON.stringify({ id, name: `/${name}`, ...toStats(sample, previous) })}\n`
-      if (previous && isOnce) return
+      if (previous || !isOnce || isAtOnce) yield line(toStats(sample, previous))
+      if (isAtOnce || (previous && isOnce)) return
       previous = sample
     }
   } finally {
     stop.abort()
-  }
-}
-
-const toCpu = (sample: StatsSample | undefined) => ({
-  cpu_usage: { total_usage: sample?.cpuNanoseconds ?? 0, usage_in_kernelmode: 0, usage_in_usermode: 0 },
-  // One core's time: the client multiplies the share by `online_cpus`.
-  system_cpu_usage: sample ? Math.round(sample.time * 1e6) : 0,
-  online_cpus: 1,
-  throttling_data: { periods: 0, throttled_periods: 0, throttled_time: 0 },
-})
-
-function toStats(sample: StatsSample, previous: StatsSample | undefined) {
-  return {
-    read: timeOr(new Date(sample.time).toISOString()),
-    preread: timeOr(previous ? new Date(previous.time).toISOString() : ''),
-    pids_stats: { current: sample.pids },
-    num_procs: 0,
-    storage_stats: {},
-    cpu_stats: toCpu(sample),
-    precpu_stats: toCpu(previous),
-    memory_stats: { usage: sample.memoryBytes, limit: sample.memoryLimitBytes, stats: {} },
-    blkio_stats: {
-      io_service_bytes_recursive: [
-        { major: 0, minor: 0, op: 'read', value: sample.readBytes },
-        { major: 0, minor: 0, op: 'write', value: sample.writtenBytes },
-      ],
-    },
-    networks: { eth0: { rx_bytes: sample.rxBytes, tx_bytes: sample.txBytes } },
   }
 }
