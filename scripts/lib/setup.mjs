@@ -56,6 +56,8 @@ const TEST_TOOLS = [
   { any: ['openbox'], package: 'openbox' },
   { any: ['docker-compose'], package: 'docker-compose' },
   { file: '/usr/lib/python3/dist-packages/docker/__init__.py', package: 'python3-docker' },
+  { any: ['docker-registry'], package: 'docker-registry' },
+  { any: ['skopeo'], package: 'skopeo' },
 ]
 /** What `npm run dist` needs to make a .deb. */
 const DIST_TOOLS = [

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import http from 'node:http'
+import type net from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createRouter } from '../../engine/api/rest/router.ts'
 import { missingRoutes } from '../../engine/api/rest/routes/not-here.ts'
@@ -7,6 +9,7 @@ import type { Services } from '../../engine/service/services.ts'
 import { type ApiDefinition, readApiDefinition } from '../helpers/api-definition.ts'
 import { hasDocker } from '../helpers/docker.ts'
 import { type DockerTest, startDocker } from '../helpers/docker-test.ts'
+import { hasRegistry, LOGIN, startRegistry } from '../helpers/registry.ts'
 
 interface Call {
   readonly query?: Record<string, string>
@@ -227,6 +230,39 @@ describe.skipIf(!hasDocker)('every answer is as the definition of the API has it
     expect((await call('POST /images/load', [], { raw: Buffer.from('no archive') })).status).toBeLessThan(501)
   })
 
+  test.skipIf(!hasRegistry)('registries', async () => {
+    const registry = await startRegistry({ auth: true })
+    const index = http
+      .createServer((_request, response) => {
+        response.setHeader('content-type', 'application/json')
+        response.end(JSON.stringify({ results: [{ name: 'fleet/box', description: '', star_count: 3 }] }))
+      })
+      .listen(0, '127.0.0.1')
+    await once(index, 'listening')
+    const { port } = index.address() as net.AddressInfo
+    try {
+      const name = `${registry.host}/fleet/box`
+      const headers = { 'x-registry-auth': Buffer.from(JSON.stringify(LOGIN)).toString('base64url') }
+      const auth = { ...LOGIN, serveraddress: registry.host }
+      expect((await made('POST /auth', [], { body: auth })).json.Status).toBe('Login Succeeded')
+      expect((await call('POST /auth', [], { body: { ...auth, password: 'wrong' } })).status).toBe(401)
+      await docker.ok('tag', 'test/box:1', `${name}:1`)
+      await made('POST /images/{name}/push', [name], { query: { tag: '1' }, headers })
+      const seen = await made('GET /distribution/{name}/json', [`${name}:1`], { headers })
+      expect(seen.json.Platforms).toEqual([{ os: 'linux', architecture: 'amd64' }])
+      await docker.ok('rmi', `${name}:1`)
+      await made('POST /images/create', [], { query: { fromImage: name, tag: '1' }, headers })
+      expect((await call('POST /images/create', [], { query: { fromImage: name, tag: 'no' }, headers })).status).toBe(
+        404,
+      )
+      const found = await made('GET /images/search', [], { query: { term: `127.0.0.1:${port}/box` } })
+      expect(found.json).toMatchObject([{ name: `127.0.0.1:${port}/fleet/box`, star_count: 3 }])
+    } finally {
+      index.close()
+      await registry.stop()
+    }
+  })
+
   test('what happened', async () => {
     const watching = made('GET /events', [], { lines: 3 })
     await docker.ok('network', 'create', 'seen')
@@ -267,7 +303,7 @@ describe.skipIf(!hasDocker)('every answer is as the definition of the API has it
     }
   })
 
-  test('every call of the definition that is served was made here', () => {
+  test.skipIf(!hasRegistry)('every call of the definition that is served was made here', () => {
     const served = definition.operations.filter((one) => !isMissing(one)).map(({ method, path }) => `${method} ${path}`)
     expect(served.filter((one) => !called.has(one))).toEqual([])
   })

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import net from 'node:net'
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import Docker from 'dockerode'
@@ -51,7 +52,7 @@ describe.skipIf(!hasDocker)('dockerode against our socket', () => {
   test('exec works taken over and as a plain request', async () => {
     const container = await client.createContainer({ Image: 'test/box:1', Cmd: ['sleep', '600'] })
     await container.start()
-    for (const options of [{ hijack: true, stdin: true }, {}]) {
+    for (const options of [{ hijack: true, stdin: true }, { stdin: true }, {}]) {
       const exec = await container.exec({
         Cmd: ['sh', '-c', 'echo in; exit 3'],
         AttachStdout: true,
@@ -65,6 +66,36 @@ describe.skipIf(!hasDocker)('dockerode against our socket', () => {
       out.end()
       expect(await said).toBe('in\n')
       expect(await exec.inspect()).toMatchObject({ Running: false, ExitCode: 3 })
+    }
+    await container.remove({ force: true })
+  })
+
+  test('without an upgrade the connection is taken over just so', async () => {
+    const container = await client.createContainer({ Image: 'test/box:1', Cmd: ['sleep', '600'] })
+    await container.start()
+    const exec = await container.exec({ Cmd: ['cat'], AttachStdin: true, AttachStdout: true })
+    const stream = await exec.start({ stdin: true })
+    const out = new PassThrough()
+    client.modem.demuxStream(stream, out, out)
+    stream.write('typed later')
+    expect((await once(out, 'data')).toString()).toBe('typed later')
+    ;(stream as unknown as { destroy(): void }).destroy()
+    await container.remove({ force: true })
+  })
+
+  test('the end of what a client types is no end of what it reads', async () => {
+    const container = await client.createContainer({ Image: 'test/box:1', Cmd: ['sleep', '600'] })
+    await container.start()
+    const command = ['sh', '-c', 'cat; sleep 0.2; echo after']
+    for (const upgrade of ['', 'Connection: Upgrade\r\nUpgrade: tcp\r\n']) {
+      const exec = await container.exec({ Cmd: command, AttachStdin: true, AttachStdout: true, Tty: false })
+      const socket = net.connect({ path: docker.engine.config.socket, allowHalfOpen: true })
+      const said = text(socket)
+      const head = `POST /exec/${exec.id}/start HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\n`
+      socket.write(`${head}${upgrade}Content-Length: 2\r\n\r\n{}`)
+      await once(socket, 'readable')
+      socket.end('typed')
+      expect(await said).toMatch(/^HTTP\/1\.1 (200|101) .*typed.*after\n$/s)
     }
     await container.remove({ force: true })
   })

@@ -15,6 +15,7 @@ import { imageRoutes } from './routes/images.ts'
 import { networkRoutes } from './routes/networks.ts'
 import { missingRoutes } from './routes/not-here.ts'
 import { pluginRoutes } from './routes/plugins.ts'
+import { registryRoutes } from './routes/registry.ts'
 import { streamRoutes } from './routes/streams.ts'
 import { systemRoutes } from './routes/system.ts'
 import { volumeRoutes } from './routes/volumes.ts'
@@ -29,6 +30,7 @@ export const allRoutes = (services: Services): Route[] => [
   ...archiveRoutes(services),
   ...streamRoutes(services),
   ...execRoutes(services),
+  ...registryRoutes(services),
   ...imageRoutes(services),
   ...volumeRoutes(services),
   ...networkRoutes(services),
@@ -109,6 +111,10 @@ async function answer(router: Router, message: http.IncomingMessage, response: h
       body: () => readJson(message),
       open: (type) => {
         response.detachSocket(socket)
+        // What comes from now on is input and its end, not another request: the parser lets go.
+        for (const event of ['data', 'end', 'error']) socket.removeAllListeners(event)
+        socket.on('error', () => socket.destroy())
+        socket.on('close', () => gone.abort())
         socket.write(`HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\n\r\n`)
         return socket
       },

@@ -10,7 +10,7 @@ export function toImageItem(image: ImageDetail, version: number) {
     ParentId: '',
     // Before 1.43 an image without a name had one that says so.
     RepoTags: image.references.length > 0 || version >= 43 ? image.references : ['<none>:<none>'],
-    RepoDigests: image.references.length > 0 || version >= 43 ? [] : ['<none>@<none>'],
+    RepoDigests: image.references.length > 0 || version >= 43 ? image.repoDigests : ['<none>@<none>'],
     Created: toUnix(image.createdAt),
     Size: image.sizeBytes,
     SharedSize: -1,
@@ -35,7 +35,7 @@ export function toImageInspect(image: ImageDetail, version: number) {
   return {
     Id: image.id,
     RepoTags: image.references,
-    RepoDigests: [],
+    RepoDigests: image.repoDigests,
     Parent: '',
     Comment: '',
     Created: image.createdAt || undefined,

@@ -10,16 +10,11 @@ const CALLS: readonly (readonly [method: string, path: string, why?: string])[] 
   ['GET', '/containers/{id}/attach/ws', 'attach by POST, which takes the connection over'],
   ['POST', '/build'],
   ['POST', '/build/prune'],
-  ['POST', '/images/create'],
-  ['POST', '/images/{name...}/push'],
   ['GET', '/images/{name...}/get'],
   ['GET', '/images/get'],
-  ['GET', '/images/search'],
   ['POST', '/images/prune'],
   ['POST', '/commit'],
-  ['POST', '/auth'],
   ['POST', '/session'],
-  ['GET', '/distribution/{name...}/json'],
   ['PUT', '/volumes/{name}', 'only the volumes of a swarm can be changed'],
   ['GET', '/plugins/privileges', MANAGED],
   ['POST', '/plugins/pull', MANAGED],
@@ -37,11 +32,10 @@ export const missingRoutes: readonly Route[] = CALLS.map(([method, path, why]) =
   method,
   path,
   handle: () => {
-    const hint = path === '/images/create' ? '; load an archive instead' : ''
     throw new EngineError(
       'notImplemented',
       'route.not-implemented',
-      `${method} ${path} is not implemented here${why ? `: ${why}` : hint}`,
+      `${method} ${path} is not implemented here${why ? `: ${why}` : ''}`,
     )
   },
 }))
