@@ -91,3 +91,21 @@ export async function inParallel<T>(
   await Promise.all(Array.from({ length: Math.min(lanes, items.length) }, lane))
   if (failure) throw failure.error
 }
+
+interface Writable {
+  once(event: 'drain' | 'close', listener: () => void): unknown
+  off(event: 'drain' | 'close', listener: () => void): unknown
+}
+
+/** Waits until a stream takes more, or takes nothing any more. Leaves no listener behind. */
+export function untilDrained(stream: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      stream.off('drain', done)
+      stream.off('close', done)
+      resolve()
+    }
+    stream.once('drain', done)
+    stream.once('close', done)
+  })
+}

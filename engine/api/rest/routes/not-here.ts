@@ -2,11 +2,8 @@ import { EngineError } from '../../../contract/errors.ts'
 import type { Route } from '../router.ts'
 
 const CALLS: readonly (readonly [method: string, path: string])[] = [
-  ['GET', '/containers/{id}/top'],
-  ['POST', '/containers/{id}/update'],
   ['GET', '/containers/{id}/attach/ws'],
   ['POST', '/build'],
-  ['POST', '/build/prune'],
   ['POST', '/images/create'],
   ['POST', '/images/{name...}/push'],
   ['GET', '/images/{name...}/get'],
