@@ -17,6 +17,10 @@ export interface EngineConfig {
   readonly bridge: string
   readonly logMaxBytes: number
   readonly logMaxFiles: number
+  /** Folder of docker's `config.json`, for credentials. */
+  readonly dockerConfigFolder: string
+  /** Registries that may be spoken to without encryption, as `host[:port]`; this machine's own always may. */
+  readonly insecureRegistries: readonly string[]
 }
 
 /** Overrides from the command line or a test. */
@@ -56,5 +60,7 @@ export function loadConfig(options: ConfigOptions): EngineConfig {
     bridge: isDefault ? 'slipway0' : `slw${rootHash}`,
     logMaxBytes: 10 * 1024 * 1024,
     logMaxFiles: 3,
+    dockerConfigFolder: env['DOCKER_CONFIG'] || path.join(env['HOME'] || os.homedir(), '.docker'),
+    insecureRegistries: (env['SLIPWAY_INSECURE_REGISTRIES'] ?? '').split(',').filter(Boolean),
   })
 }

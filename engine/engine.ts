@@ -11,8 +11,10 @@ import { ensureKeeper } from './host/launch.ts'
 import { isPortInUse, namePortHolder, nextFreePort, portHolder } from './host/port-holder.ts'
 import { createHostSupervisor } from './host/supervisor.ts'
 import { createImageStore } from './image/image-store.ts'
+import { run } from './keeper/exec.ts'
 import { createLocks } from './lib/async.ts'
 import { createNetworks, type Networks } from './network/networks.ts'
+import { createRegistry } from './registry/registry.ts'
 import { createContainerFiles } from './runtime/container-files.ts'
 import { createContainerRuntime } from './runtime/container-runtime.ts'
 import { createSupervisor } from './service/container/exit.ts'
@@ -28,6 +30,7 @@ import { openRecordStore } from './store/records.ts'
 import { ContainerRecord, ImageRecord, NetworkRecord, VolumeRecord } from './store/schema.ts'
 import { createLocalVolumeDriver } from './volume/local.ts'
 
+const HELPER_SECONDS = 20
 const SECCOMP_PROFILE = '/usr/share/containers/seccomp.json'
 
 /** A running engine. */
@@ -78,6 +81,11 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
       now,
       onFailure: (key, error) => log.warn({ key, error: String(error) }, 'content not removed'),
     }),
+    registry: createRegistry({
+      configFolder: config.dockerConfigFolder,
+      insecure: config.insecureRegistries,
+      runHelper: (argv, input) => run(argv, { input, timeoutSeconds: HELPER_SECONDS, okExitCodes: 'any' }),
+    }),
     volume: createLocalVolumeDriver(host),
     locks,
     beforeStart: new Map(),
@@ -114,6 +122,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
       if (stopContainers) await stopEverything(context, services, host)
       supervisor.close()
       services.health.close()
+      await context.registry.close()
       host.close()
     },
   }

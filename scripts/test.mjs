@@ -29,7 +29,10 @@ const display = await startDisplay()
 try {
   const window = { DISPLAY: display.name, SLIPWAY_ELECTRON: electron }
   runSuite('e2e', { cwd: ROOT, env: { ...process.env, ...window } })
-  if (process.getuid() === 0) runRootless(window)
+  if (process.getuid() === 0) {
+    runRootless(window)
+    runSuite('package', { cwd: ROOT, env: { ...process.env, ...window } })
+  }
 } finally {
   display.stop()
 }

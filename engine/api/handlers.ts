@@ -3,7 +3,7 @@ import type { Services } from '../service/services.ts'
 
 /** The contract's procedures, each a call of one service. Inputs are parsed before they come here. */
 export function createHandlers(services: Services): Handlers {
-  const { container, image, volume, network, system } = services
+  const { container, image, registry, volume, network, system } = services
   return {
     container: {
       list: async ({ all }) => container.list(all),
@@ -29,8 +29,15 @@ export function createHandlers(services: Services): Handlers {
       inspect: ({ id }) => image.inspect(id),
       importArchive: ({ path }, { signal }) => image.importArchive(path, signal),
       createStarter: (_, { signal }) => image.createStarter(signal),
+      pull: (input, { signal }) => image.pull(input, signal),
+      push: (input, { signal }) => image.push(input, signal),
       tag: ({ id, reference }) => image.tag(id, reference),
       remove: ({ id, force }) => image.remove(id, force),
+    },
+    registry: {
+      search: (input, { signal }) => registry.search(input, signal),
+      checkLogin: ({ host, auth }, { signal }) => registry.checkLogin(host, auth, signal),
+      tags: (input, { signal }) => registry.tags(input, signal),
     },
     volume: {
       list: async () => volume.list(),

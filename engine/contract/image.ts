@@ -6,6 +6,8 @@ export const ImageSummary = z.object({
   id: z.string(),
   /** `repository:tag`, empty for a dangling image. */
   references: z.array(z.string()),
+  /** `repository@sha256:…` for every repository it was pulled from or pushed to. */
+  repoDigests: z.array(z.string()),
   createdAt: z.string(),
   /** Bytes of all layers unpacked. */
   sizeBytes: z.number(),
@@ -45,6 +47,48 @@ export const ImportProgress = z.discriminatedUnion('type', [
 ])
 export type ImportProgress = z.output<typeof ImportProgress>
 
+/** Who we are to a registry, where that is not what docker's `config.json` says. */
+export const RegistryAuth = z.union([
+  z.object({ username: z.string().min(1), password: z.string() }),
+  z.object({ identityToken: z.string().min(1) }),
+])
+export type RegistryAuth = z.output<typeof RegistryAuth>
+
+/** Progress of a pull. `layer` is the short digest; bytes are those of the layer as the registry has it. */
+export const PullProgress = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('stage'), stage: z.enum(['resolving', 'downloading', 'done']) }),
+  z.object({
+    type: z.literal('layer'),
+    layer: z.string(),
+    state: z.enum(['waiting', 'downloading', 'unpacking', 'done', 'exists']),
+    currentBytes: z.number(),
+    totalBytes: z.number(),
+  }),
+  z.object({
+    type: z.literal('image'),
+    id: z.string(),
+    references: z.array(z.string()),
+    /** Digest of what the name stands for: an index or a manifest. */
+    digest: z.string(),
+    /** Whether it was not here before under this name. */
+    isNew: z.boolean(),
+  }),
+])
+export type PullProgress = z.output<typeof PullProgress>
+
+/** Progress of a push. */
+export const PushProgress = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('layer'),
+    layer: z.string(),
+    state: z.enum(['waiting', 'uploading', 'uploaded', 'mounted', 'exists']),
+    currentBytes: z.number(),
+    totalBytes: z.number(),
+  }),
+  z.object({ type: z.literal('pushed'), tag: z.string(), digest: z.string(), sizeBytes: z.number() }),
+])
+export type PushProgress = z.output<typeof PushProgress>
+
 export const image = {
   list: query(z.object({}), z.array(ImageSummary)),
   inspect: query(z.object({ id: z.string() }), ImageDetail),
@@ -52,6 +96,14 @@ export const image = {
   importArchive: stream(z.object({ path: z.string().startsWith('/') }), ImportProgress, z.never()),
   /** The starter image: this machine's own static busybox, so that a first container needs no network. */
   createStarter: command(z.object({}), z.object({ id: z.string(), reference: z.string() })),
+  /** Pulls one image for a platform (`os/architecture/variant`, this machine's by default). Closing cancels. */
+  pull: stream(
+    z.object({ reference: z.string(), platform: z.string().default(''), auth: RegistryAuth.optional() }),
+    PullProgress,
+    z.never(),
+  ),
+  /** Pushes what a reference names to the registry that it names. */
+  push: stream(z.object({ reference: z.string(), auth: RegistryAuth.optional() }), PushProgress, z.never()),
   tag: command(z.object({ id: z.string(), reference: z.string() }), z.void()),
   remove: command(
     z.object({ id: z.string(), force: z.boolean().default(false) }),

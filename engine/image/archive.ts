@@ -2,11 +2,16 @@ import { z } from 'zod'
 import { EngineError } from '../contract/errors.ts'
 import type { ArchiveEntry, ByteRange } from '../host/host.ts'
 import { assertDigest, digestOf } from '../lib/digest.ts'
+import {
+  type Descriptor,
+  invalidImage,
+  MAX_DOCUMENT_BYTES,
+  parseDocument,
+  parseManifestOrIndex,
+  readDiffIds,
+} from '../lib/oci.ts'
 import { choosePlatform, formatPlatform, isAttestation } from '../lib/platform.ts'
 import { normalizeReference } from '../lib/reference.ts'
-
-/** A manifest or config larger than this is refused (containerd `MaxManifestSize`). */
-export const MAX_DOCUMENT_BYTES = 4 * 1024 * 1024
 
 /** An image as an archive describes it: verified documents, layers by where they lie. */
 export interface ImagePlan {
@@ -27,17 +32,6 @@ export interface ArchiveView {
 const Manifests = z.array(
   z.object({ Config: z.string(), RepoTags: z.array(z.string()).nullish(), Layers: z.array(z.string()) }),
 )
-const Descriptor = z.object({
-  mediaType: z.string().optional(),
-  digest: z.string(),
-  size: z.number().int().min(0),
-  annotations: z.record(z.string(), z.string()).nullish(),
-  platform: z.object({ architecture: z.string(), os: z.string(), variant: z.string().nullish() }).nullish(),
-})
-const Index = z.object({ manifests: z.array(Descriptor) })
-const Manifest = z.object({ config: Descriptor, layers: z.array(Descriptor) })
-const RootFs = z.object({ rootfs: z.object({ diff_ids: z.array(z.string()) }) })
-
 /** Reads what an archive holds. `null` when it is no image archive but may be a root file system. */
 export async function planArchive(view: ArchiveView, architecture: string): Promise<ImagePlan[] | null> {
   const find = createFinder(view.entries)
@@ -73,8 +67,8 @@ function normal(name: string): string {
 }
 
 async function planDockerArchive(view: ArchiveView, find: Find): Promise<ImagePlan[]> {
-  const manifests = parse(Manifests, await readDocument(view, find, 'manifest.json'), 'manifest.json')
-  if (manifests.length === 0) throw invalid('archive.empty', 'manifest.json names no image')
+  const manifests = parseDocument(Manifests, await readDocument(view, find, 'manifest.json'), 'manifest.json')
+  if (manifests.length === 0) throw invalidImage('archive.empty', 'manifest.json names no image')
   const plans: ImagePlan[] = []
   for (const manifest of manifests) {
     const config = await readDocument(view, find, manifest.Config)
@@ -107,10 +101,11 @@ async function planOciLayout(
   view: ArchiveView,
   { find, architecture }: { find: Find; architecture: string },
 ): Promise<ImagePlan[]> {
-  const index = parse(Index, rejectAmbiguous(await readDocument(view, find, 'index.json'), 'index.json'), 'index.json')
+  const top = parseManifestOrIndex(await readDocument(view, find, 'index.json'), 'index.json')
+  if (!('index' in top)) throw invalidImage('archive.bad-document', 'index.json is no index')
   const plans: ImagePlan[] = []
   const foreign: string[] = []
-  for (const descriptor of index.manifests) {
+  for (const descriptor of top.index.manifests) {
     if (isAttestation(descriptor)) continue
     const references = namesOf(descriptor.annotations)
     const plan = choosePlatform([descriptor], { os: 'linux', architecture })
@@ -121,7 +116,7 @@ async function planOciLayout(
   }
   if (plans.length > 0) return plans
   const others = foreign.length > 0 ? `; it has ${foreign.slice(0, 8).join(', ')}` : ''
-  throw invalid('archive.empty', `index.json names no image for linux/${architecture}${others}`)
+  throw invalidImage('archive.empty', `index.json names no image for linux/${architecture}${others}`)
 }
 
 /**
@@ -140,20 +135,18 @@ async function planManifest(
   context: {
     readonly find: Find
     readonly architecture: string
-    readonly descriptor: z.output<typeof Descriptor>
+    readonly descriptor: Descriptor
     readonly depth: number
   },
 ): Promise<ImagePlan | null> {
   const { find, descriptor, depth } = context
-  if (depth > 4) throw invalid('manifest.too-deep', 'indexes are nested too deeply')
-  const document = rejectAmbiguous(await readBlob(view, find, descriptor), `manifest ${descriptor.digest}`)
-  const json: unknown = JSON.parse(document.toString())
-  if (Object.hasOwn(json as object, 'manifests')) {
-    const { manifests } = parse(Index, document, `index ${descriptor.digest}`)
-    const chosen = choosePlatform(manifests, { os: 'linux', architecture: context.architecture })
+  if (depth > 4) throw invalidImage('manifest.too-deep', 'indexes are nested too deeply')
+  const read = parseManifestOrIndex(await readBlob(view, find, descriptor), `manifest ${descriptor.digest}`)
+  if ('index' in read) {
+    const chosen = choosePlatform(read.index.manifests, { os: 'linux', architecture: context.architecture })
     return chosen ? planManifest(view, { ...context, descriptor: chosen, depth: depth + 1 }) : null
   }
-  const manifest = parse(Manifest, document, `manifest ${descriptor.digest}`)
+  const { manifest } = read
   const config = await readBlob(view, find, manifest.config)
   const diffIds = readDiffIds(config, manifest.layers.length)
   return {
@@ -163,7 +156,7 @@ async function planManifest(
     layers: manifest.layers.map((layer, index) => {
       const entry = blobEntry(find, layer.digest)
       if (entry.size !== layer.size)
-        throw invalid(
+        throw invalidImage(
           'archive.size-mismatch',
           `layer ${layer.digest} has ${entry.size} bytes, the manifest says ${layer.size}`,
         )
@@ -172,10 +165,10 @@ async function planManifest(
   }
 }
 
-async function readBlob(view: ArchiveView, find: Find, descriptor: z.output<typeof Descriptor>): Promise<Buffer> {
+async function readBlob(view: ArchiveView, find: Find, descriptor: Descriptor): Promise<Buffer> {
   const entry = blobEntry(find, descriptor.digest)
   if (entry.size !== descriptor.size)
-    throw invalid(
+    throw invalidImage(
       'archive.size-mismatch',
       `blob ${descriptor.digest} has ${entry.size} bytes, its descriptor says ${descriptor.size}`,
     )
@@ -199,7 +192,7 @@ function blobEntry(find: Find, digest: string): ArchiveEntry {
 function requireFile(find: Find, name: string): ArchiveEntry {
   const entry = find(name)
   if (entry?.type === 'file') return entry
-  throw invalid('archive.missing-entry', `the archive has no file ${JSON.stringify(name.slice(0, 200))}`)
+  throw invalidImage('archive.missing-entry', `the archive has no file ${JSON.stringify(name.slice(0, 200))}`)
 }
 
 function readDocument(view: ArchiveView, find: Find, name: string): Promise<Buffer> {
@@ -209,7 +202,7 @@ function readDocument(view: ArchiveView, find: Find, name: string): Promise<Buff
 function readEntry(view: ArchiveView, entry: ArchiveEntry): Promise<Buffer> {
   if (entry.size > MAX_DOCUMENT_BYTES) {
     return Promise.reject(
-      invalid(
+      invalidImage(
         'manifest.too-large',
         `${entry.name} has ${entry.size} bytes; manifests and configs may have ${MAX_DOCUMENT_BYTES}`,
       ),
@@ -218,45 +211,6 @@ function readEntry(view: ArchiveView, entry: ArchiveEntry): Promise<Buffer> {
   return view.read(entry)
 }
 
-function readDiffIds(config: Buffer, layerCount: number): string[] {
-  const diffIds = parse(RootFs, config, 'the config').rootfs.diff_ids.map((diffId) =>
-    assertDigest(diffId, 'a diff_id of the config'),
-  )
-  if (diffIds.length === layerCount) return diffIds
-  throw invalid('config.layer-count', `the config has ${diffIds.length} diff_ids for ${layerCount} layers`)
-}
-
-/** A document that is manifest and index at once is read differently by different tools (CVE-2021-41190). */
-function rejectAmbiguous(document: Buffer, what: string): Buffer {
-  const json = parse(z.record(z.string(), z.unknown()), document, what)
-  if (Object.hasOwn(json, 'manifests') && (Object.hasOwn(json, 'layers') || Object.hasOwn(json, 'config'))) {
-    throw invalid('manifest.ambiguous', `${what} is both an image manifest and an index`)
-  }
-  return document
-}
-
-function parse<T extends z.ZodType>(schema: T, document: Buffer, what: string): z.output<T> {
-  let json: unknown
-  try {
-    json = JSON.parse(document.toString())
-  } catch (cause) {
-    throw new EngineError('invalidArgument', 'archive.bad-json', `${what} is not JSON: ${(cause as Error).message}`, {
-      cause,
-    })
-  }
-  const result = schema.safeParse(json)
-  if (result.success) return result.data
-  const [issue] = result.error.issues
-  throw invalid(
-    'archive.bad-document',
-    `${what} is not valid at ${issue?.path.join('.') || 'its top'}: ${issue?.message}`,
-  )
-}
-
 function rangeOf(view: ArchiveView, entry: ArchiveEntry): ByteRange {
   return { path: view.path, offset: entry.offset, length: entry.size }
-}
-
-function invalid(reason: string, message: string): EngineError {
-  return new EngineError('invalidArgument', reason, message)
 }

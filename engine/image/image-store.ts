@@ -7,6 +7,7 @@ import type { Layout } from '../store/layout.ts'
 import type { RecordStore } from '../store/records.ts'
 import type { ContainerRecord, ImageRecord } from '../store/schema.ts'
 import { type ImportOptions, importArchive } from './import.ts'
+import { type InstallOptions, installImage } from './install.ts'
 import type { ImportedLayer, LayerTools } from './layers.ts'
 import { writeStarterArchive } from './starter.ts'
 
@@ -58,6 +59,7 @@ export function createImageStore(parts: ImageStoreParts) {
     architecture,
     import: (options: Omit<ImportOptions, keyof LayerTools | 'architecture' | 'now'>) =>
       importArchive({ ...tools, ...options, architecture, now }),
+    install: (options: Omit<InstallOptions, keyof LayerTools>) => installImage({ ...tools, ...options }),
     writeStarter: (destination: string) =>
       writeStarterArchive({ busyboxPath: BUSYBOX, destination, architecture, now: now() }),
     sweep: () => sweep(parts, content),
@@ -70,6 +72,7 @@ function namedContent({ images, containers }: ImageStoreParts): Set<ContentKey> 
   const named = new Set<ContentKey>()
   for (const image of images.list()) {
     named.add(`blob:${image.id}`)
+    if (image.manifest) named.add(`blob:${image.manifest.digest}`)
     for (const layer of image.layers) named.add(`layer:${layer.chainId}`).add(`blob:${layer.digest}`)
   }
   for (const container of containers.list()) for (const chainId of container.chainIds) named.add(`layer:${chainId}`)

@@ -97,7 +97,9 @@ async function serve(): Promise<void> {
         egress.kind === 'none' ? ['containers reach nothing outside: install pasta (passt) or slirp4netns'] : [],
     }),
     shutdown: async () => {
-      setTimeout(() => void stop(), 20)
+      await stop()
+      // The answer must still leave.
+      setTimeout(() => process.exit(0), 20)
     },
     events: async () => {
       const listener = new PassThrough({ objectMode: true })
@@ -114,7 +116,6 @@ async function serve(): Promise<void> {
     await egress.stop()
     rmSync(socketPath, { force: true })
     if (readPid(pidFile) === process.pid) rmSync(pidFile, { force: true })
-    process.exit(0)
   }
   process.on('SIGTERM', () => process.exit(0))
   rmSync(socketPath, { force: true })

@@ -1,3 +1,5 @@
+import { EngineError } from '../contract/errors.ts'
+
 /** Serialises work by key: one at a time for a key, keys beside each other. */
 export interface Locks {
   withLock<T>(key: string, work: () => Promise<T>): Promise<T>
@@ -108,4 +110,30 @@ export function untilDrained(stream: Writable): Promise<void> {
     stream.once('drain', done)
     stream.once('close', done)
   })
+}
+
+/**
+ * Work that tells its progress as a stream. Leaving the loop cancels the work and waits for its end, so that nothing
+ * half-made is left when the loop is over.
+ */
+export async function* streamWork<T>(
+  signal: AbortSignal,
+  work: (signal: AbortSignal, onProgress: (progress: T) => void) => Promise<void>,
+): AsyncIterable<T> {
+  const queue = createPushQueue<T>()
+  const stop = new AbortController()
+  const abort = () => stop.abort()
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort, { once: true })
+  const running = work(stop.signal, (progress) => queue.push(progress)).then(
+    () => queue.end(),
+    (error: unknown) => queue.fail(EngineError.from(error)),
+  )
+  try {
+    yield* queue
+  } finally {
+    signal.removeEventListener('abort', abort)
+    stop.abort()
+    await running
+  }
 }

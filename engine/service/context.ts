@@ -2,6 +2,7 @@ import type { EngineConfig } from '../config.ts'
 import type { ImageStore } from '../image/image-store.ts'
 import type { Locks } from '../lib/async.ts'
 import type { Networks } from '../network/networks.ts'
+import type { Registry } from '../registry/registry.ts'
 import type { ContainerFiles } from '../runtime/container-files.ts'
 import type { ContainerRuntime } from '../runtime/container-runtime.ts'
 import type { Layout } from '../store/layout.ts'
@@ -28,6 +29,12 @@ export interface ImportedImage {
     readonly sizeBytes: number
   }[]
   readonly references: readonly string[]
+  /** Where it came from, when that was a registry. */
+  readonly origin?: {
+    /** `host/path@sha256:…` */
+    readonly repoDigest: string
+    readonly manifest: { readonly digest: string; readonly mediaType: string; readonly bytes: Buffer }
+  }
 }
 
 /** What every use-case stands on: stores, mechanisms, locks, the bus. Built once, by `engine.ts`. */
@@ -42,6 +49,7 @@ export interface ServiceContext {
   readonly files: ContainerFiles
   readonly network: Networks
   readonly image: ImageStore
+  readonly registry: Registry
   readonly volume: VolumeDriver
   readonly locks: Locks
   /** What waits for a container's next start: called once its process is made, before it runs. By container id. */

@@ -1,4 +1,5 @@
 import type { CreateContainer, TerminalIn } from '../contract/container.ts'
+import type { RegistryAuth } from '../contract/image.ts'
 import type { CreateNetwork } from '../contract/network.ts'
 import type { SystemInfo } from '../contract/system.ts'
 import type { HostInfo } from '../runtime/container-runtime.ts'
@@ -26,6 +27,9 @@ import { waitForExit } from './container/wait.ts'
 import type { ServiceContext } from './context.ts'
 import { createStarter, importArchive, loadArchive } from './image/import.ts'
 import { inspectImage, listImages } from './image/list.ts'
+import { type PullRequest, pullImage } from './image/pull.ts'
+import { type PushRequest, pushImage } from './image/push.ts'
+import { describeRemote, openRepository } from './image/remote.ts'
 import { removeImage, tagImage } from './image/remove.ts'
 import { connectNetwork } from './network/connect.ts'
 import { createNetwork } from './network/create.ts'
@@ -53,7 +57,7 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
     health,
     container: {
       list: (all: boolean) => listContainers(context, all),
-      inspect: (id: string) => inspectContainer(context, id),
+      inspect: (id: string) => inspectContainer(context, health, id),
       create: (config: CreateContainer) => createContainer(context, config),
       start,
       stop: (id: string, options?: StopOptions) => stopContainer(context, id, options),
@@ -100,8 +104,20 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       importArchive: (path: string, signal: AbortSignal) => importArchive(context, path, signal),
       load: (archive: AsyncIterable<Uint8Array>, signal: AbortSignal) => loadArchive(context, archive, signal),
       createStarter: (signal: AbortSignal) => createStarter(context, signal),
+      pull: (request: PullRequest, signal: AbortSignal) => pullImage(context, request, signal),
+      push: (request: PushRequest, signal: AbortSignal) => pushImage(context, request, signal),
       tag: (id: string, reference: string) => tagImage(context, id, reference),
       remove: (id: string, force: boolean) => removeImage(context, id, force),
+    },
+    registry: {
+      search: (query: { term: string; limit: number }, signal: AbortSignal) =>
+        context.registry.search({ ...query, signal }),
+      checkLogin: (host: string, auth: RegistryAuth, signal: AbortSignal) =>
+        context.registry.checkLogin(host, auth, signal),
+      tags: (input: { reference: string; auth?: RegistryAuth | undefined }, signal: AbortSignal) =>
+        openRepository(context, input).tags(signal),
+      describe: (input: { reference: string; auth?: RegistryAuth | undefined }, signal: AbortSignal) =>
+        describeRemote(context, input, signal),
     },
     volume: {
       list: () => listVolumes(context),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { ContainerStatus, CreateContainer, HealthcheckSpec, HealthState, MountSpec } from '../contract/container.ts'
-import { NetworkDriverName } from '../contract/network.ts'
+import { NetworkDriverName, RequestedAddresses } from '../contract/network.ts'
 
 const ProcessRef = z.object({ pid: z.number().int(), startTicks: z.number() })
 
@@ -58,6 +58,7 @@ export const EndpointRecord = z.object({
   aliases: z.array(z.string()),
   links: z.array(z.string()),
   priority: z.number().int(),
+  requested: RequestedAddresses.prefault({}),
 })
 export type EndpointRecord = z.output<typeof EndpointRecord>
 
@@ -94,6 +95,10 @@ export const ImageRecord = z.object({
   id: z.string(),
   references: z.array(z.string()),
   importedAt: z.string(),
+  /** `host/path@sha256:…` for every repository it was pulled from or pushed to. */
+  repoDigests: z.array(z.string()).default([]),
+  /** The manifest as its registry had it, kept as a blob, so that a push gives the same digest. */
+  manifest: z.object({ digest: z.string(), mediaType: z.string() }).nullable().default(null),
   layers: z.array(z.object({ digest: z.string(), diffId: z.string(), chainId: z.string(), sizeBytes: z.number() })),
 })
 export type ImageRecord = z.output<typeof ImageRecord>

@@ -16,6 +16,8 @@ import { imageRoutes } from './routes/images.ts'
 import { logRoutes } from './routes/logs.ts'
 import { networkRoutes } from './routes/networks.ts'
 import { missingRoutes } from './routes/not-here.ts'
+import { pluginRoutes } from './routes/plugins.ts'
+import { registryRoutes } from './routes/registry.ts'
 import { statsRoutes } from './routes/stats.ts'
 import { systemRoutes } from './routes/system.ts'
 import { volumeRoutes } from './routes/volumes.ts'
@@ -32,9 +34,11 @@ export const allRoutes = (services: Services): Route[] => [
   ...logRoutes(services),
   ...statsRoutes(services),
   ...execRoutes(services),
+  ...registryRoutes(services),
   ...imageRoutes(services),
   ...volumeRoutes(services),
   ...networkRoutes(services),
+  ...pluginRoutes,
 ]
 
 /** The Docker Engine API on a unix socket of mode 0600. `close` ends every connection. */
@@ -88,8 +92,9 @@ function refuseIfServed(socket: string): Promise<void> {
 
 function parse(router: Router, message: http.IncomingMessage, signal: AbortSignal) {
   const url = new URL(message.url ?? '/', 'http://docker')
-  const { route, params } = router.match(message.method ?? 'GET', splitVersion(url.pathname))
-  const request: RestRequest = { params, query: url.searchParams, message, signal }
+  const { path: target, version } = splitVersion(url.pathname)
+  const { route, params } = router.match(message.method ?? 'GET', target)
+  const request: RestRequest = { params, query: url.searchParams, version, message, signal }
   return { route, request }
 }
 

@@ -1,12 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { setMaxListeners } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { EngineError } from '../../contract/errors.ts'
 import type { ImportProgress } from '../../contract/image.ts'
-import { createPushQueue } from '../../lib/async.ts'
+import { streamWork } from '../../lib/async.ts'
 import { normalizeReference } from '../../lib/reference.ts'
 import { parseImageConfig } from '../../runtime/process.ts'
 import { writeFileAtomic } from '../../store/atomic-file.ts'
@@ -14,34 +12,20 @@ import type { ImageRecord } from '../../store/schema.ts'
 import type { ImportedImage, ServiceContext } from '../context.ts'
 
 /** Imports every image of an archive and tells its progress. Leaving the loop cancels and leaves nothing behind. */
-export async function* importArchive(
+export function importArchive(
   context: ServiceContext,
   file: string,
   signal: AbortSignal,
 ): AsyncIterable<ImportProgress> {
-  const queue = createPushQueue<ImportProgress>()
-  const stop = new AbortController()
-  // Each layer listens once; an image may have more layers than Node takes for a leak.
-  setMaxListeners(0, stop.signal)
-  signal.addEventListener('abort', () => stop.abort(), { once: true })
-  const work = context.image
-    .import({
+  return streamWork(signal, (stop, onProgress) =>
+    context.image.import({
       path: file,
-      signal: stop.signal,
-      onProgress: (progress) => queue.push(progress),
+      signal: stop,
+      onProgress,
       checkConfig: (config) => void parseImageConfig(config.toString()),
       commit: (imported) => commitImage(context, imported),
-    })
-    .then(
-      () => queue.end(),
-      (error: unknown) => queue.fail(EngineError.from(error)),
-    )
-  try {
-    yield* queue
-  } finally {
-    stop.abort()
-    await work
-  }
+    }),
+  )
 }
 
 /** Imports an archive that comes as bytes: it lies in the temporary folder for as long as that takes. */
@@ -64,17 +48,27 @@ export async function commitImage(context: ServiceContext, imported: ImportedIma
   await context.locks.withLock('images', async () => {
     const references = imported.references.map(normalizeReference)
     await writeFileAtomic(context.layout.blob(imported.configDigest), imported.config)
+    const { origin } = imported
+    if (origin) await writeFileAtomic(context.layout.blob(origin.manifest.digest), origin.manifest.bytes)
     const existing = context.images.get(imported.configDigest)
+    const manifest = origin ? { digest: origin.manifest.digest, mediaType: origin.manifest.mediaType } : null
     const record: ImageRecord = {
       version: 1,
       id: imported.configDigest,
       importedAt: existing?.importedAt ?? context.now().toISOString(),
       references: [...new Set([...(existing?.references ?? []), ...references])],
+      repoDigests: [...new Set([...(existing?.repoDigests ?? []), ...(origin ? [origin.repoDigest] : [])])],
+      manifest: existing?.manifest ?? manifest,
       layers: imported.layers.map((layer) => ({ ...layer })),
     }
     await moveReferences(context, references, record.id)
     await context.images.put(record)
-    context.bus.publish({ type: 'image', action: 'import', id: record.id, attributes: { name: references[0] ?? '' } })
+    context.bus.publish({
+      type: 'image',
+      action: origin ? 'pull' : 'import',
+      id: record.id,
+      attributes: { name: references[0] ?? '' },
+    })
   })
 }
 

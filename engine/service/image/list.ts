@@ -43,6 +43,7 @@ function summarise(context: ServiceContext, record: ImageRecord, config: ImageCo
   return {
     id: record.id,
     references: record.references.map(familiarReference),
+    repoDigests: record.repoDigests.map(familiarReference),
     createdAt: config.createdAt,
     sizeBytes: record.layers.reduce((sum, layer) => sum + layer.sizeBytes, 0),
     architecture: config.architecture,

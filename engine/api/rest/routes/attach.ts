@@ -1,10 +1,11 @@
 import { EngineError } from '../../../contract/errors.ts'
+import { untilDrained } from '../../../lib/async.ts'
 import { DEFAULT_DETACH_KEYS, parseDetachKeys } from '../../../lib/detach-keys.ts'
 import type { Services } from '../../../service/services.ts'
 import { relayTerminal, terminalInput } from '../hijack.ts'
 import { isTrue, type RestRequest } from '../http.ts'
 import type { Hijack, Route } from '../router.ts'
-import { logBytes, MULTIPLEXED, RAW } from './logs.ts'
+import { contentType, logBytes } from './logs.ts'
 
 /** Attach, resize and wait. */
 export function attachRoutes(services: Services): Route[] {
@@ -32,7 +33,7 @@ export function attachRoutes(services: Services): Route[] {
 
 async function attach(
   container: Services['container'],
-  { params, query, signal }: RestRequest,
+  { params, query, version, signal }: RestRequest,
   connection: Hijack,
 ): Promise<void> {
   const { id, tty, config, status } = container.inspect(params['id'] ?? '')
@@ -40,7 +41,7 @@ async function attach(
   if (status === 'paused') throw refuse(`container ${id} is paused, unpause the container before attach`)
   if (status === 'restarting') throw refuse(`container ${id} is restarting, wait until the container is running`)
   const keys = parseDetachKeys(query.get('detachKeys') || DEFAULT_DETACH_KEYS)
-  const stream = connection.open(tty ? RAW : MULTIPLEXED)
+  const stream = connection.open(contentType(tty, version))
   const hasStdin = isTrue(query.get('stdin')) && config.openStdin
   const streams = { stdout: isTrue(query.get('stdout')), stderr: isTrue(query.get('stderr')) }
   // Listened to from the start: a client that leaves during the logs has left.
@@ -56,7 +57,10 @@ async function attach(
       ...(streams.stdout && { stdout: '1' }),
       ...(streams.stderr && { stderr: '1' }),
     })
-    for await (const bytes of logBytes(container, { id, tty, query: since, signal })) stream.write(bytes)
+    for await (const bytes of logBytes(container, { id, tty, query: since, signal })) {
+      if (stream.destroyed) return
+      if (!stream.write(bytes)) await untilDrained(stream)
+    }
   }
   if (isLive) {
     const output = container.attach(id, input.frames, signal, { waitForStart: true, holdsBack: true })

@@ -15,7 +15,7 @@ type Row = { readonly summary: ContainerSummary; readonly detail: ContainerDetai
 type Filters = ReadonlyMap<string, readonly string[]>
 
 /** `GET /containers/json`: newest first, filtered as dockerd filters. */
-export async function listContainers(services: Services, { query }: RestRequest) {
+export async function listContainers(services: Services, { query, version }: RestRequest) {
   const { container } = services
   const filters = parseFilters(query.get('filters'), FILTERS)
   assertValues(filters)
@@ -36,7 +36,7 @@ export async function listContainers(services: Services, { query }: RestRequest)
   const isSized = isTrue(query.get('size'))
   return Promise.all(
     rows.map(async ({ summary, detail }) => {
-      const item = toListItem(summary, detail, now)
+      const item = toListItem(detail, { now, version })
       if (!isSized) return item
       const { ownBytes, totalBytes } = await container.measure(summary.id)
       return { ...item, SizeRw: ownBytes, SizeRootFs: totalBytes }

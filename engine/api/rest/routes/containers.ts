@@ -42,7 +42,7 @@ export function containerRoutes(services: Services): Route[] {
       method: 'GET',
       path: '/containers/{id}/json',
       handle: async (request) => {
-        const json = toInspect(container.inspect(id(request)))
+        const json = toInspect(container.inspect(id(request)), request.version)
         if (!isTrue(request.query.get('size'))) return { status: 200, json }
         const { ownBytes, totalBytes } = await container.measure(id(request))
         return { status: 200, json: { ...json, SizeRw: ownBytes, SizeRootFs: totalBytes } }

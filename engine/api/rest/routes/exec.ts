@@ -8,7 +8,7 @@ import type { Services } from '../../../service/services.ts'
 import { relayTerminal, type TerminalInput, terminalInput } from '../hijack.ts'
 import { readJson } from '../http.ts'
 import type { Hijack, Route } from '../router.ts'
-import { MULTIPLEXED, RAW } from './logs.ts'
+import { contentType } from './logs.ts'
 
 const KEPT_EXECS = 1000
 
@@ -62,7 +62,7 @@ export function execRoutes({ container }: Services): Route[] {
     {
       method: 'POST',
       path: '/exec/{id}/start',
-      hijack: async ({ params }, connection) => startExec(container, find(params['id']), connection),
+      hijack: ({ params, version }, connection) => startExec(container, find(params['id']), { connection, version }),
     },
     {
       method: 'POST',
@@ -113,7 +113,11 @@ function checkedKeys(keys: string): string {
   return keys
 }
 
-async function startExec(container: Services['container'], exec: Exec, connection: Hijack): Promise<void> {
+async function startExec(
+  container: Services['container'],
+  exec: Exec,
+  { connection, version }: { readonly connection: Hijack; readonly version: number },
+): Promise<void> {
   const body = await connection.body()
   if (exec.state !== 'created')
     throw new EngineError('conflict', 'exec.started', `Error: Exec command ${exec.id} has already run`)
@@ -122,7 +126,7 @@ async function startExec(container: Services['container'], exec: Exec, connectio
   exec.state = 'running'
   if (body['Detach'] === true) return startDetached(container, { exec, request }, connection)
   const { tty } = request
-  const stream = connection.open(tty ? RAW : MULTIPLEXED)
+  const stream = connection.open(contentType(tty, version))
   const input = terminalInput(stream, {
     hasStdin: exec.hasStdin,
     endsStdin: true,
@@ -170,7 +174,7 @@ async function startDetached(
     })
   await Promise.race([started, over])
   over.catch(() => undefined)
-  connection.open(RAW).end()
+  connection.open(contentType(true, 0)).end()
 }
 
 /** The process's output until its end: no client's leaving ends it. */

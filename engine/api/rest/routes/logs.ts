@@ -5,9 +5,11 @@ import type { Services } from '../../../service/services.ts'
 import { isTrue } from '../http.ts'
 import type { Route } from '../router.ts'
 
-/** What output is called: framed by stream, or as a terminal has it. */
-export const MULTIPLEXED = 'application/vnd.docker.multiplexed-stream'
-export const RAW = 'application/vnd.docker.raw-stream'
+const MULTIPLEXED = 'application/vnd.docker.multiplexed-stream'
+const RAW = 'application/vnd.docker.raw-stream'
+
+/** What output is called: framed by stream, or as a terminal has it. Frames are named in the type since 1.42. */
+export const contentType = (tty: boolean, version: number): string => (tty || version < 42 ? RAW : MULTIPLEXED)
 
 /** `/containers/{id}/logs`. */
 export function logRoutes({ container }: Services): Route[] {
@@ -15,7 +17,7 @@ export function logRoutes({ container }: Services): Route[] {
     {
       method: 'GET',
       path: '/containers/{id}/logs',
-      handle: async ({ params, query, signal }) => {
+      handle: async ({ params, query, version, signal }) => {
         const { id, tty } = container.inspect(params['id'] ?? '')
         if (!isTrue(query.get('stdout')) && !isTrue(query.get('stderr')))
           throw new EngineError(
@@ -26,7 +28,7 @@ export function logRoutes({ container }: Services): Route[] {
         // What cannot be read is said before the headers go out.
         await container.logWindow({ id, tail: 1, search: '' })
         const stream = logBytes(container, { id, tty, query, signal })
-        return { status: 200, stream, headers: { 'Content-Type': tty ? RAW : MULTIPLEXED } }
+        return { status: 200, stream, headers: { 'Content-Type': contentType(tty, version) } }
       },
     },
   ]

@@ -1,0 +1,43 @@
+import { z } from 'zod'
+import { EngineError } from '../contract/errors.ts'
+import type { SearchResult } from '../contract/registry.ts'
+import { registryError } from './session.ts'
+import { isLoopback, readText, type Transport } from './transport.ts'
+
+const HUB_INDEX = 'index.docker.io'
+const Answer = z.object({
+  results: z.array(
+    z.object({
+      name: z.string(),
+      description: z.string().nullish(),
+      star_count: z.number().nullish(),
+      is_official: z.boolean().nullish(),
+    }),
+  ),
+})
+
+/** Asks an index by its version 1 protocol, the one that `docker search` speaks. A term may begin with the index's host. */
+export async function searchIndex(
+  transport: Transport,
+  { term, limit, insecure, signal }: { term: string; limit: number; insecure: readonly string[]; signal: AbortSignal },
+): Promise<SearchResult[]> {
+  const slash = term.indexOf('/')
+  const first = slash > 0 ? term.slice(0, slash) : ''
+  const hasHost = /[.:]/.test(first) || first === 'localhost'
+  const host = hasHost ? first : HUB_INDEX
+  const isPlain = insecure.includes(host) || isLoopback(new URL(`http://${host}`).hostname)
+  const url = new URL('/v1/search', `${isPlain ? 'http' : 'https'}://${host}`)
+  url.searchParams.set('q', hasHost ? term.slice(slash + 1) : term)
+  url.searchParams.set('n', String(limit))
+  const response = await transport.send({ method: 'GET', url, signal, headers: { accept: 'application/json' } })
+  if (response.statusCode !== 200) throw registryError(host, response.statusCode, await readText(response))
+  const parsed = Answer.safeParse(await response.body.json().catch(() => null))
+  if (!parsed.success)
+    throw new EngineError('unavailable', 'registry.bad-search', `${host} gave no results that can be read`)
+  return parsed.data.results.slice(0, limit).map((result) => ({
+    name: hasHost ? `${host}/${result.name}` : result.name,
+    description: result.description ?? '',
+    stars: result.star_count ?? 0,
+    isOfficial: result.is_official ?? false,
+  }))
+}

@@ -1,0 +1,151 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
+import { EngineError } from '../contract/errors.ts'
+
+const ATTEMPTS = 5
+const FIRST_WAIT_MS = 300
+const MAX_WAIT_MS = 30_000
+const MAX_REDIRECTS = 5
+const ERROR_TEXT_BYTES = 64 * 1024
+const USER_AGENT = 'slipway'
+
+export type Headers = Readonly<Record<string, string>>
+export type Body = string | Uint8Array | (() => AsyncIterable<Uint8Array>)
+export interface RegistryRequest {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH'
+  readonly url: URL
+  readonly headers?: Headers
+  /** A function, where a retry must read it anew. */
+  readonly body?: Body
+  readonly signal: AbortSignal
+  /** Once only: what comes next depends on how far the first try came. */
+  readonly once?: boolean
+}
+export type RegistryResponse = Dispatcher.ResponseData
+
+export interface Transport {
+  /** Sends with retries on broken connections, 429 and 5xx; any other answer is the caller's to judge. */
+  send(request: RegistryRequest): Promise<RegistryResponse>
+  close(): Promise<void>
+}
+
+/** HTTP to registries. Proxies come from the environment, and are never asked for this machine itself. */
+export function createTransport(options: { readonly firstWaitMs?: number } = {}): Transport {
+  const limits = { connect: { timeout: 15_000 }, headersTimeout: 60_000, bodyTimeout: 60_000 }
+  const direct = new Agent(limits)
+  const proxied = new EnvHttpProxyAgent(limits)
+  const firstWaitMs = options.firstWaitMs ?? FIRST_WAIT_MS
+
+  const sendOnce = async (wanted: RegistryRequest): Promise<RegistryResponse> => {
+    let url = wanted.url
+    let headers: Headers = { 'user-agent': USER_AGENT, ...wanted.headers }
+    for (let hops = 0; ; hops += 1) {
+      const response = await request(url, {
+        method: wanted.method,
+        headers,
+        body: bodyOf(wanted.body),
+        signal: wanted.signal,
+        dispatcher: isLoopback(url.hostname) ? direct : proxied,
+      })
+      const isRead = wanted.method === 'GET' || wanted.method === 'HEAD'
+      if (!isRead || ![301, 302, 303, 307, 308].includes(response.statusCode)) return response
+      await response.body.dump()
+      const next = new URL(String(response.headers['location'] ?? ''), url)
+      assertRedirect({ from: url, to: next, hops })
+      // Storage behind a registry has its own signature in the address; our credentials are not for it.
+      if (next.origin !== url.origin) headers = withoutCredentials(headers)
+      url = next
+    }
+  }
+
+  return {
+    async send(wanted) {
+      for (let attempt = 1; ; attempt += 1) {
+        const isLast = wanted.once || attempt >= ATTEMPTS
+        try {
+          const response = await sendOnce(wanted)
+          if (isLast || !isTransient(response.statusCode)) return response
+          const wait = retryAfterMs(response.headers['retry-after']) ?? backOff(firstWaitMs, attempt)
+          await response.body.dump()
+          await sleep(Math.min(wait, MAX_WAIT_MS), undefined, { signal: wanted.signal })
+        } catch (error) {
+          wanted.signal.throwIfAborted()
+          if (isLast || !isBroken(error)) throw describeFailure(error, wanted.url)
+          await sleep(backOff(firstWaitMs, attempt), undefined, { signal: wanted.signal })
+        }
+      }
+    },
+    async close() {
+      await Promise.all([direct.destroy(), proxied.destroy()])
+    },
+  }
+}
+
+function bodyOf(body: Body | undefined): Dispatcher.RequestOptions['body'] {
+  const bytes = typeof body === 'function' ? body() : body
+  return (bytes ?? null) as Dispatcher.RequestOptions['body']
+}
+
+function assertRedirect({ from, to, hops }: { from: URL; to: URL; hops: number }): void {
+  const refuse = (why: string) =>
+    new EngineError('unavailable', 'registry.bad-redirect', `${from.host} redirects to ${to.host}, ${why}`)
+  if (hops >= MAX_REDIRECTS) throw refuse(`the ${MAX_REDIRECTS + 1}th time in a row`)
+  if (to.protocol !== 'https:' && to.protocol !== from.protocol) throw refuse('which is not encrypted')
+}
+
+function withoutCredentials(headers: Headers): Headers {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'authorization'))
+}
+
+export function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
+}
+
+export function isTransient(status: number): boolean {
+  return status === 429 || status === 408 || (status >= 500 && status !== 501)
+}
+
+/** Whether a failure is the connection's and a new one may fare better. */
+export function isBroken(error: unknown): boolean {
+  if (error instanceof EngineError) return false
+  const { code } = error as NodeJS.ErrnoException
+  return (
+    typeof code === 'string' &&
+    !/^(ERR_TLS|CERT|DEPTH|SELF|UNABLE|ENOTFOUND|EAI_AGAIN|ERR_SSL|ENOSPC|EDQUOT|EACCES|EIO)/.test(code)
+  )
+}
+
+/** Doubles each time; up to a third is chance, so that many clients do not come back at once. */
+export function backOff(firstMs: number, attempt: number): number {
+  return Math.min(MAX_WAIT_MS, firstMs * 2 ** (attempt - 1)) * (1 + Math.random() / 3)
+}
+
+function retryAfterMs(header: string | string[] | undefined): number | null {
+  const text = String(header ?? '')
+  if (/^\d+$/.test(text)) return Number(text) * 1000
+  const date = Date.parse(text)
+  return Number.isNaN(date) ? null : Math.max(0, date - Date.now())
+}
+
+/** A broken connection as an error that names the registry. */
+export function describeFailure(error: unknown, url: URL): EngineError {
+  const known = EngineError.from(error)
+  if (known === error || known.reason !== 'internal') return known
+  const { message, code } = error as NodeJS.ErrnoException
+  return new EngineError('unavailable', 'registry.unreachable', `${url.host} cannot be reached: ${message || code}`, {
+    cause: error,
+    details: { host: url.host },
+  })
+}
+
+/** The start of an answer's body, for an error. */
+export async function readText(response: RegistryResponse): Promise<string> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of response.body as AsyncIterable<Buffer>) {
+    chunks.push(chunk)
+    size += chunk.length
+    if (size > ERROR_TEXT_BYTES) break
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
