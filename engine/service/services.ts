@@ -15,12 +15,14 @@ import { createHealthMonitor } from './container/health.ts'
 import { inspectContainer, listContainers } from './container/list.ts'
 import { followLog, readLogWindow } from './container/logs.ts'
 import { pauseContainer, unpauseContainer } from './container/pause.ts'
+import { listContainerProcesses, measureContainer, resizeContainer } from './container/processes.ts'
 import { removeContainer } from './container/remove.ts'
 import { renameContainer } from './container/rename.ts'
 import { startContainer } from './container/start.ts'
 import { streamStats } from './container/stats.ts'
-import { killContainer, restartContainer, stopContainer } from './container/stop.ts'
-import { attachContainer, type ExecRequest, execInContainer } from './container/terminal.ts'
+import { killContainer, restartContainer, type StopOptions, stopContainer } from './container/stop.ts'
+import { type AttachOptions, attachContainer, type ExecRequest, execInContainer } from './container/terminal.ts'
+import { type ContainerUpdate, updateContainer } from './container/update.ts'
 import { waitForExit } from './container/wait.ts'
 import type { ServiceContext } from './context.ts'
 import { createStarter, importArchive, loadArchive } from './image/import.ts'
@@ -58,8 +60,12 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       inspect: (id: string) => inspectContainer(context, health, id),
       create: (config: CreateContainer) => createContainer(context, config),
       start,
-      stop: (id: string, timeoutSeconds?: number) => stopContainer(context, id, timeoutSeconds),
-      restart: (id: string, timeoutSeconds?: number) => restartContainer(context, id, { timeoutSeconds, start }),
+      stop: (id: string, options?: StopOptions) => stopContainer(context, id, options),
+      restart: (id: string, options?: StopOptions) => restartContainer(context, id, { ...options, start }),
+      update: (id: string, update: ContainerUpdate) => updateContainer(context, id, update),
+      processes: (id: string, psArgs: readonly string[]) => listContainerProcesses(context, id, psArgs),
+      resize: (id: string, size: { columns: number; rows: number }) => resizeContainer(context, id, size),
+      measure: (id: string) => measureContainer(context, id),
       kill: (id: string, signal: string) => killContainer(context, id, signal),
       pause: (id: string) => pauseContainer(context, id),
       unpause: (id: string) => unpauseContainer(context, id),
@@ -73,7 +79,7 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
         id: string,
         up: AsyncIterable<TerminalIn>,
         signal: AbortSignal,
-        options: { readonly waitForStart?: boolean } = {},
+        options: Omit<AttachOptions, 'signal'> = {},
       ) => attachContainer(context, id, up, { signal, ...options }),
       statPath: (id: string, path: string) => statContainerPath(context, id, path),
       readArchive: (input: Parameters<typeof readContainerArchive>[1], signal: AbortSignal) =>
@@ -85,8 +91,12 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       ) => writeContainerArchive(context, input, content, signal),
       export: (id: string, signal: AbortSignal) => exportContainer(context, id, signal),
       changes: (id: string) => listContainerChanges(context, id),
-      exec: (request: ExecRequest, up: AsyncIterable<TerminalIn>, signal: AbortSignal) =>
-        execInContainer(context, request, up, signal),
+      exec: (
+        request: ExecRequest,
+        up: AsyncIterable<TerminalIn>,
+        signal: AbortSignal,
+        onStarted?: (pid: number) => void,
+      ) => execInContainer(context, request, up, { signal, onStarted }),
     },
     image: {
       list: () => listImages(context),
