@@ -6,7 +6,7 @@ export default defineConfig({
     build: {
       outDir: 'out/main',
       rollupOptions: {
-        input: { main: 'electron/main.ts', engine: 'engine/main.ts', keeper: 'engine/keeper/main.ts' },
+        input: { main: 'electron/main.ts', engine: 'engine/main.ts' },
         external: ['electron', 'koffi'],
         output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
       },

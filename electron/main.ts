@@ -24,12 +24,16 @@ else app.quit()
 function start(): void {
   const engine = createEngine(
     loadConfig({
-      keeperFile: path.join(import.meta.dirname, 'keeper.js'),
+      keeperFile: path.join(import.meta.dirname, '../keeper/keeper.mjs'),
       root: text(values['root']),
       runtimeDir: text(values['runtime-dir']),
     }),
   )
-  const handlers = engine.then((running) => running.handlers)
+  const handlers = engine.then(async (running) => {
+    // The window works without the socket: somebody else may hold it.
+    await running.listen().catch((error: unknown) => process.stderr.write(`slipway: ${String(error)}\n`))
+    return running.handlers
+  })
   handlers.catch((error: unknown) =>
     dialog.showErrorBox('Slipway', error instanceof Error ? error.message : String(error)),
   )
@@ -65,7 +69,7 @@ function start(): void {
     event.preventDefault()
     isReleased = true
     // Containers go on: only the connection to the keeper is let go.
-    void engine.then((running) => running.close({ stopContainers: false })).finally(() => app.quit())
+    void engine.then((running) => running.close({ stopContainers: false })).finally(() => app.exit())
   })
   void app.whenReady().then(() => {
     protocol.handle(SCHEME, (request) => {

@@ -1,28 +1,30 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
-import os from 'node:os'
 import path from 'node:path'
 import { createHandlers } from './api/handlers.ts'
+import { serveDockerApi } from './api/rest/server.ts'
 import type { EngineConfig } from './config.ts'
 import type { Handlers } from './contract/index.ts'
 import type { HostClient } from './host/client.ts'
 import type { HostEvent } from './host/host.ts'
+import { installKeeper } from './host/install-keeper.ts'
 import { ensureKeeper } from './host/launch.ts'
+import { isPortInUse, namePortHolder, nextFreePort, portHolder } from './host/port-holder.ts'
 import { createHostSupervisor } from './host/supervisor.ts'
 import { createImageStore } from './image/image-store.ts'
 import { createLocks } from './lib/async.ts'
-import { newId } from './lib/names.ts'
-import { createBridgeDriver } from './network/bridge.ts'
-import { choosePool, parseSubnet, toAddress } from './network/ipam.ts'
+import { createNetworks, type Networks } from './network/networks.ts'
 import { createRegistry } from './registry/registry.ts'
 import { createContainerRuntime } from './runtime/container-runtime.ts'
 import { createSupervisor } from './service/container/exit.ts'
 import { isAlive } from './service/container/state.ts'
 import type { Logger, ServiceContext } from './service/context.ts'
 import { createEventBus } from './service/events.ts'
+import { ensureDefaultNetworks } from './service/network/defaults.ts'
+import { ensureNetworks, restoreNames } from './service/network/refresh.ts'
 import { recoverContainers } from './service/recover.ts'
 import { createServices, type Services } from './service/services.ts'
 import { createLayout, type Layout } from './store/layout.ts'
-import { openRecordStore, type RecordStore } from './store/records.ts'
+import { openRecordStore } from './store/records.ts'
 import { ContainerRecord, ImageRecord, NetworkRecord, VolumeRecord } from './store/schema.ts'
 import { createLocalVolumeDriver } from './volume/local.ts'
 
@@ -32,6 +34,8 @@ const SECCOMP_PROFILE = '/usr/share/containers/seccomp.json'
 export interface Engine {
   readonly handlers: Handlers
   readonly services: Services
+  /** Serves the Docker Engine API on the configured socket. */
+  listen(): Promise<void>
   /** Lets go of everything but the containers; with `stopContainers` of them and the keeper too. */
   close(options: { readonly stopContainers: boolean }): Promise<void>
 }
@@ -41,15 +45,16 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
   const layout = createLayout(config.root, config.runtimeDir)
   await prepareFolders(layout, config)
   const stores = await openStores(layout, log)
+  const keeperFile = installKeeper(config.keeperFile, config.root)
   const host = await createHostSupervisor(
-    (onClose) =>
-      ensureKeeper({ runtimeDir: config.runtimeDir, keeperFile: config.keeperFile, mode: config.mode, onClose }),
+    (onClose) => ensureKeeper({ runtimeDir: config.runtimeDir, keeperFile, mode: config.mode, onClose }),
     (error) => log.error({ error: String(error) }, 'keeper could not be restarted'),
   )
   const info = await host.info({})
   const now = () => new Date()
-  const record = await ensureDefaultNetwork(stores.networks, config)
-  const network = createBridgeDriver(host, record)
+  await ensureDefaultNetworks({ networks: stores.networks, config, now })
+  const networks = createNetworks(host)
+  const network: Networks = { ...networks, publish: (id, ports) => namePortHolder(networks.publish(id, ports)) }
   const locks = createLocks()
   const context: ServiceContext = {
     config,
@@ -75,29 +80,36 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
     registry: createRegistry({ configFolder: config.dockerConfigFolder, insecure: config.insecureRegistries }),
     volume: createLocalVolumeDriver(host),
     locks,
+    beforeStart: new Map(),
     bus: createEventBus(now),
     log,
     now,
   }
   const supervisor = createSupervisor(context)
-  const services = createServices(context, { info: () => host.info({}), portAdvice: (input) => host.portAdvice(input) })
+  const services = createServices(context, { info: () => host.info({}), portAdvice: advisePort })
   const adopt = async () => {
-    await network.ensure()
+    await ensureNetworks(context)
     await context.image.sweep()
     await listen(host, supervisor.handleExit, log)
     await recoverContainers(context, { live: await host.listContainers({}), supervisor, health: services.health })
+    await restoreNames(context)
   }
   host.onReplaced(() =>
     adopt().catch((error: unknown) => log.error({ error: String(error) }, 'recovery after a new keeper failed')),
   )
   await adopt()
   const watching = new AbortController()
+  let docker: { close(): Promise<void> } | undefined
   void watchStarts(context, services, watching.signal)
 
   return {
     handlers: createHandlers(services),
     services,
+    async listen() {
+      docker = await serveDockerApi(services, config.socket)
+    },
     async close({ stopContainers }) {
+      await docker?.close()
       watching.abort()
       if (stopContainers) await stopEverything(context, services, host)
       supervisor.close()
@@ -119,7 +131,12 @@ async function stopEverything(context: ServiceContext, services: Services, host:
         .catch((error: unknown) => context.log.warn({ id, error: String(error) }, 'stop failed')),
     ),
   )
-  await context.network.remove()
+  for (const record of context.networks.list())
+    await context.network
+      .remove(record)
+      .catch((error: unknown) =>
+        context.log.warn({ network: record.name, error: String(error) }, 'network not removed'),
+      )
   await host.shutdown({})
 }
 
@@ -183,27 +200,10 @@ async function openStores(layout: Layout, log: Logger) {
   return { containers, images, volumes, networks }
 }
 
-async function ensureDefaultNetwork(
-  networks: RecordStore<NetworkRecord>,
-  config: EngineConfig,
-): Promise<NetworkRecord> {
-  const existing = networks.get('bridge')
-  if (existing) return existing
-  const addresses = Object.values(os.networkInterfaces()).flatMap((list) => list ?? [])
-  const subnet = choosePool(addresses.flatMap(({ family, cidr }) => (family === 'IPv4' && cidr ? [cidr] : [])))
-  const gateway = toAddress(parseSubnet(subnet).first + 1)
-  const record: NetworkRecord = {
-    version: 1,
-    id: newId(),
-    name: 'bridge',
-    driver: 'bridge',
-    bridge: config.bridge,
-    subnet,
-    gateway,
-    lastAddress: gateway,
-  }
-  await networks.put(record)
-  return record
+/** Asked here, not at the keeper, because the engine sees what its user's programs hold. */
+async function advisePort({ port, protocol }: { port: number; protocol: 'tcp' | 'udp' }) {
+  const inUse = isPortInUse(port, protocol)
+  return { inUse, holder: inUse ? portHolder(port, protocol) : '', nextFree: nextFreePort(port, protocol) }
 }
 
 const silentLogger: Logger = { info: () => {}, warn: () => {}, error: () => {} }

@@ -16,13 +16,14 @@ async function main(): Promise<void> {
     },
   })
   const config = loadConfig({
-    keeperFile: path.join(import.meta.dirname, 'keeper.js'),
+    keeperFile: path.join(import.meta.dirname, '../keeper/keeper.mjs'),
     root: values.root,
     runtimeDir: values['runtime-dir'],
     socket: values.socket,
   })
   const engine = await createEngine(config, pino({ level: 'info' }, pino.destination(2)))
   if (values.shutdown) return engine.close({ stopContainers: true })
+  await engine.listen()
   const stop = () => void engine.close({ stopContainers: values['stop-containers'] }).then(() => process.exit(0))
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)

@@ -1,12 +1,20 @@
 // `npm start`: from a fresh clone to a window; with no display, to a headless engine and a line that says so.
 import { spawn } from 'node:child_process'
-import { ensureBuild, ensureElectron, ensurePackages, ensureSystemTools, ROOT } from './lib/setup.mjs'
+import {
+  ensureBuild,
+  ensureDesktopLibraries,
+  ensureElectron,
+  ensurePackages,
+  ensureSystemTools,
+  ROOT,
+} from './lib/setup.mjs'
 
 ensurePackages()
 ensureSystemTools()
 ensureBuild()
 if (process.env.DISPLAY || process.env.WAYLAND_DISPLAY) {
   const electron = await ensureElectron()
+  ensureDesktopLibraries(electron)
   const isRoot = process.getuid() === 0
   if (isRoot)
     process.stderr.write('slipway: as root the window runs without its sandbox; start it as an ordinary user\n')

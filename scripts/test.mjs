@@ -1,19 +1,30 @@
 // `npm test`: the same set-up as `npm start`, then every suite. The last line counts the tests.
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { ensureBuild, ensurePackages, ensureSystemTools, ROOT } from './lib/setup.mjs'
+import {
+  ensureBuild,
+  ensureDesktopLibraries,
+  ensureElectron,
+  ensurePackages,
+  ensureSystemTools,
+  ensureTestTools,
+  ROOT,
+} from './lib/setup.mjs'
 
 const USER = 'slipway-test'
 const counts = { passed: 0, failed: 0, skipped: 0 }
 
 ensurePackages()
 ensureSystemTools()
+ensureTestTools()
 ensureBuild()
 runSuite('unit', { cwd: ROOT })
 runSuite('integration', { cwd: ROOT })
+runSuite('rest', { cwd: ROOT })
 if (process.getuid() === 0) runRootless()
+await runWindow()
 process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`)
 process.exit(counts.failed > 0 || counts.passed === 0 ? 1 : 0)
 
@@ -51,6 +62,29 @@ function runSuite(
   rmSync(path.dirname(report), { recursive: true, force: true })
 }
 
+/** The suite on the real window, on a display of its own. */
+async function runWindow() {
+  const electron = await ensureElectron()
+  ensureDesktopLibraries(electron)
+  const display = await startDisplay()
+  try {
+    runSuite('e2e', { cwd: ROOT, env: { ...process.env, DISPLAY: display.name, SLIPWAY_ELECTRON: electron } })
+  } finally {
+    display.stop()
+  }
+}
+
+/** An X server on the first free number; it says which. */
+function startDisplay() {
+  const argv = ['-displayfd', '3', '-screen', '0', '1920x1200x24', '-nolisten', 'tcp']
+  const server = spawn('Xvfb', argv, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
+  return new Promise((resolve, reject) => {
+    server.on('error', reject)
+    server.on('exit', (code) => reject(new Error(`Xvfb ended with code ${code}`)))
+    server.stdio[3].once('data', (number) => resolve({ name: `:${String(number).trim()}`, stop: () => server.kill() }))
+  })
+}
+
 /** The integration suite once more as an ordinary user, from a copy that the user can read. */
 function runRootless() {
   if (existsSync('/dev/net/tun')) chmodSync('/dev/net/tun', 0o666)
@@ -62,14 +96,14 @@ function runRootless() {
   const base = mkdtempSync('/tmp/slr-')
   const copy = path.join(base, 'copy')
   try {
-    for (const name of ['engine', 'test', 'out', 'package.json', 'tsconfig.json', 'vitest.config.ts'])
+    for (const name of ['engine', 'test', 'docs', 'out', 'package.json', 'tsconfig.json', 'vitest.config.ts'])
       cpSync(path.join(ROOT, name), path.join(copy, name), { recursive: true })
     execFileSync('cp', ['-a', path.join(ROOT, 'node_modules'), copy])
-    execFileSync('mkdir', ['-p', path.join(base, 'run'), path.join(base, 'tmp'), path.join(base, 'report')])
+    execFileSync('mkdir', ['-p', path.join(base, 'run'), path.join(base, 'tmp')])
     execFileSync('chown', ['-R', `${USER}:`, base])
     const uid = execFileSync('id', ['-u', USER]).toString().trim()
     const gid = execFileSync('id', ['-g', USER]).toString().trim()
-    runSuite('integration', {
+    const asUser = {
       cwd: copy,
       prefix: ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--init-groups', '--inh-caps=-all'],
       env: {
@@ -80,8 +114,11 @@ function runRootless() {
         TMPDIR: path.join(base, 'tmp'),
         CI: process.env.CI ?? '',
       },
-      report: path.join(base, 'report/report.json'),
-    })
+    }
+    for (const project of ['integration', 'rest']) {
+      execFileSync('install', ['-d', '-o', USER, path.join(base, project)])
+      runSuite(project, { ...asUser, report: path.join(base, project, 'report.json') })
+    }
   } finally {
     rmSync(base, { recursive: true, force: true })
   }

@@ -39,7 +39,15 @@ export function createHandlers(services: Services): Handlers {
       create: (input) => volume.create(input),
       remove: ({ name }) => volume.remove(name),
     },
-    network: { list: async () => network.list() },
+    network: {
+      list: async () => network.list(),
+      inspect: async ({ id }) => network.inspect(id),
+      create: (input) => network.create(input),
+      remove: ({ id }) => network.remove(id),
+      prune: ({ labels }) => network.prune(labels),
+      connect: (input) => network.connect(input),
+      disconnect: (input) => network.disconnect(input),
+    },
     system: {
       info: () => system.info(),
       events: (_, { signal }) => system.events(signal),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { command, query, stream } from './define.ts'
+import { EndpointDetail, EndpointSpec } from './network.ts'
 
 /** A container's full id, a unique prefix of it, or its name. */
 export const ContainerRef = z.object({ id: z.string().min(1).max(255) })
@@ -80,7 +81,15 @@ export const CreateContainer = z.object({
   stopSignal: z.string().nullable().default(null),
   stopTimeoutSeconds: z.number().int().min(0).default(10),
   extraHosts: z.array(z.string()).default([]),
+  /** A network's name or id, `bridge`, `host`, `none` or `container:NAME`. */
   network: z.string().default('bridge'),
+  /** How it joins that network, and further networks that it joins. */
+  endpoints: z.array(EndpointSpec).default([]),
+  /** `CONTAINER[:ALIAS]`, known in `/etc/hosts` on the default network and by DNS on others. */
+  links: z.array(z.string()).default([]),
+  dns: z.array(z.string()).default([]),
+  dnsSearch: z.array(z.string()).default([]),
+  dnsOptions: z.array(z.string()).default([]),
 })
 export type CreateContainer = z.output<typeof CreateContainer>
 
@@ -120,6 +129,7 @@ export const ContainerDetail = ContainerSummary.extend({
   hostname: z.string(),
   gateway: z.string(),
   macAddress: z.string(),
+  networks: z.array(EndpointDetail),
   hostsPath: z.string(),
   hostnamePath: z.string(),
   resolvConfPath: z.string(),

@@ -1,17 +1,105 @@
 import { z } from 'zod'
-import { query } from './define.ts'
+import { command, query } from './define.ts'
+
+export const NetworkDriverName = z.enum(['bridge', 'host', 'none', 'macvlan', 'ipvlan'])
+export type NetworkDriverName = z.output<typeof NetworkDriverName>
+
+/** A network's full id, a unique prefix of it, or its name. */
+export const NetworkRef = z.object({ id: z.string().min(1).max(255) })
+const Labels = z.record(z.string(), z.string())
+
+/** Addresses of one version. Empty texts let the engine choose. */
+export const IpamPool = z.object({
+  subnet: z.string().default(''),
+  gateway: z.string().default(''),
+  ipRange: z.string().default(''),
+  auxiliary: Labels.default({}),
+})
+export type IpamPool = z.output<typeof IpamPool>
+
+/** A network to make. `options` are the driver's, by Docker's names (`com.docker.network.bridge.name`, `parent`, …). */
+export const CreateNetwork = z.object({
+  name: z.string().min(1).max(255),
+  driver: z.string().default('bridge'),
+  pools: z.array(IpamPool).default([]),
+  isInternal: z.boolean().default(false),
+  enableIPv6: z.boolean().default(false),
+  options: Labels.default({}),
+  labels: Labels.default({}),
+})
+export type CreateNetwork = z.output<typeof CreateNetwork>
+
+/** How a container joins a network. Empty texts let the engine choose; the highest priority gives the default route. */
+export const EndpointSpec = z.object({
+  network: z.string().min(1),
+  aliases: z.array(z.string()).default([]),
+  ipAddress: z.string().default(''),
+  ipv6Address: z.string().default(''),
+  macAddress: z.string().default(''),
+  /** `CONTAINER[:ALIAS]`: names that this container alone knows another by. */
+  links: z.array(z.string()).default([]),
+  priority: z.number().int().default(0),
+})
+export type EndpointSpec = z.output<typeof EndpointSpec>
+
+/** A container's place on a network. Gateways are empty where the network has none. */
+export const EndpointDetail = z.object({
+  network: z.string(),
+  networkId: z.string(),
+  interface: z.string(),
+  ipAddress: z.string(),
+  prefix: z.number(),
+  gateway: z.string(),
+  ipv6Address: z.string(),
+  ipv6Prefix: z.number(),
+  ipv6Gateway: z.string(),
+  macAddress: z.string(),
+  aliases: z.array(z.string()),
+  dnsNames: z.array(z.string()),
+})
+export type EndpointDetail = z.output<typeof EndpointDetail>
 
 export const NetworkSummary = z.object({
   id: z.string(),
   name: z.string(),
   driver: z.string(),
+  createdAt: z.string(),
+  /** Bridge or parent interface; `''` for host and none. */
   interface: z.string(),
   subnet: z.string(),
   gateway: z.string(),
-  endpoints: z.array(z.object({ containerId: z.string(), ipAddress: z.string(), macAddress: z.string() })),
+  ipRange: z.string(),
+  ipv6Subnet: z.string(),
+  ipv6Gateway: z.string(),
+  auxiliary: Labels,
+  isInternal: z.boolean(),
+  enableIPv6: z.boolean(),
+  options: Labels,
+  labels: Labels,
+  endpoints: z.array(
+    z.object({
+      containerId: z.string(),
+      name: z.string(),
+      ipAddress: z.string(),
+      prefix: z.number(),
+      ipv6Address: z.string(),
+      ipv6Prefix: z.number(),
+      macAddress: z.string(),
+      isRunning: z.boolean(),
+    }),
+  ),
 })
 export type NetworkSummary = z.output<typeof NetworkSummary>
 
+const Membership = NetworkRef.extend({ container: z.string().min(1) })
+
 export const network = {
   list: query(z.object({}), z.array(NetworkSummary)),
+  inspect: query(NetworkRef, NetworkSummary),
+  create: command(CreateNetwork, z.object({ id: z.string(), warnings: z.array(z.string()) })),
+  remove: command(NetworkRef, z.void()),
+  /** Removes the networks of the user's that no container is on; answers with their names. */
+  prune: command(z.object({ labels: z.array(z.string()).default([]) }), z.object({ removed: z.array(z.string()) })),
+  connect: command(Membership.extend({ endpoint: EndpointSpec.omit({ network: true }).prefault({}) }), z.void()),
+  disconnect: command(Membership.extend({ force: z.boolean().default(false) }), z.void()),
 } as const

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import type { NetworkHost } from './network.ts'
 
 /*
  * The Host interface: everything the engine asks of Linux, as plain data in and out.
@@ -16,7 +17,8 @@ export interface HostCallContext {
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: unknown) => void
 }
-type Call<P, R = void> = (params: P, context?: HostCallContext) => Promise<R>
+/** One call of the interface. */
+export type Call<P, R = void> = (params: P, context?: HostCallContext) => Promise<R>
 
 /** What this machine gives. */
 export interface HostInfo {
@@ -88,47 +90,6 @@ export interface OverlayMount {
   readonly upper: string
   readonly work: string
   readonly target: string
-}
-
-/** Published port. The keeper listens on the host's side and relays to the container's address. */
-export interface PortForward {
-  readonly protocol: 'tcp' | 'udp'
-  readonly hostIp: string
-  /** 0: the keeper chooses. */
-  readonly hostPort: number
-  readonly containerIp: string
-  readonly containerPort: number
-}
-
-/** A container's end of a bridge network. */
-export interface BridgeEndpoint {
-  readonly bridge: string
-  readonly hostInterface: string
-  readonly containerInterface: string
-  readonly macAddress: string
-  /** With prefix: `172.17.0.2/24`. */
-  readonly address: string
-  readonly gateway: string
-  readonly mtu: number
-}
-
-export interface CreateSandboxParams {
-  readonly containerId: string
-  /** Absent: a new network namespace with loopback alone. */
-  readonly endpoint?: BridgeEndpoint
-}
-export interface CreateSandboxResult {
-  /** Path of the bound network namespace, for the OCI spec. */
-  readonly netnsPath: string
-}
-
-export interface BridgeNetworkParams {
-  readonly bridge: string
-  /** Gateway with prefix. */
-  readonly address: string
-  readonly subnet: string
-  readonly mtu: number
-  readonly masquerade: boolean
 }
 
 export interface CreateContainerParams {
@@ -209,7 +170,7 @@ export interface LiveContainer extends CreatedContainer {
  */
 export type TerminalStream = Duplex
 
-export interface Host {
+export interface Host extends NetworkHost {
   readonly info: Call<Record<string, never>, HostInfo>
   /** Stops the keeper itself. Containers must be stopped before. */
   readonly shutdown: Call<Record<string, never>>
@@ -227,22 +188,6 @@ export interface Host {
 
   readonly mountOverlay: Call<OverlayMount>
   readonly unmount: Call<{ readonly target: string }>
-
-  readonly ensureBridge: Call<BridgeNetworkParams>
-  /** Removes a bridge and its rules; missing is fine. */
-  readonly removeBridge: Call<{ readonly bridge: string }>
-  readonly createSandbox: Call<CreateSandboxParams, CreateSandboxResult>
-  readonly removeSandbox: Call<{ readonly containerId: string }>
-  /** Listens for all or none. Answers with the ports chosen. `port.in-use` names port and holder. */
-  readonly openPorts: Call<
-    { readonly containerId: string; readonly ports: readonly PortForward[] },
-    readonly PortForward[]
-  >
-  readonly closePorts: Call<{ readonly containerId: string }>
-  readonly portAdvice: Call<
-    { readonly port: number; readonly protocol: 'tcp' | 'udp' },
-    { readonly inUse: boolean; readonly holder: string; readonly nextFree: number }
-  >
 
   readonly createContainer: Call<CreateContainerParams, CreatedContainer>
   readonly startContainer: Call<{ readonly containerId: string }>

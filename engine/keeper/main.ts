@@ -10,23 +10,26 @@ import { detectCgroup } from './cgroup-layout.ts'
 import { createContainerHost } from './containers/shim/host.ts'
 import { runAttachRelay } from './containers/shim/relay-worker.ts'
 import { run } from './exec.ts'
+import { takeLock } from './libc/lock.ts'
 import { mountOverlay, unmount } from './libc/mount.ts'
+import { runDns } from './network/dns/worker.ts'
 import { startEgress } from './network/egress.ts'
 import { createNetworkHost } from './network/network-host.ts'
-import { runPortProxy } from './network/port-proxy.ts'
+import { runPortProxy } from './network/proxy/worker.ts'
 import { createImageHost } from './unpack/image-calls.ts'
 import { runUnpackWorker } from './unpack/unpack-worker.ts'
 
 /*
  * One bundled file, several roles:
  *
- *   node keeper.js --runtime-dir DIR --mode MODE   the keeper
- *   node keeper.js unpack-worker                   unpacks one layer, then ends
- *   thread, role attach-relay | port-proxy         see those files
+ *   node keeper.mjs --runtime-dir DIR --mode MODE   the keeper
+ *   node keeper.mjs unpack-worker                   unpacks one layer, then ends
+ *   thread, role attach-relay | port-proxy | dns   see those files
  */
 const role = isMainThread ? process.argv[2] : (workerData as { role?: string } | null)?.role
 if (role === 'attach-relay') runAttachRelay()
 else if (role === 'port-proxy') runPortProxy()
+else if (role === 'dns') runDns()
 else if (role === 'unpack-worker') void runUnpackWorker()
 else void serve()
 
@@ -37,6 +40,8 @@ async function serve(): Promise<void> {
   const stateFolder = path.join(runtimeDir, 'keeper')
   const keeperFile = path.resolve(process.argv[1] ?? '')
   mkdirSync(stateFolder, { recursive: true, mode: 0o700 })
+  // Two engines that start at once both start a keeper: one of them serves both.
+  if (!takeLock(path.join(runtimeDir, 'keeper.lock'))) process.exit(0)
 
   const listeners = new Set<PassThrough>()
   const onEvent = (event: HostEvent) => {
@@ -98,8 +103,8 @@ async function serve(): Promise<void> {
   const socketPath = path.join(runtimeDir, 'keeper.sock')
   const pidFile = path.join(runtimeDir, 'keeper.pid')
   const stop = async () => {
-    await egress.stop()
     await Promise.all([closeContainers(), closeNetwork()])
+    await egress.stop()
     rmSync(socketPath, { force: true })
     if (readPid(pidFile) === process.pid) rmSync(pidFile, { force: true })
     process.exit(0)

@@ -1,12 +1,15 @@
+import { EngineError } from '../contract/errors.ts'
 import type { Host } from '../host/host.ts'
-import type { Endpoint, NetworkDriver } from './driver.ts'
+import type { BridgeNetworkParams } from '../host/network.ts'
+import type { NetworkRecord } from '../store/schema.ts'
+import { addressesOf, gatewayRoutes, type NetworkDriver, OPTION } from './driver.ts'
 import { parseSubnet } from './ipam.ts'
 
 const MTU = 1500
 
-/** The names of a container's veth pair: the host's end carries the start of its id. */
-export function hostInterfaceName(containerId: string): string {
-  return `veth${containerId.slice(0, 8)}`
+/** The bridge's end of a container's veth pair: the start of the id and the number of the interface in the container. */
+export function hostInterfaceName(containerId: string, containerInterface: string): string {
+  return `veth${containerId.slice(0, 8)}${containerInterface.replace(/\D/g, '')}`
 }
 
 /** A locally administered MAC that follows from the address, so that it is the same after a restart. */
@@ -15,37 +18,65 @@ export function macOf(ipAddress: string): string {
   return ['02', '42', ...bytes].join(':')
 }
 
-/** The `bridge` driver: a Linux bridge, a veth pair a container, masquerade to the outside. */
-export function createBridgeDriver(
-  host: Host,
-  network: { bridge: string; subnet: string; gateway: string },
-): NetworkDriver {
-  const { prefix } = parseSubnet(network.subnet)
+/** The name of a network's bridge; `network.invalid-option` when the one asked for cannot be an interface. */
+export function bridgeName({ id, options }: Pick<NetworkRecord, 'id' | 'options'>): string {
+  const wanted = options[OPTION.bridgeName]
+  if (wanted === undefined || wanted === '') return `br-${id.slice(0, 12)}`
+  if (!/^[a-zA-Z0-9_.-]{1,15}$/.test(wanted) || wanted === '.' || wanted === '..')
+    throw new EngineError(
+      'invalidArgument',
+      'network.invalid-option',
+      `invalid bridge name ${JSON.stringify(wanted)}: an interface has at most 15 letters, digits, "_", "." and "-"`,
+    )
+  return wanted
+}
+
+/** The MTU option; the default without it. */
+export function mtuOf({ options }: Pick<NetworkRecord, 'options'>, fallback = MTU): number {
+  const text = options[OPTION.mtu]
+  if (text === undefined || text === '' || text === '0') return fallback
+  const mtu = Number(text)
+  if (Number.isInteger(mtu) && mtu >= 68 && mtu <= 65_535) return mtu
+  throw new EngineError('invalidArgument', 'network.invalid-option', `invalid MTU ${JSON.stringify(text)}`)
+}
+
+/** What the keeper is told of a bridge network. */
+export function bridgeParams(network: NetworkRecord): BridgeNetworkParams {
+  const { ipv4, ipv6, options, isInternal } = network
+  const pools = [ipv4, ipv6].flatMap((pool) => (pool ? [pool] : []))
   return {
-    ensure: () =>
-      host.ensureBridge({
-        bridge: network.bridge,
-        address: `${network.gateway}/${prefix}`,
-        subnet: network.subnet,
-        mtu: MTU,
-        masquerade: true,
-      }),
-    join: (containerId, endpoint: Endpoint) =>
-      host.createSandbox({
-        containerId,
-        endpoint: {
-          bridge: network.bridge,
-          hostInterface: hostInterfaceName(containerId),
-          containerInterface: 'eth0',
-          macAddress: endpoint.macAddress,
-          address: `${endpoint.ipAddress}/${endpoint.prefix}`,
-          gateway: endpoint.gateway,
-          mtu: MTU,
-        },
-      }),
-    leave: (containerId) => host.removeSandbox({ containerId }),
-    publish: (containerId, ports) => (ports.length ? host.openPorts({ containerId, ports }) : Promise.resolve([])),
-    unpublish: (containerId) => host.closePorts({ containerId }),
-    remove: () => host.removeBridge({ bridge: network.bridge }),
+    bridge: network.interface,
+    addresses: pools
+      .filter(({ gateway }) => gateway)
+      .map(({ gateway, subnet }) => `${gateway}/${parseSubnet(subnet).prefix}`),
+    subnets: pools.map(({ subnet }) => subnet),
+    mtu: mtuOf(network),
+    masquerade: options[OPTION.masquerade] !== 'false',
+    isInternal,
+    isOpenWithin: options[OPTION.icc] !== 'false',
+  }
+}
+
+/** The `bridge` driver: a Linux bridge, a veth pair a container, masquerade to the outside. */
+export function createBridgeDriver(host: Host): NetworkDriver {
+  return {
+    interfaceOf(network) {
+      mtuOf(network)
+      return bridgeName(network)
+    },
+    ensure: (network) => host.ensureBridge(bridgeParams(network)),
+    remove: (network) => host.removeBridge({ bridge: network.interface }),
+    describe: (containerId, { network, endpoint }) => ({
+      kind: 'bridge',
+      link: network.interface,
+      mode: '',
+      hostInterface: hostInterfaceName(containerId, endpoint.interface),
+      containerInterface: endpoint.interface,
+      macAddress: endpoint.macAddress,
+      addresses: addressesOf(endpoint),
+      mtu: mtuOf(network),
+      isIsolated: network.options[OPTION.icc] === 'false',
+    }),
+    routes: ({ endpoint }) => gatewayRoutes(endpoint),
   }
 }

@@ -1,24 +1,55 @@
-import type { BridgeEndpoint, PortForward } from '../host/host.ts'
+import type { SandboxEndpoint } from '../host/network.ts'
+import type { EndpointRecord, NetworkRecord } from '../store/schema.ts'
 
-/** A container's place on a network, as the driver gave it. */
-export interface Endpoint {
-  readonly ipAddress: string
-  readonly prefix: number
-  readonly gateway: string
-  readonly macAddress: string
+/** A container's place on a network, with the network. */
+export interface Member {
+  readonly network: NetworkRecord
+  readonly endpoint: EndpointRecord
 }
 
-/** What a network driver does. `bridge` is the first; the others join here. */
+/** What a network driver does. Host and none need none of it. */
 export interface NetworkDriver {
+  /** The interface that a new network stands on; refuses options that it cannot keep to. */
+  interfaceOf(network: NetworkRecord): string
   /** Makes the network's own devices and rules; harmless when they are there. */
-  ensure(): Promise<void>
-  /** Gives a container its namespace and its end of the network. */
-  join(containerId: string, endpoint: Endpoint): Promise<{ readonly netnsPath: string }>
-  leave(containerId: string): Promise<void>
-  /** Opens all published ports or none; answers with the ports chosen. */
-  publish(containerId: string, ports: readonly PortForward[]): Promise<readonly PortForward[]>
-  unpublish(containerId: string): Promise<void>
+  ensure(network: NetworkRecord): Promise<void>
   /** Takes the network's devices and rules away. */
-  remove(): Promise<void>
+  remove(network: NetworkRecord): Promise<void>
+  /** How the keeper joins a container; without routes. */
+  describe(containerId: string, member: Member): Omit<SandboxEndpoint, 'routes'>
+  /** Default routes that a member of the network can give. */
+  routes(member: Member): readonly string[]
 }
-export type { BridgeEndpoint, PortForward }
+
+/** Docker's names of driver options. */
+export const OPTION = {
+  bridgeName: 'com.docker.network.bridge.name',
+  icc: 'com.docker.network.bridge.enable_icc',
+  masquerade: 'com.docker.network.bridge.enable_ip_masquerade',
+  mtu: 'com.docker.network.driver.mtu',
+  parent: 'parent',
+  macvlanMode: 'macvlan_mode',
+  ipvlanMode: 'ipvlan_mode',
+} as const
+
+/** The member that gives the default route: the highest priority, then the first by network name. */
+export function pickDefault(members: readonly Member[]): Member | undefined {
+  return members
+    .filter(
+      ({ network, endpoint }) =>
+        !network.isInternal && (endpoint.gateway || endpoint.ipv6Gateway || network.driver === 'ipvlan'),
+    )
+    .sort(
+      (a, b) => b.endpoint.priority - a.endpoint.priority || a.endpoint.network.localeCompare(b.endpoint.network),
+    )[0]
+}
+
+/** An endpoint's addresses with their prefixes. */
+export function addressesOf({ ipAddress, prefix, ipv6Address, ipv6Prefix }: EndpointRecord): string[] {
+  return [...(ipAddress ? [`${ipAddress}/${prefix}`] : []), ...(ipv6Address ? [`${ipv6Address}/${ipv6Prefix}`] : [])]
+}
+
+/** Default routes through an endpoint's gateways. */
+export function gatewayRoutes({ gateway, ipv6Gateway }: EndpointRecord): string[] {
+  return [...(gateway ? [`default via ${gateway}`] : []), ...(ipv6Gateway ? [`default via ${ipv6Gateway}`] : [])]
+}

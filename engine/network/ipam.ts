@@ -1,68 +1,142 @@
+import ipaddr from 'ipaddr.js'
 import { EngineError } from '../contract/errors.ts'
 
-/** An IPv4 address as a number. */
-export function toNumber(address: string): number {
-  return address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
-}
+export type IpVersion = 4 | 6
+const BITS = { 4: 32n, 6: 128n } as const
 
-/** The dotted form of an IPv4 number. */
-export function toAddress(number: number): string {
-  return [24, 16, 8, 0].map((shift) => Math.floor(number / 2 ** shift) % 256).join('.')
-}
-
-/** First and last address of `a.b.c.d/n`, and `n`. */
-export function parseSubnet(subnet: string): {
-  readonly first: number
-  readonly last: number
+/** A subnet as numbers: first and last address, prefix length, version. */
+export interface Range {
+  readonly first: bigint
+  readonly last: bigint
   readonly prefix: number
-} {
-  const [address = '', bits = ''] = subnet.split('/')
+  readonly version: IpVersion
+}
+
+/** Addresses that a network gives out. */
+export interface AddressPool {
+  readonly subnet: string
+  readonly gateway: string
+  /** Narrower range that addresses come from; `''` is the whole subnet. */
+  readonly ipRange: string
+  /** Addresses that are somebody else's. */
+  readonly auxiliary: readonly string[]
+  /** The address handed out last, so that a freed one is not used again at once. */
+  readonly lastAddress: string
+}
+
+const bad = (message: string, reason = 'network.invalid-subnet') => new EngineError('invalidArgument', reason, message)
+
+/** An address as a number; `network.invalid-address` when it is none. */
+export function toNumber(address: string): bigint {
+  if (!ipaddr.IPv4.isValidFourPartDecimal(address) && !ipaddr.IPv6.isValid(address))
+    throw bad(`invalid address: ${JSON.stringify(address)}`, 'network.invalid-address')
+  return ipaddr
+    .parse(address)
+    .toByteArray()
+    .reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n)
+}
+
+/** The text of an address number. */
+export function toAddress(number: bigint, version: IpVersion = 4): string {
+  const count = Number(BITS[version] / 8n)
+  const bytes = Array.from({ length: count }, (_, index) => Number((number >> BigInt(8 * (count - 1 - index))) & 0xffn))
+  return ipaddr.fromByteArray(bytes).toString()
+}
+
+/** Reads `address/prefix`. Host bits are dropped. */
+export function parseSubnet(subnet: string): Range {
+  const [address = '', bits = '', rest] = subnet.split('/')
+  const version: IpVersion = address.includes(':') ? 6 : 4
   const prefix = Number(bits)
-  const size = 2 ** (32 - prefix)
-  const first = Math.floor(toNumber(address) / size) * size
-  return { first, last: first + size - 1, prefix }
+  if (rest !== undefined || !/^\d+$/.test(bits) || BigInt(prefix) > BITS[version])
+    throw bad(`invalid subnet: ${JSON.stringify(subnet)}`)
+  const size = 1n << (BITS[version] - BigInt(prefix))
+  const first = (toNumber(address) / size) * size
+  return { first, last: first + size - 1n, prefix, version }
+}
+
+/** Whether a subnet holds an address (or a whole subnet). */
+export function contains(subnet: string, inner: string): boolean {
+  const outer = parseSubnet(subnet)
+  const range = parseSubnet(inner.includes('/') ? inner : `${inner}/${outer.version === 6 ? 128 : 32}`)
+  return range.version === outer.version && range.first >= outer.first && range.last <= outer.last
 }
 
 /** Whether two subnets share an address. */
 export function isOverlapping(a: string, b: string): boolean {
   const [x, y] = [parseSubnet(a), parseSubnet(b)]
-  return x.first <= y.last && y.first <= x.last
+  return x.version === y.version && x.first <= y.last && y.first <= x.last
 }
 
 /**
  * The next free address after `lastAddress`, wrapping round: serial, so that a freed address rests a while.
- * Network, gateway and broadcast addresses are never handed out.
+ * Network, gateway, auxiliary and broadcast addresses are never handed out.
  */
-export function nextAddress(
-  pool: { subnet: string; gateway: string; lastAddress: string },
-  used: ReadonlySet<string>,
-): string {
-  const { first, last } = parseSubnet(pool.subnet)
-  const usable = last - first - 1
-  const start = pool.lastAddress ? toNumber(pool.lastAddress) - first : 0
-  for (let step = 1; step <= usable; step += 1) {
-    const offset = ((start - 1 + step) % usable) + 1
-    const address = toAddress(first + offset)
-    if (address !== pool.gateway && !used.has(address)) return address
+export function nextAddress(pool: AddressPool, used: ReadonlySet<string>): string {
+  const subnet = parseSubnet(pool.subnet)
+  const range = parseSubnet(pool.ipRange || pool.subnet)
+  const low = range.first > subnet.first ? range.first : subnet.first + 1n
+  const high = range.last < subnet.last || subnet.version === 6 ? range.last : subnet.last - 1n
+  const count = high - low + 1n
+  const last = pool.lastAddress ? toNumber(pool.lastAddress) : low - 1n
+  const start = last >= low && last <= high ? last - low + 1n : 0n
+  const isTaken = (address: string) => address === pool.gateway || pool.auxiliary.includes(address) || used.has(address)
+  const tries = BigInt(used.size + pool.auxiliary.length + 2)
+  for (let step = 0n; step < count && step <= tries; step += 1n) {
+    const address = toAddress(low + ((start + step) % count), subnet.version)
+    if (!isTaken(address)) return address
   }
   throw new EngineError(
     'unavailable',
     'network.exhausted',
-    `no free address is left in ${pool.subnet}; remove a container or choose another network`,
+    `no free address is left in ${pool.ipRange || pool.subnet}; remove a container or choose another network`,
   )
+}
+
+/** The address that was asked for, when the network can give it. */
+export function claimAddress(pool: AddressPool, wanted: string, used: ReadonlySet<string>): string {
+  const subnet = parseSubnet(pool.subnet)
+  const number = toNumber(wanted)
+  const address = toAddress(number, subnet.version)
+  const isEdge = subnet.version === 4 && subnet.prefix < 31 && (number === subnet.first || number === subnet.last)
+  if (!contains(pool.subnet, wanted) || isEdge)
+    throw bad(`no configured subnet contains IP address ${wanted}`, 'network.address-outside')
+  if (address === pool.gateway || pool.auxiliary.includes(address) || used.has(address))
+    throw new EngineError('conflict', 'network.address-in-use', `address ${wanted} is already in use on this network`)
+  return address
 }
 
 /** The first /24 of the pools that meets none of the subnets in use on this machine. */
 export function choosePool(taken: readonly string[]): string {
-  for (let second = 17; second < 32; second += 1) {
-    for (let third = 0; third < 256; third += 1) {
-      const subnet = `172.${second}.${third}.0/24`
-      if (!taken.some((other) => isOverlapping(subnet, other))) return subnet
-    }
+  const ranges = taken.map(parseSubnet).filter(({ version }) => version === 4)
+  for (let first = toNumber('172.17.0.0'); first < toNumber('172.32.0.0'); first += 256n) {
+    if (!ranges.some((range) => range.first <= first + 255n && first <= range.last)) return `${toAddress(first)}/24`
   }
   throw new EngineError(
     'unavailable',
     'network.pools-exhausted',
     'all predefined address pools have been fully subnetted',
   )
+}
+
+/** A unique local IPv6 subnet that follows from a network's id (RFC 4193 with the id's digits as global id). */
+export function choosePool6(networkId: string): string {
+  const hex = networkId.slice(0, 14)
+  return `${toAddress(toNumber(`fd${hex.slice(0, 2)}:${hex.slice(2, 6)}:${hex.slice(6, 10)}:${hex.slice(10, 14)}::`), 6)}/64`
+}
+
+/** Destinations of the text of `/proc/net/route`, without the default route. */
+export function routesOf(table: string): string[] {
+  const little = (hex: string) => BigInt(`0x${hex.match(/../g)?.reverse().join('') || '0'}`)
+  return table
+    .split('\n')
+    .slice(1)
+    .map((line) => line.split('\t'))
+    .filter((fields) => fields.length > 7 && fields[7] !== '00000000')
+    .map((fields) => {
+      const prefix = little(fields[7] ?? '')
+        .toString(2)
+        .replaceAll('0', '').length
+      return `${toAddress(little(fields[1] ?? ''))}/${prefix}`
+    })
 }

@@ -109,7 +109,10 @@ export function isTransient(status: number): boolean {
 export function isBroken(error: unknown): boolean {
   if (error instanceof EngineError) return false
   const { code } = error as NodeJS.ErrnoException
-  return typeof code === 'string' && !/^(ERR_TLS|CERT|DEPTH|SELF|UNABLE|ENOTFOUND|ERR_SSL|ENOSPC|EDQUOT|EACCES|EIO)/.test(code)
+  return (
+    typeof code === 'string' &&
+    !/^(ERR_TLS|CERT|DEPTH|SELF|UNABLE|ENOTFOUND|ERR_SSL|ENOSPC|EDQUOT|EACCES|EIO)/.test(code)
+  )
 }
 
 /** Doubles each time; up to a third is chance, so that many clients do not come back at once. */

@@ -8,14 +8,24 @@ import type { CreatedContainer, Host, HostInfo, HostStats, OverlayMount } from '
 import type { Layout } from '../store/layout.ts'
 import type { ContainerRecord } from '../store/schema.ts'
 import { parseCapabilityMask, resolveCapabilities } from './capabilities.ts'
-import { buildHosts, buildResolvConf, isStubResolver } from './files.ts'
+import {
+  buildHosts,
+  buildResolvConf,
+  type HostsInput,
+  isStubResolver,
+  parseExtraHost,
+  type ResolvInput,
+} from './files.ts'
 import { addContainerEnv, mergeEnv } from './process.ts'
 import { compileSeccomp } from './seccomp.ts'
 import { buildProcess, buildSpec } from './spec.ts'
 import { resolveUser } from './user.ts'
+import { writeInPlace } from './write-in-place.ts'
 
 /** The resolver that slirp4netns and pasta offer inside. */
 const EGRESS_RESOLVER = '10.0.2.3'
+/** The engine's own DNS, in every namespace on a user-defined network. */
+const EMBEDDED_RESOLVER = '127.0.0.11'
 const PASSWD_LIMIT = 1024 * 1024
 const INIT_PATHS = [
   '/usr/bin/catatonit',
@@ -36,12 +46,27 @@ export interface ExecSpec {
   readonly rows: number
 }
 
+/** `host`: a copy of the host's own file. */
+export interface NetworkFiles {
+  readonly hosts?: HostsInput | { readonly copyOfHost: true; readonly extraHosts: readonly string[] }
+  readonly resolvConf?: Omit<ResolvInput, 'nameserver'> & { readonly from: 'embedded' | 'outside' | 'host' }
+}
+
+/** Where a container's network is. */
+export interface ContainerNetwork {
+  /** `''`: the host's. */
+  readonly netnsPath: string
+  /** The container whose hosts, hostname and resolv.conf it has: its own id, or that of the one it shares with. */
+  readonly filesOf: string
+}
+
 /** Containers as services see them: records in, processes out. */
 export interface ContainerRuntime {
   mountRoot(mount: OverlayMount): Promise<void>
   unmountRoot(target: string): Promise<void>
-  createLoopbackSandbox(containerId: string): Promise<{ readonly netnsPath: string }>
-  create(record: ContainerRecord, netnsPath: string): Promise<CreatedContainer>
+  /** Writes what is given, in place: the files are mounted, and a mount keeps to the inode. */
+  writeNetworkFiles(id: string, files: NetworkFiles): Promise<void>
+  create(record: ContainerRecord, network: ContainerNetwork): Promise<CreatedContainer>
   start(id: string): Promise<void>
   signal(id: string, signal: string): Promise<void>
   pause(id: string): Promise<void>
@@ -91,21 +116,20 @@ export function createContainerRuntime({
     return resolveCapabilities({ add, drop, privileged, available: parseCapabilityMask(status) })
   }
 
-  const writeFiles = async (record: ContainerRecord) => {
-    const { endpoint, hostname, config, id } = record
-    const hosts = buildHosts({
-      hostname,
-      ipAddress: endpoint?.ipAddress ?? '',
-      gateway: endpoint?.gateway ?? '',
-      extraHosts: config.extraHosts,
-    })
-    const hostResolv = await readHostResolvers()
-    await writeFile(layout.containerFile(id, 'hosts'), hosts, { mode: 0o644 })
-    await writeFile(
-      layout.containerFile(id, 'resolv.conf'),
-      buildResolvConf(hostResolv, rootless ? EGRESS_RESOLVER : ''),
-      { mode: 0o644 },
-    )
+  const writeNetworkFiles = async (id: string, { hosts, resolvConf }: NetworkFiles) => {
+    if (hosts) {
+      const text = 'copyOfHost' in hosts ? await copyHosts(hosts.extraHosts) : buildHosts(hosts)
+      await writeInPlace(layout.containerFile(id, 'hosts'), text)
+    }
+    if (!resolvConf) return
+    const egress = rootless && resolvConf.from === 'outside' ? EGRESS_RESOLVER : ''
+    const nameserver = resolvConf.from === 'embedded' ? EMBEDDED_RESOLVER : egress
+    const hostText = await readHostResolvers()
+    const isCopy = resolvConf.from === 'host' && !resolvConf.dns.length && !resolvConf.search.length
+    const text = isCopy
+      ? await readHostFile('/etc/resolv.conf')
+      : buildResolvConf(hostText, { ...resolvConf, nameserver })
+    await writeInPlace(layout.containerFile(id, 'resolv.conf'), text)
   }
 
   const execProcess = async (record: ContainerRecord, spec: Omit<ExecSpec, 'columns' | 'rows'>) =>
@@ -121,16 +145,12 @@ export function createContainerRuntime({
   return {
     mountRoot: (mount) => host.mountOverlay(mount),
     unmountRoot: (target) => host.unmount({ target }),
-    createLoopbackSandbox: (containerId) => host.createSandbox({ containerId }),
-    async create(record, netnsPath) {
+    writeNetworkFiles,
+    async create(record, { netnsPath, filesOf }) {
       const { id, config, process: wanted } = record
       const bundle = layout.bundle(id)
       await host.removeTree({ path: bundle })
-      const [user] = await Promise.all([
-        userOf(record, wanted.user),
-        mkdir(bundle, { recursive: true, mode: 0o700 }),
-        writeFiles(record),
-      ])
+      const [user] = await Promise.all([userOf(record, wanted.user), mkdir(bundle, { recursive: true, mode: 0o700 })])
       const capabilities = await capabilitiesOf(record)
       const spec = buildSpec({
         containerId: id,
@@ -150,9 +170,9 @@ export function createContainerRuntime({
           : null,
         netnsPath,
         files: {
-          hosts: layout.containerFile(id, 'hosts'),
-          hostname: layout.containerFile(id, 'hostname'),
-          resolvConf: layout.containerFile(id, 'resolv.conf'),
+          hosts: layout.containerFile(filesOf, 'hosts'),
+          hostname: layout.containerFile(filesOf, 'hostname'),
+          resolvConf: layout.containerFile(filesOf, 'resolv.conf'),
         },
         mounts: record.mounts,
         resources: config.resources,
@@ -206,6 +226,15 @@ export function createContainerRuntime({
       return host.runExec({ containerId: record.id, process, timeoutSeconds: check.timeoutSeconds })
     },
   }
+}
+
+const readHostFile = (file: string) => readFile(file, 'utf8').catch(() => '')
+
+async function copyHosts(extraHosts: readonly string[]): Promise<string> {
+  const extra = extraHosts.map(parseExtraHost).map(({ name, address }) => {
+    return `${address === 'host-gateway' ? '127.0.0.1' : address}\t${name}\n`
+  })
+  return `${(await readHostFile('/etc/hosts')).trimEnd()}\n${extra.join('')}`
 }
 
 async function readHostResolvers(): Promise<string> {

@@ -11,32 +11,44 @@ const LOCAL_HOSTS = [
   'ff02::2\tip6-allrouters',
 ]
 
-/** `/etc/hosts` of a container on a bridge, in Docker's order. */
-export function buildHosts(input: {
+/** What `/etc/hosts` of a container follows from. */
+export interface HostsInput {
   readonly hostname: string
-  readonly ipAddress: string
-  readonly gateway: string
+  /** The container's own, one an endpoint and version. */
+  readonly addresses: readonly string[]
+  /** What `host-gateway` stands for. */
+  readonly hostGateway: string
+  /** `NAME:ADDRESS` */
   readonly extraHosts: readonly string[]
-}): string {
-  const extra = input.extraHosts.map((entry) => {
-    const cut = entry.indexOf(':')
-    const [name, address] = [entry.slice(0, cut), entry.slice(cut + 1)]
-    const ip = address === 'host-gateway' ? input.gateway : address.replace(/^\[(.*)\]$/, '$1')
-    if (cut <= 0 || /\s/.test(name) || !(isIPv4(ip) || isIPv6(ip))) {
-      throw new EngineError(
-        'invalidArgument',
-        'hosts.invalid',
-        `extra host ${JSON.stringify(entry)} is not NAME:ADDRESS`,
-      )
-    }
-    return `${ip}\t${name}`
-  })
-  const { hostname, ipAddress } = input
+  readonly links: readonly { readonly address: string; readonly names: readonly string[] }[]
+}
+
+/** `/etc/hosts` of a container, in Docker's order. */
+export function buildHosts({ hostname, addresses, hostGateway, extraHosts, links }: HostsInput): string {
+  const hasInternal = extraHosts.some((entry) => entry.startsWith(`${HOST_NAME}:`))
+  const extra = [...extraHosts, ...(hasInternal || !hostGateway ? [] : [`${HOST_NAME}:${hostGateway}`])].map(
+    (entry) => {
+      const { name, address } = parseExtraHost(entry)
+      return `${address === 'host-gateway' ? hostGateway : address}\t${name}`
+    },
+  )
   assertHostname(hostname)
   const bare = hostname.split('.')[0]
   const names = bare && bare !== hostname ? `${hostname} ${bare}` : hostname
-  const own = ipAddress ? [`${ipAddress}\t${names}`] : []
-  return `${[...LOCAL_HOSTS, ...extra, ...own].join('\n')}\n`
+  const own = addresses.map((address) => `${address}\t${names}`)
+  const linked = links.map((link) => `${link.address}\t${[...new Set(link.names)].join(' ')}`)
+  return `${[...LOCAL_HOSTS, ...extra, ...linked, ...own].join('\n')}\n`
+}
+const HOST_NAME = 'host.docker.internal'
+
+/** Reads `NAME:ADDRESS` (or `NAME=ADDRESS`); anything that could make another line of the file is refused. */
+export function parseExtraHost(entry: string): { readonly name: string; readonly address: string } {
+  const cut = entry.search(/[:=]/)
+  const [name, rest] = [entry.slice(0, cut), entry.slice(cut + 1)]
+  const address = rest.replace(/^\[(.*)\]$/, '$1')
+  if (cut > 0 && !/\s/.test(name) && (address === 'host-gateway' || isIPv4(address) || isIPv6(address)))
+    return { name, address }
+  throw new EngineError('invalidArgument', 'hosts.invalid', `extra host ${JSON.stringify(entry)} is not NAME:ADDRESS`)
 }
 
 /** `/etc/hostname`. */
@@ -61,17 +73,42 @@ export function isStubResolver(hostText: string): boolean {
   return resolvers.length === 1 && resolvers[0] === '127.0.0.53'
 }
 
+/** What `/etc/resolv.conf` of a container follows from, beside the host's own. */
+export interface ResolvInput {
+  /** Stands in for the host's resolvers: the embedded DNS, or what rootless egress offers inside; `''` for none. */
+  readonly nameserver: string
+  readonly dns: readonly string[]
+  readonly search: readonly string[]
+  readonly options: readonly string[]
+}
+const PLAIN: ResolvInput = { nameserver: '', dns: [], search: [], options: [] }
+
 /**
- * `/etc/resolv.conf` for the default bridge (IPv4): the host's without resolvers that a container cannot reach, or
- * public ones when none is left. `nameserver` stands in for them all: what rootless egress offers inside.
+ * `/etc/resolv.conf` (IPv4): the host's without resolvers that a container cannot reach, or public ones when none is
+ * left; with what was asked for the container laid over it.
  */
-export function buildResolvConf(hostText: string, nameserver = ''): string {
+export function buildResolvConf(hostText: string, input: Partial<ResolvInput> = {}): string {
+  const { nameserver, dns, search, options } = { ...PLAIN, ...input }
   const reachable = resolversOf(hostText).filter((address) => isIPv4(address) && !/^(127|0)\./.test(address))
-  const chosen = nameserver ? [nameserver] : reachable.length ? reachable : FALLBACK_RESOLVERS
-  const rest = hostText.split('\n').filter((line) => /^\s*(search|domain|options)\s/.test(line))
-  return `${[...chosen.map((address) => `nameserver ${address}`), ...rest.map((line) => line.trim())].join('\n')}\n`
+  const fallback = reachable.length ? reachable : FALLBACK_RESOLVERS
+  const isEmbedded = nameserver.startsWith('127.')
+  const chosen = isEmbedded ? [nameserver] : dns.length ? dns : nameserver ? [nameserver] : fallback
+  const lines = hostText.split('\n').map((line) => line.trim())
+  const kept = (words: RegExp, own: readonly string[], word: string) => {
+    if (own.length) return own.join('') === '.' ? [] : [`${word} ${own.join(' ')}`]
+    return lines.filter((line) => words.test(line))
+  }
+  const optionLines = kept(/^options\s/, options, 'options')
+  const hasDots = optionLines.some((line) => /\bndots:/.test(line))
+  return `${[
+    ...chosen.map((address) => `nameserver ${address}`),
+    ...kept(/^(search|domain)\s/, search, 'search'),
+    ...optionLines,
+    ...(isEmbedded && !hasDots ? ['options ndots:0'] : []),
+  ].join('\n')}\n`
 }
 
-function resolversOf(text: string): string[] {
+/** Resolvers that a resolv.conf names. */
+export function resolversOf(text: string): string[] {
   return [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1] ?? '')
 }

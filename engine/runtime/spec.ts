@@ -17,6 +17,7 @@ export interface SpecInput {
   readonly initPath: string
   readonly capabilities: readonly string[]
   readonly seccomp: object | null
+  /** `''`: the host's network. */
   readonly netnsPath: string
   readonly files: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string }
   readonly mounts: readonly Pick<ResolvedMount, 'type' | 'hostPath' | 'target' | 'readOnly' | 'propagation'>[]
@@ -88,19 +89,24 @@ export function buildSpec(input: SpecInput): object {
     linux: {
       namespaces: [
         ...['mount', 'uts', 'pid', 'ipc'].map((type) => ({ type })),
-        { type: 'network', path: input.netnsPath },
+        ...(input.netnsPath ? [{ type: 'network', path: input.netnsPath }] : []),
         ...(hasCgroups && input.cgroup === 'v2' ? [{ type: 'cgroup' }] : []),
       ],
-      sysctl: {
-        'net.ipv4.ip_unprivileged_port_start': '0',
-        ...(rootless ? {} : { 'net.ipv4.ping_group_range': '0 2147483647' }),
-      },
+      // The host's own settings are not the container's to change.
+      ...(input.netnsPath ? { sysctl: networkSysctls(rootless) } : {}),
       ...(hasCgroups ? { cgroupsPath: `/slipway/${input.containerId}`, resources: buildResources(input) } : {}),
       ...(privileged
         ? {}
         : { maskedPaths: [...MASKED, ...throttlePaths(input.cpuCount ?? 0)], readonlyPaths: READ_ONLY }),
       ...(input.seccomp && !privileged ? { seccomp: input.seccomp } : {}),
     },
+  }
+}
+
+function networkSysctls(rootless: boolean): Record<string, string> {
+  return {
+    'net.ipv4.ip_unprivileged_port_start': '0',
+    ...(rootless ? {} : { 'net.ipv4.ping_group_range': '0 2147483647' }),
   }
 }
 
@@ -123,8 +129,10 @@ function buildResources({ resources, privileged }: SpecInput): object {
   }
 }
 
-function baseMounts({ privileged, rootless, cgroup }: SpecInput): object[] {
+function baseMounts({ privileged, rootless, cgroup, netnsPath }: SpecInput): object[] {
   const mode = privileged ? 'rw' : 'ro'
+  // A user namespace may mount sysfs only for a network namespace of its own.
+  const isHostNetwork = rootless && !netnsPath
   return [
     { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
     {
@@ -139,7 +147,9 @@ function baseMounts({ privileged, rootless, cgroup }: SpecInput): object[] {
       source: 'devpts',
       options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
     },
-    { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', mode] },
+    isHostNetwork
+      ? { destination: '/sys', type: 'bind', source: '/sys', options: ['rbind', 'nosuid', 'noexec', 'nodev', 'ro'] }
+      : { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', mode] },
     ...(rootless || cgroup === 'none'
       ? []
       : [

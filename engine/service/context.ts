@@ -1,7 +1,7 @@
 import type { EngineConfig } from '../config.ts'
 import type { ImageStore } from '../image/image-store.ts'
 import type { Locks } from '../lib/async.ts'
-import type { NetworkDriver } from '../network/driver.ts'
+import type { Networks } from '../network/networks.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { ContainerRuntime } from '../runtime/container-runtime.ts'
 import type { Layout } from '../store/layout.ts'
@@ -45,11 +45,13 @@ export interface ServiceContext {
   readonly volumes: RecordStore<VolumeRecord>
   readonly networks: RecordStore<NetworkRecord>
   readonly runtime: ContainerRuntime
-  readonly network: NetworkDriver
+  readonly network: Networks
   readonly image: ImageStore
   readonly registry: Registry
   readonly volume: VolumeDriver
   readonly locks: Locks
+  /** What waits for a container's next start: called once its process is made, before it runs. By container id. */
+  readonly beforeStart: Map<string, Set<(record: ContainerRecord) => Promise<void>>>
   readonly bus: EventBus
   readonly log: Logger
   readonly now: () => Date

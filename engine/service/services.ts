@@ -1,5 +1,5 @@
 import type { CreateContainer, TerminalIn } from '../contract/container.ts'
-import type { NetworkSummary } from '../contract/network.ts'
+import type { CreateNetwork } from '../contract/network.ts'
 import type { SystemInfo } from '../contract/system.ts'
 import type { HostInfo } from '../host/host.ts'
 import { createContainer } from './container/create.ts'
@@ -15,11 +15,16 @@ import { killContainer, restartContainer, stopContainer } from './container/stop
 import { attachContainer, type ExecRequest, execInContainer } from './container/terminal.ts'
 import { waitForExit } from './container/wait.ts'
 import type { ServiceContext } from './context.ts'
-import { createStarter, importArchive } from './image/import.ts'
+import { createStarter, importArchive, loadArchive } from './image/import.ts'
 import { inspectImage, listImages } from './image/list.ts'
 import { type PullRequest, pullImage } from './image/pull.ts'
 import { type PushRequest, pushImage } from './image/push.ts'
 import { removeImage, tagImage } from './image/remove.ts'
+import { connectNetwork } from './network/connect.ts'
+import { createNetwork } from './network/create.ts'
+import { disconnectNetwork } from './network/disconnect.ts'
+import { inspectNetwork, listNetworks } from './network/list.ts'
+import { pruneNetworks, removeNetwork } from './network/remove.ts'
 import { createVolume, listVolumes, removeVolume } from './volume/volumes.ts'
 
 /** What services ask about the machine; filled by the composition root. */
@@ -55,8 +60,12 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       logWindow: (input: Parameters<typeof readLogWindow>[1]) => readLogWindow(context, input),
       logFollow: (input: { id: string; from: number }, signal: AbortSignal) => followLog(context, input, signal),
       stats: (ids: readonly string[], signal: AbortSignal) => streamStats(context, ids, signal),
-      attach: (id: string, up: AsyncIterable<TerminalIn>, signal: AbortSignal) =>
-        attachContainer(context, id, up, signal),
+      attach: (
+        id: string,
+        up: AsyncIterable<TerminalIn>,
+        signal: AbortSignal,
+        options: { readonly waitForStart?: boolean } = {},
+      ) => attachContainer(context, id, up, { signal, ...options }),
       exec: (request: ExecRequest, up: AsyncIterable<TerminalIn>, signal: AbortSignal) =>
         execInContainer(context, request, up, signal),
     },
@@ -64,6 +73,7 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       list: () => listImages(context),
       inspect: (id: string) => inspectImage(context, id),
       importArchive: (path: string, signal: AbortSignal) => importArchive(context, path, signal),
+      load: (archive: AsyncIterable<Uint8Array>, signal: AbortSignal) => loadArchive(context, archive, signal),
       createStarter: (signal: AbortSignal) => createStarter(context, signal),
       pull: (request: PullRequest, signal: AbortSignal) => pullImage(context, request, signal),
       push: (request: PushRequest, signal: AbortSignal) => pushImage(context, request, signal),
@@ -75,7 +85,15 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       create: (input: { name: string; labels: Record<string, string> }) => createVolume(context, input),
       remove: (name: string) => removeVolume(context, name),
     },
-    network: { list: () => listNetworks(context) },
+    network: {
+      list: () => listNetworks(context),
+      inspect: (id: string) => inspectNetwork(context, id),
+      create: (config: CreateNetwork) => createNetwork(context, config),
+      remove: (id: string) => removeNetwork(context, id),
+      prune: (labels: readonly string[]) => pruneNetworks(context, labels),
+      connect: (input: Parameters<typeof connectNetwork>[1]) => connectNetwork(context, input),
+      disconnect: (input: Parameters<typeof disconnectNetwork>[1]) => disconnectNetwork(context, input),
+    },
     system: {
       info: () => describeSystem(context, machine),
       events: (signal: AbortSignal) => context.bus.subscribe(signal),
@@ -84,22 +102,6 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
   }
 }
 export type Services = ReturnType<typeof createServices>
-
-function listNetworks(context: ServiceContext): NetworkSummary[] {
-  return context.networks.list().map(({ id, name, driver, bridge, subnet, gateway }) => ({
-    id,
-    name,
-    driver,
-    interface: bridge,
-    subnet,
-    gateway,
-    endpoints: context.containers
-      .list()
-      .flatMap(({ id: containerId, endpoint }) =>
-        endpoint ? [{ containerId, ipAddress: endpoint.ipAddress, macAddress: endpoint.macAddress }] : [],
-      ),
-  }))
-}
 
 async function describeSystem(context: ServiceContext, machine: MachineFacts): Promise<SystemInfo> {
   const info = await machine.info()

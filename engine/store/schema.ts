@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ContainerStatus, CreateContainer, HealthcheckSpec, HealthState, MountSpec } from '../contract/container.ts'
+import { NetworkDriverName } from '../contract/network.ts'
 
 const ProcessRef = z.object({ pid: z.number().int(), startTicks: z.number() })
 
@@ -42,7 +43,33 @@ export const ContainerState = z.object({
 })
 export type ContainerState = z.output<typeof ContainerState>
 
-export const ContainerRecord = z.object({
+/** A container's place on a network. Texts are empty where the network has no such address. */
+export const EndpointRecord = z.object({
+  /** Name of the network. */
+  network: z.string(),
+  interface: z.string(),
+  ipAddress: z.string(),
+  prefix: z.number().int(),
+  gateway: z.string(),
+  ipv6Address: z.string(),
+  ipv6Prefix: z.number().int(),
+  ipv6Gateway: z.string(),
+  macAddress: z.string(),
+  aliases: z.array(z.string()),
+  links: z.array(z.string()),
+  priority: z.number().int(),
+})
+export type EndpointRecord = z.output<typeof EndpointRecord>
+
+/** Records of before networks could be made had one endpoint, on the default network. */
+function migrateContainer(value: unknown): unknown {
+  const { endpoint, ...record } = value as { endpoint?: object | null; endpoints?: unknown }
+  if (record.endpoints !== undefined) return record
+  const rest = { ipv6Address: '', ipv6Prefix: 0, ipv6Gateway: '', aliases: [], links: [], priority: 0 }
+  return { ...record, endpoints: endpoint ? [{ network: 'bridge', interface: 'eth0', ...endpoint, ...rest }] : [] }
+}
+
+const ContainerShape = z.object({
   version: z.literal(1),
   id: z.string(),
   name: z.string(),
@@ -53,12 +80,12 @@ export const ContainerRecord = z.object({
   hostname: z.string(),
   process: ResolvedProcess,
   mounts: z.array(ResolvedMount),
-  endpoint: z
-    .object({ ipAddress: z.string(), prefix: z.number().int(), gateway: z.string(), macAddress: z.string() })
-    .nullable(),
+  /** Places on networks; the first is the one that its own network mode names. */
+  endpoints: z.array(EndpointRecord),
   ports: z.array(PortForward),
   state: ContainerState,
 })
+export const ContainerRecord = z.preprocess(migrateContainer, ContainerShape)
 export type ContainerRecord = z.output<typeof ContainerRecord>
 
 export const ImageRecord = z.object({
@@ -84,15 +111,36 @@ export const VolumeRecord = z.object({
 })
 export type VolumeRecord = z.output<typeof VolumeRecord>
 
-export const NetworkRecord = z.object({
+const AddressPool = z.object({
+  subnet: z.string(),
+  gateway: z.string(),
+  ipRange: z.string(),
+  auxiliary: z.array(z.string()),
+  auxiliaryNames: z.record(z.string(), z.string()),
+  lastAddress: z.string(),
+})
+
+const NetworkShape = z.object({
   version: z.literal(1),
   id: z.string(),
   name: z.string(),
-  driver: z.literal('bridge'),
-  bridge: z.string(),
-  subnet: z.string(),
-  gateway: z.string(),
-  /** The address handed out last, so that a freed one is not used again at once. */
-  lastAddress: z.string(),
+  driver: NetworkDriverName,
+  createdAt: z.string(),
+  /** Bridge, or parent of macvlan and ipvlan; `''` for host and none. */
+  interface: z.string(),
+  ipv4: AddressPool.nullable(),
+  ipv6: AddressPool.nullable(),
+  isInternal: z.boolean(),
+  options: z.record(z.string(), z.string()),
+  labels: z.record(z.string(), z.string()),
 })
+export const NetworkRecord = z.preprocess(migrateNetwork, NetworkShape)
 export type NetworkRecord = z.output<typeof NetworkRecord>
+
+/** Records of before networks could be made were of the default bridge alone. */
+function migrateNetwork(value: unknown): unknown {
+  const { bridge, subnet, gateway, lastAddress, ...record } = value as Record<string, unknown>
+  if (bridge === undefined) return value
+  const ipv4 = { subnet, gateway, lastAddress, ipRange: '', auxiliary: [], auxiliaryNames: {} }
+  return { ...record, interface: bridge, createdAt: '', ipv4, ipv6: null, isInternal: false, options: {}, labels: {} }
+}

@@ -1,71 +1,157 @@
-import { ActionIcon, Badge, Button, NavLink, Text, useMantineColorScheme } from '@mantine/core'
-import { IconActivity, IconBox, IconMoon, IconStack2, IconSun } from '@tabler/icons-react'
+import { TextInput } from '@mantine/core'
+import {
+  IconActivity,
+  IconBox,
+  IconCircleFilled,
+  IconDatabase,
+  IconLoader2,
+  IconNetwork,
+  IconSearch,
+  IconSettings,
+  IconStack2,
+  type Icon as IconType,
+} from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
+import { type ComponentType, useEffect, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
+import { Dialogs } from '../components/dialogs.tsx'
 import { ActivityPage } from '../features/activity/page.tsx'
 import { ContainersPage } from '../features/containers/page.tsx'
-import { RunForm } from '../features/containers/run-form.tsx'
+import { RunDialog } from '../features/containers/run-dialog.tsx'
 import { Dock } from '../features/dock/dock.tsx'
 import { ImagesPage } from '../features/images/page.tsx'
 import { DropZone } from '../features/importing/drop-zone.tsx'
+import { NetworksPage } from '../features/networks/page.tsx'
+import { SettingsPage } from '../features/settings/page.tsx'
+import { VolumesPage } from '../features/volumes/page.tsx'
+import { useActivity } from '../state/activity.ts'
+import { useDialog } from '../state/dialog.ts'
 import { type Page, useView } from '../state/view.ts'
-import { systemInfo } from './queries.ts'
+import { containerList, imageList, systemInfo } from './queries.ts'
 
-const PAGES = [
+const PAGES: readonly { readonly page: Page; readonly Icon: IconType; readonly Body: ComponentType }[] = [
   { page: 'containers', Icon: IconBox, Body: ContainersPage },
   { page: 'images', Icon: IconStack2, Body: ImagesPage },
+  { page: 'volumes', Icon: IconDatabase, Body: VolumesPage },
+  { page: 'networks', Icon: IconNetwork, Body: NetworksPage },
   { page: 'activity', Icon: IconActivity, Body: ActivityPage },
-] as const satisfies readonly { page: Page; Icon: unknown; Body: unknown }[]
+  { page: 'settings', Icon: IconSettings, Body: SettingsPage },
+]
 
 /** The window: rail, top bar, page, dock. */
 export function Shell() {
-  const { t, i18n } = useTranslation()
-  const { page, show } = useView()
-  const { data: info } = useQuery(systemInfo)
-  const { colorScheme, setColorScheme } = useMantineColorScheme()
-  const isDark =
-    colorScheme === 'dark' || (colorScheme === 'auto' && matchMedia('(prefers-color-scheme: dark)').matches)
+  const { page } = useView()
   const Body = PAGES.find((entry) => entry.page === page)?.Body ?? ContainersPage
-  const switchLanguage = () => {
-    const next = i18n.language === 'ko' ? 'en' : 'ko'
-    localStorage.setItem('language', next)
-    void i18n.changeLanguage(next)
-  }
   return (
     <div className="shell">
-      <nav className="rail">
-        <Text fw={700} size="lg" px={12} pb={12}>
-          Slipway
-        </Text>
-        {PAGES.map(({ page: name, Icon }) => (
-          <NavLink
-            key={name}
-            component="button"
-            data-testid={`nav-${name}`}
-            label={t(name)}
-            leftSection={<Icon size={18} />}
-            active={page === name}
-            onClick={() => show(name)}
-          />
-        ))}
-      </nav>
-      <header className="topbar">
-        <Badge variant="light" data-testid="engine-state">
-          {info ? `${info.mode} · ${info.version} · ${info.runtime}` : t('starting')}
-        </Badge>
-        <Button size="compact-sm" variant="subtle" onClick={switchLanguage}>
-          {t('language')}
-        </Button>
-        <ActionIcon variant="subtle" aria-label={t('theme')} onClick={() => setColorScheme(isDark ? 'light' : 'dark')}>
-          {isDark ? <IconSun size={18} /> : <IconMoon size={18} />}
-        </ActionIcon>
-      </header>
+      <Rail />
+      <TopBar />
       <main className="page">
         <Body />
       </main>
       <Dock />
-      <RunForm />
+      <RunDialog />
+      <Dialogs />
       <DropZone />
     </div>
   )
+}
+
+function Rail() {
+  const { t } = useTranslation()
+  const { page, show } = useView()
+  const { data: containers = [] } = useQuery(containerList)
+  const { data: images = [] } = useQuery(imageList)
+  const busy = useActivity(({ items }) => items.filter(({ state }) => state !== 'done').length)
+  const counts: Partial<Record<Page, number>> = {
+    containers: containers.length,
+    images: images.length,
+    activity: busy,
+  }
+  return (
+    <nav className="rail" aria-label={t('navigation')}>
+      <div className="brand">
+        <Mark />
+        Slipway
+      </div>
+      {PAGES.map(({ page: name, Icon }, index) => (
+        <button
+          key={name}
+          type="button"
+          className="rail-link"
+          aria-current={page === name ? 'page' : undefined}
+          data-testid={`nav-${name}`}
+          title={`Ctrl+${index + 1}`}
+          onClick={() => show(name)}
+        >
+          <Icon size={17} stroke={1.7} aria-hidden />
+          {t(`page.${name}`)}
+          {counts[name] ? <span className="count">{counts[name]}</span> : null}
+        </button>
+      ))}
+    </nav>
+  )
+}
+
+/** A hull on its slip. */
+function Mark() {
+  return (
+    <svg width="20" height="20" viewBox="0 0 20 20" aria-hidden="true">
+      <path d="M2 9h16l-3 5H5z" fill="var(--accent)" />
+      <path d="M6 4h3v4H6zM11 2h3v6h-3z" fill="var(--accent)" opacity="0.55" />
+      <path d="M1 18 19 15.5" stroke="var(--quiet)" strokeWidth="1.6" strokeLinecap="round" />
+    </svg>
+  )
+}
+
+function TopBar() {
+  const { t } = useTranslation()
+  const { filter, setFilter } = useView()
+  const { data: info } = useQuery(systemInfo)
+  const box = useRef<HTMLInputElement>(null)
+  useShortcuts(box)
+  return (
+    <header className="topbar">
+      <TextInput
+        ref={box}
+        w={320}
+        placeholder={t('filter')}
+        aria-label={t('filter')}
+        leftSection={<IconSearch size={14} />}
+        value={filter}
+        onChange={(event) => setFilter(event.currentTarget.value)}
+        data-testid="filter"
+      />
+      <span className="engine-state" role="status" data-testid="engine-state" data-ready={info !== undefined}>
+        {info ? (
+          <>
+            <IconCircleFilled size={9} color="var(--good)" aria-hidden />
+            {t('engineRunning')} · {t(`mode.${info.mode}`)} · {info.runtime}
+          </>
+        ) : (
+          <>
+            <IconLoader2 size={13} aria-hidden />
+            {t('engineStarting')}
+          </>
+        )}
+      </span>
+    </header>
+  )
+}
+
+/** Ctrl+1… goes to a page, `/` to the filter, Ctrl+N runs. */
+function useShortcuts(box: { readonly current: HTMLInputElement | null }): void {
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      const isTyping = event.target instanceof Element && event.target.closest('input, textarea, [contenteditable]')
+      const entry = event.ctrlKey && !event.shiftKey ? PAGES[Number(event.key) - 1] : undefined
+      if (entry) useView.getState().show(entry.page)
+      else if (event.key === '/' && !isTyping) box.current?.focus()
+      else if (event.ctrlKey && event.key === 'n' && !isTyping) useDialog.getState().show({ type: 'run', image: '' })
+      else return
+      event.preventDefault()
+    }
+    window.addEventListener('keydown', onKey)
+    return () => window.removeEventListener('keydown', onKey)
+  }, [box])
 }

@@ -1,7 +1,10 @@
+import i18next from 'i18next'
 import { create } from 'zustand'
-import { EngineError } from '../../engine/contract/errors.ts'
 import type { ImportProgress } from '../../engine/contract/image.ts'
 import { api } from '../api/client.ts'
+import { errorText } from '../api/error-text.ts'
+
+const KEPT_ITEMS = 200
 
 /** A layer's way through an import. */
 export interface LayerProgress {
@@ -12,52 +15,52 @@ export interface LayerProgress {
 /** Something the window did: an import, or a command that failed. */
 export interface Activity {
   readonly id: string
+  readonly kind: 'import' | 'failure'
+  readonly startedAt: string
   readonly title: string
   readonly state: 'running' | 'done' | 'failed'
   readonly message: string
   readonly layers: Readonly<Record<string, LayerProgress>>
   readonly reference: string
-  readonly cancel?: () => void
+  readonly cancel?: (() => void) | undefined
 }
 interface ActivityState {
   readonly items: readonly Activity[]
   dismiss(id: string): void
+  dismissDone(): void
 }
 
 export const useActivity = create<ActivityState>((set) => ({
   items: [],
   dismiss: (id) => set(({ items }) => ({ items: items.filter((item) => item.id !== id) })),
+  dismissDone: () => set(({ items }) => ({ items: items.filter(({ state }) => state === 'running') })),
 }))
 
 const change = (id: string, part: Partial<Activity>) =>
   useActivity.setState(({ items }) => ({ items: items.map((item) => (item.id === id ? { ...item, ...part } : item)) }))
-const add = (item: Activity) => useActivity.setState(({ items }) => ({ items: [item, ...items].slice(0, 200) }))
+const add = (item: Pick<Activity, 'kind' | 'title' | 'state' | 'message' | 'cancel'>): string => {
+  const id = crypto.randomUUID()
+  const started = { ...item, id, layers: {}, reference: '', startedAt: new Date().toISOString() }
+  useActivity.setState(({ items }) => ({ items: [started, ...items].slice(0, KEPT_ITEMS) }))
+  return id
+}
 
 /** Keeps a failure until somebody dismisses it. */
 export function reportFailure(title: string, error: unknown): void {
-  const { message } = EngineError.from(error)
-  add({ id: crypto.randomUUID(), title, state: 'failed', message, layers: {}, reference: '' })
+  add({ kind: 'failure', title, state: 'failed', message: errorText(error) })
 }
 
 /** Imports an archive and tells its progress layer by layer. */
 export async function importArchive(path: string): Promise<void> {
-  const id = crypto.randomUUID()
   const stream = api.image.importArchive({ path })
-  add({
-    id,
-    title: path.split('/').at(-1) ?? path,
-    state: 'running',
-    message: '',
-    layers: {},
-    reference: '',
-    cancel: () => stream.close(),
-  })
+  const title = path.split('/').at(-1) ?? path
+  const id = add({ kind: 'import', title, state: 'running', message: '', cancel: () => stream.close() })
   try {
     for await (const progress of stream) apply(id, progress)
     const isDone = useActivity.getState().items.find((item) => item.id === id)?.reference !== ''
-    change(id, { state: isDone ? 'done' : 'failed', message: isDone ? '' : 'cancelled', cancel: undefined })
+    change(id, { state: isDone ? 'done' : 'failed', message: isDone ? '' : i18next.t('cancelled'), cancel: undefined })
   } catch (error) {
-    change(id, { state: 'failed', message: EngineError.from(error).message, cancel: undefined })
+    change(id, { state: 'failed', message: errorText(error), cancel: undefined })
   }
 }
 

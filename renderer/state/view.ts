@@ -1,42 +1,24 @@
 import { create } from 'zustand'
 
-export type Page = 'containers' | 'images' | 'activity'
-/** A tab of the dock: it lives until it is closed, whatever page is shown. */
-export interface DockTab {
-  readonly key: string
-  readonly kind: 'exec' | 'attach' | 'logs'
-  readonly containerId: string
-  readonly title: string
-}
+export type Page = 'containers' | 'images' | 'volumes' | 'networks' | 'activity' | 'settings'
+
 interface ViewState {
   readonly page: Page
-  readonly tabs: readonly DockTab[]
-  readonly activeTab: string
-  /** Reference to run, `''` for any, or `null` when the form is closed. */
-  readonly runImage: string | null
+  /** What the top bar's box narrows the list to. */
+  readonly filter: string
+  /** Id of the object whose detail pane is open, by page. */
+  readonly opened: Readonly<Partial<Record<Page, string>>>
   show(page: Page): void
-  openTab(tab: Omit<DockTab, 'key'>): void
-  activateTab(key: string): void
-  closeTab(key: string): void
-  openRun(image: string | null): void
+  setFilter(text: string): void
+  open(page: Page, id: string): void
 }
 
-/** What only the screen knows. */
+/** Where the user is. */
 export const useView = create<ViewState>((set) => ({
   page: 'containers',
-  tabs: [],
-  activeTab: '',
-  runImage: null,
-  show: (page) => set({ page }),
-  openTab: (tab) => {
-    const key = crypto.randomUUID()
-    set(({ tabs }) => ({ tabs: [...tabs, { ...tab, key }], activeTab: key }))
-  },
-  activateTab: (activeTab) => set({ activeTab }),
-  closeTab: (key) =>
-    set(({ tabs, activeTab }) => {
-      const left = tabs.filter((tab) => tab.key !== key)
-      return { tabs: left, activeTab: activeTab === key ? (left.at(-1)?.key ?? '') : activeTab }
-    }),
-  openRun: (runImage) => set({ runImage }),
+  filter: '',
+  opened: {},
+  show: (page) => set({ page, filter: '' }),
+  setFilter: (filter) => set({ filter }),
+  open: (page, id) => set(({ opened }) => ({ opened: { ...opened, [page]: opened[page] === id ? '' : id } })),
 }))

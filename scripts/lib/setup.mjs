@@ -50,11 +50,40 @@ export function ensurePackages() {
   execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: ROOT, stdio: ['ignore', 2, 2] })
 }
 
+/** What the window's suite needs beside the app. */
+const TEST_TOOLS = [{ any: ['Xvfb'], package: 'xvfb' }]
+/** The libraries that Electron's binary is linked with, and fonts for its texts. */
+const DESKTOP_PACKAGES = [
+  'libnss3',
+  'libatk1.0-0',
+  'libatk-bridge2.0-0',
+  'libgtk-3-0',
+  'libgbm1',
+  'libasound2',
+  'libcups2',
+  'libxss1',
+  'fonts-dejavu-core',
+]
+
+const isMissing = ({ any, file }) => (file ? !existsSync(file) : !any.some(findTool))
+
 /** Installs missing system tools as root or with sudo, after saying which; otherwise prints the one command and ends. */
 export function ensureSystemTools() {
-  const missing = ENGINE_TOOLS.filter(({ any, file }) => (file ? !existsSync(file) : !any.some(findTool))).map(
-    (tool) => tool.package,
-  )
+  installPackages(ENGINE_TOOLS.filter(isMissing).map((tool) => tool.package))
+}
+
+/** The same for what only the tests use. */
+export function ensureTestTools() {
+  installPackages(TEST_TOOLS.filter(isMissing).map((tool) => tool.package))
+}
+
+/** The same for the libraries of an Electron binary that the system does not have. */
+export function ensureDesktopLibraries(electron) {
+  const { stdout } = spawnSync('ldd', [electron], { encoding: 'utf8' })
+  if (stdout?.includes('not found')) installPackages(DESKTOP_PACKAGES)
+}
+
+function installPackages(missing) {
   if (missing.length === 0) return
   const isRoot = process.getuid() === 0
   const canSudo = !isRoot && findTool('sudo') && spawnSync('sudo', ['-n', 'true']).status === 0
@@ -82,16 +111,13 @@ function newestUnder(folder) {
 
 /** Builds when the sources are newer than what was built. */
 export function ensureBuild() {
-  const built = path.join(ROOT, 'out/main/keeper.js')
+  const built = path.join(ROOT, 'out/keeper/keeper.mjs')
   const sources = ['engine', 'electron', 'renderer']
     .map((folder) => path.join(ROOT, folder))
     .filter((folder) => existsSync(folder))
   if (existsSync(built) && statSync(built).mtimeMs > Math.max(...sources.map(newestUnder))) return
   say('building')
-  execFileSync(path.join(ROOT, 'node_modules/.bin/electron-vite'), ['build', '--logLevel', 'error'], {
-    cwd: ROOT,
-    stdio: ['ignore', 2, 2],
-  })
+  execFileSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: ['ignore', 2, 2] })
 }
 
 const STAND_IN = {
@@ -105,13 +131,25 @@ const folder = path.resolve(process.argv.slice(1).find((argument) => !argument.s
 await import(path.join(folder, JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')).main))
 `
 
+/** Puts the app that loads ours into the stand-in's resources, in place of the one it came with. */
+function writeLoader(electronFolder) {
+  const app = path.join(electronFolder, 'resources/app')
+  rmSync(app, { recursive: true, force: true })
+  mkdirSync(app, { recursive: true })
+  writeFileSync(path.join(app, 'package.json'), '{"name":"slipway","type":"module","main":"main.js"}')
+  writeFileSync(path.join(app, 'main.js'), LOADER)
+}
+
 /** Path of an Electron that runs here: the official one, or the stand-in for development and tests. */
 export async function ensureElectron() {
   const official = path.join(ROOT, 'node_modules/electron/dist/electron')
   if (existsSync(official)) return official
   const folder = path.join(ROOT, '.cache/electron')
   const binary = path.join(folder, 'Cypress')
-  if (existsSync(path.join(folder, 'ready'))) return binary
+  if (existsSync(path.join(folder, 'ready'))) {
+    writeLoader(folder)
+    return binary
+  }
   const tried = spawnSync(process.execPath, [path.join(ROOT, 'node_modules/electron/install.js')], {
     timeout: 20_000,
     stdio: 'ignore',
@@ -140,11 +178,7 @@ export async function ensureElectron() {
   const { default: extract } = await import('extract-zip')
   await extract(path.join(work, 'package', zip), { dir: path.join(work, 'out') })
   const unpacked = path.join(work, 'out', readdirSync(path.join(work, 'out'))[0])
-  const app = path.join(unpacked, 'resources/app')
-  rmSync(app, { recursive: true, force: true })
-  mkdirSync(app, { recursive: true })
-  writeFileSync(path.join(app, 'package.json'), '{"name":"slipway","type":"module","main":"main.js"}')
-  writeFileSync(path.join(app, 'main.js'), LOADER)
+  writeLoader(unpacked)
   const { flipFuses, FuseV1Options, FuseVersion } = await import('@electron/fuses')
   await flipFuses(path.join(unpacked, 'Cypress'), {
     version: FuseVersion.V1,

@@ -21,7 +21,7 @@ export async function startEngine(): Promise<TestEngine> {
   const config = loadConfig({
     root: path.join(base, 'root'),
     runtimeDir: path.join(base, 'run'),
-    keeperFile: path.resolve('out/main/keeper.js'),
+    keeperFile: path.resolve('out/keeper/keeper.mjs'),
   })
   let engine = await createEngine(config)
   return {

@@ -80,8 +80,7 @@ describe('a container', () => {
       reason: 'port.in-use',
       details: {
         port,
-        // From inside a user namespace the kernel does not show the descriptors of programs outside it.
-        holder: expect.stringContaining(test.config.mode === 'rootful' ? `pid ${process.pid}` : ''),
+        holder: expect.stringContaining(`pid ${process.pid}`),
         nextFree: expect.any(Number),
       },
     })

@@ -1,12 +1,10 @@
-import { isIPv6 } from 'node:net'
+import { AF_INET6, encodeAddress, familyOf } from './address.ts'
 import { koffi, libc, libcError } from './core.ts'
 
 /*
  * Listening sockets by number. They are made on the keeper's main thread, in the host's network namespace, and
  * accepted from on the proxy's thread, which may live in another.
  */
-const AF_INET = 2
-const AF_INET6 = 10
 const SOCK_STREAM = 1
 const SOCK_DGRAM = 2
 const SOCK_FLAGS = 0o2000000 | 0o4000
@@ -24,7 +22,6 @@ const c = {
   getsockname: libc.func('int getsockname(int, void *, void *)'),
   close: libc.func('int close(int)'),
   setns: libc.func('int setns(int, int)'),
-  inet_pton: libc.func('int inet_pton(int, const char *, void *)'),
 }
 const ONE = Buffer.from([1, 0, 0, 0])
 
@@ -34,18 +31,13 @@ export function openListener(
   host: string,
   port: number,
 ): { readonly fd: number; readonly port: number } {
-  const family = isIPv6(host) ? AF_INET6 : AF_INET
+  const family = familyOf(host)
   const fd = c.socket(family, (protocol === 'tcp' ? SOCK_STREAM : SOCK_DGRAM) | SOCK_FLAGS, 0) as number
   if (fd < 0) throw libcError('socket', host)
   try {
     if (protocol === 'tcp') c.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, ONE, 4)
     if (family === AF_INET6) c.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, ONE, 4)
-    const address = Buffer.alloc(family === AF_INET6 ? 28 : 16)
-    address.writeUInt16LE(family, 0)
-    address.writeUInt16BE(port, 2)
-    const raw = Buffer.alloc(16)
-    if ((c.inet_pton(family, host, raw) as number) !== 1) throw libcError('inet_pton', host, 22)
-    raw.copy(address, family === AF_INET6 ? 8 : 4, 0, family === AF_INET6 ? 16 : 4)
+    const address = encodeAddress(host, port)
     if ((c.bind(fd, address, address.length) as number) < 0) throw libcError('bind', `${host}:${port}`, koffi.errno())
     if (protocol === 'tcp' && (c.listen(fd, 1024) as number) < 0)
       throw libcError('listen', `${host}:${port}`, koffi.errno())

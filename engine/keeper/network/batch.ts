@@ -1,56 +1,46 @@
-import type { BridgeEndpoint, BridgeNetworkParams } from '../../host/host.ts'
+import type { BridgeNetworkParams, SandboxEndpoint } from '../../host/network.ts'
 
-/** `ip -batch` lines that make the bridge. */
-export function bridgeBatch({ bridge, address, mtu }: BridgeNetworkParams): string {
+/** `ip -batch` lines that make a bridge. */
+export function bridgeBatch({ bridge, addresses, mtu }: BridgeNetworkParams): string {
   return [
     `link add name ${bridge} type bridge`,
     `link set ${bridge} mtu ${mtu}`,
-    `addr add ${address} dev ${bridge}`,
+    ...addresses.map((address) => `addr add ${address} dev ${bridge}${address.includes(':') ? ' nodad' : ''}`),
     `link set ${bridge} up`,
     '',
   ].join('\n')
 }
 
-/** Lines for the bridge's namespace: the veth pair, its far end straight into the container's namespace. */
-export function vethBatch(endpoint: BridgeEndpoint, netnsPath: string): string {
-  const { hostInterface, containerInterface, mtu, bridge, macAddress } = endpoint
+/** Lines for the namespace of the bridge or parent: the link whose end lies straight in the container's namespace. */
+export function linkBatch(endpoint: SandboxEndpoint, netnsPath: string): string {
+  const { kind, link, hostInterface, containerInterface, mtu, macAddress, mode, isIsolated } = endpoint
+  const size = mtu > 0 ? ` mtu ${mtu}` : ''
+  if (kind !== 'bridge') {
+    // An ipvlan has its parent's address and cannot have another.
+    const address = kind === 'macvlan' ? ` address ${macAddress}` : ''
+    return `link add link ${link} name ${containerInterface}${address}${size} netns ${netnsPath} type ${kind} mode ${mode}\n`
+  }
   return [
-    `link add ${hostInterface} mtu ${mtu} type veth peer name ${containerInterface} address ${macAddress} mtu ${mtu} netns ${netnsPath}`,
-    `link set ${hostInterface} master ${bridge}`,
+    `link add ${hostInterface}${size} type veth peer name ${containerInterface} address ${macAddress}${size} netns ${netnsPath}`,
+    `link set ${hostInterface} master ${link}`,
+    // A container may reach itself through the address of its host, which sends frames back where they came from.
+    `link set ${hostInterface} type bridge_slave hairpin on${isIsolated ? ' isolated on' : ''}`,
     `link set ${hostInterface} up`,
     '',
   ].join('\n')
 }
 
-/** Lines for the container's namespace: loopback, address, default route. */
-export function containerBatch(endpoint: BridgeEndpoint | undefined): string {
-  const loopback = 'link set lo up'
-  if (!endpoint) return `${loopback}\n`
-  const { containerInterface, address, gateway } = endpoint
+/** Lines for the container's namespace: an interface's addresses, then the default routes. */
+export function endpointBatch({ containerInterface, addresses, routes }: SandboxEndpoint): string {
   return [
-    loopback,
     `link set ${containerInterface} up`,
-    `addr add ${address} dev ${containerInterface}`,
-    `route add default via ${gateway}`,
+    ...addresses.map(
+      (address) => `addr add ${address} dev ${containerInterface}${address.includes(':') ? ' nodad' : ''}`,
+    ),
+    ...routes.map((route) => `route replace ${route}`),
     '',
   ].join('\n')
 }
 
-/** One nft transaction: our own table for a bridge, made anew. Other tables are not touched. */
-export function bridgeRules({ bridge, subnet, masquerade }: BridgeNetworkParams): string {
-  const table = `slipway-${bridge}`
-  return `table ip ${table} {}
-delete table ip ${table}
-table ip ${table} {
-  chain forward {
-    type filter hook forward priority filter; policy accept;
-    oifname "${bridge}" ct state established,related accept
-    iifname "${bridge}" accept
-    oifname "${bridge}" accept
-  }
-  chain postrouting {
-    type nat hook postrouting priority srcnat; policy accept;
-${masquerade ? `    ip saddr ${subnet} oifname != "${bridge}" masquerade\n` : ''}  }
-}
-`
-}
+/** Lines for a new namespace. */
+export const loopbackBatch = 'link set lo up\n'

@@ -1,15 +1,15 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs'
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { Worker } from 'node:worker_threads'
-import { EngineError } from '../../contract/errors.ts'
-import type { BridgeEndpoint, Host, PortForward } from '../../host/host.ts'
-import { run } from '../exec.ts'
-import { closeListener, openListener } from '../libc/listen.ts'
-import { unmount } from '../libc/mount.ts'
-import { bridgeBatch, bridgeRules, containerBatch, vethBatch } from './batch.ts'
-import { isPortInUse, nextFreePort, portHolder } from './port-holder.ts'
-import type { ProxyListener, ToProxy } from './port-proxy.ts'
+import type { Host } from '../../host/host.ts'
+import type { BridgeNetworkParams } from '../../host/network.ts'
+import { createDns } from './dns/client.ts'
+import { createFirewall } from './firewall.ts'
+import { createLinks } from './links.ts'
+import { createPorts, readAll } from './ports.ts'
+import { startPortProxy } from './proxy/client.ts'
+import type { BridgeRules } from './ruleset.ts'
+import { createSandboxes } from './sandboxes.ts'
 
 export interface NetworkHostOptions {
   readonly stateFolder: string
@@ -20,164 +20,78 @@ export interface NetworkHostOptions {
 
 type NetworkCalls = Pick<
   Host,
-  'ensureBridge' | 'removeBridge' | 'createSandbox' | 'removeSandbox' | 'openPorts' | 'closePorts' | 'portAdvice'
+  | 'ensureBridge'
+  | 'removeBridge'
+  | 'ensureParent'
+  | 'removeParent'
+  | 'createSandbox'
+  | 'removeSandbox'
+  | 'attachEndpoint'
+  | 'detachEndpoint'
+  | 'openPorts'
+  | 'closePorts'
+  | 'openResolver'
+  | 'setZone'
 >
 
-/** Bridges, sandboxes and published ports. */
+/*
+ * State under the keeper's folder, so that a new keeper takes up what an earlier one left:
+ *
+ *   netns/<container>          bound network namespaces
+ *   ports/<container>.json     published ports
+ *   bridges/<bridge>.json      what the rules know of a bridge
+ */
+
+/** Bridges, parents, sandboxes and published ports. */
 export function createNetworkHost({
   stateFolder,
   keeperFile,
   bridgeNetns,
 }: NetworkHostOptions): NetworkCalls & { restore(): Promise<void>; close(): Promise<void> } {
-  const netnsFolder = path.join(stateFolder, 'netns')
-  const portFolder = path.join(stateFolder, 'ports')
-  const netnsOf = (id: string) => path.join(netnsFolder, id)
-  const ip = (netns: string, batch: string) =>
-    run([...(netns ? ['nsenter', `--net=${netns}`] : []), 'ip', '-batch', '-'], { input: batch })
-  const ready = Promise.all([netnsFolder, portFolder].map((folder) => mkdir(folder, { recursive: true, mode: 0o700 })))
-
-  const proxy = new Worker(keeperFile, { workerData: { role: 'port-proxy', netnsPath: bridgeNetns } })
-  proxy.unref()
-  const tellProxy = (message: ToProxy) => proxy.postMessage(message)
-
-  /** A veth of an earlier life may linger, since the kernel tears namespaces down in its own time. */
-  const addVeth = (endpoint: BridgeEndpoint, netnsPath: string) =>
-    ip(bridgeNetns, vethBatch(endpoint, netnsPath)).catch(async (error: unknown) => {
-      if (!/File exists/.test(String(error))) throw error
-      await ip(bridgeNetns, `link delete ${endpoint.hostInterface}\n`).catch(() => {})
-      return ip(bridgeNetns, vethBatch(endpoint, netnsPath))
-    })
-
-  const listen = (ports: readonly PortForward[]): { forwards: PortForward[]; listeners: ProxyListener[] } => {
-    const listeners: ProxyListener[] = []
-    try {
-      const forwards = ports.map((port) => {
-        const listener = openPort(port)
-        listeners.push({ ...port, fd: listener.fd })
-        return { ...port, hostPort: listener.port }
-      })
-      return { forwards, listeners }
-    } catch (error) {
-      for (const { fd } of listeners) closeListener(fd)
-      throw error
-    }
-  }
+  const bridgeFolder = path.join(stateFolder, 'bridges')
+  const bridgeFile = (bridge: string) => path.join(bridgeFolder, `${bridge}.json`)
+  const links = createLinks(bridgeNetns, bridgeNetns !== '')
+  const tag = createHash('sha256').update(stateFolder).digest('hex').slice(0, 8)
+  const firewall = createFirewall(`slipway-${tag}`, links.prefix)
+  const proxy = startPortProxy(keeperFile, bridgeNetns, (table) => void firewall.repair(table).catch(() => {}))
+  const ports = createPorts(path.join(stateFolder, 'ports'), { proxy, firewall })
+  const { pathOf, ...sandboxes } = createSandboxes(path.join(stateFolder, 'netns'), links)
+  const dns = createDns({ keeperFile, pathOf, openSockets: proxy.openDnsSockets })
 
   return {
+    ...sandboxes,
+    removeSandbox(params) {
+      dns.closeResolver(params.containerId)
+      return sandboxes.removeSandbox(params)
+    },
+    openResolver: dns.openResolver,
+    setZone: dns.setZone,
+    openPorts: ports.openPorts,
+    closePorts: ports.closePorts,
     async ensureBridge(params) {
-      await ready
-      const shown = await run(
-        [...(bridgeNetns ? ['nsenter', `--net=${bridgeNetns}`] : []), 'ip', '-o', 'link', 'show', 'dev', params.bridge],
-        { okExitCodes: [0, 1] },
-      )
-      if (shown.exitCode !== 0) await ip(bridgeNetns, bridgeBatch(params))
-      const prefix = bridgeNetns ? ['nsenter', `--net=${bridgeNetns}`] : []
-      await run([...prefix, 'nft', '-f', '-'], { input: bridgeRules(params) })
-      await run([...prefix, 'sysctl', '-qw', 'net.ipv4.ip_forward=1'])
+      await links.ensureBridge(params)
+      await firewall.setBridge(rulesOf(params))
+      await mkdir(bridgeFolder, { recursive: true, mode: 0o700 })
+      await writeFile(bridgeFile(params.bridge), JSON.stringify(rulesOf(params)), { mode: 0o600 })
     },
     async removeBridge({ bridge }) {
-      const prefix = bridgeNetns ? ['nsenter', `--net=${bridgeNetns}`] : []
-      await run([...prefix, 'ip', 'link', 'delete', bridge], { okExitCodes: [0, 1] })
-      await run([...prefix, 'nft', 'delete', 'table', 'ip', `slipway-${bridge}`], { okExitCodes: [0, 1] })
+      await rm(bridgeFile(bridge), { force: true })
+      await links.remove(bridge)
+      await firewall.removeBridge(bridge)
     },
-    async createSandbox({ containerId, endpoint }) {
-      await ready
-      const netnsPath = netnsOf(containerId)
-      await writeFile(netnsPath, '', { mode: 0o600 })
-      try {
-        await run(['unshare', `--net=${netnsPath}`, 'true'])
-        if (endpoint) await addVeth(endpoint, netnsPath)
-        await ip(netnsPath, containerBatch(endpoint))
-        return { netnsPath }
-      } catch (error) {
-        await removeNamespace(netnsPath)
-        throw error
-      }
-    },
-    removeSandbox: ({ containerId }) => removeNamespace(netnsOf(containerId)),
-    async openPorts({ containerId, ports }) {
-      await ready
-      const { forwards, listeners } = listen(ports)
-      tellProxy({ type: 'open', containerId, listeners })
-      await writeFile(path.join(portFolder, `${containerId}.json`), JSON.stringify(forwards), { mode: 0o600 })
-      return forwards
-    },
-    async closePorts({ containerId }) {
-      const file = path.join(portFolder, `${containerId}.json`)
-      if (!existsSync(file)) return
-      await rm(file, { force: true })
-      const closed = new Promise<void>((resolve) => {
-        const listener = (message: { closed?: string }) => {
-          if (message.closed !== containerId) return
-          proxy.off('message', listener)
-          resolve()
-        }
-        proxy.on('message', listener)
-      })
-      tellProxy({ type: 'close', containerId })
-      await closed
-    },
-    portAdvice: async ({ port, protocol }) => {
-      const inUse = isPortInUse(port, protocol)
-      return { inUse, holder: inUse ? portHolder(port, protocol) : '', nextFree: nextFreePort(port, protocol) }
-    },
+    ensureParent: (params) => links.ensureParent(params),
+    removeParent: async ({ parent }) => void (await links.remove(parent)),
     async restore() {
-      await ready
-      for (const name of await readdir(portFolder)) {
-        const forwards = JSON.parse(await readFile(path.join(portFolder, name), 'utf8')) as PortForward[]
-        try {
-          const { listeners } = listen(forwards)
-          tellProxy({ type: 'open', containerId: path.basename(name, '.json'), listeners })
-        } catch {
-          rmSync(path.join(portFolder, name), { force: true })
-        }
-      }
+      const bridges = [...(await readAll<BridgeRules>(bridgeFolder)).values()]
+      await firewall.restore({ bridges, published: await ports.restore() })
     },
-    close: async () => void (await proxy.terminate()),
+    async close() {
+      await Promise.all([proxy.stop(), dns.stop()])
+      await firewall.remove().catch(() => {})
+    },
   }
 }
 
-/** Opens the host's side of a port, or says who has it and which is free. */
-function openPort({ protocol, hostIp, hostPort }: PortForward): { fd: number; port: number } {
-  try {
-    return openListener(protocol, hostIp, hostPort)
-  } catch (error) {
-    const where = `${hostIp}:${hostPort}`
-    const { errno } = error as { errno?: number }
-    if (errno === 98) {
-      const holder = portHolder(hostPort, protocol)
-      throw new EngineError(
-        'conflict',
-        'port.in-use',
-        `Bind for ${where} failed: port is already allocated${holder ? ` (by ${holder})` : ''}`,
-        {
-          details: { port: hostPort, protocol, holder, nextFree: nextFreePort(hostPort, protocol) },
-        },
-      )
-    }
-    if (errno === 13) {
-      const floor = readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8').trim()
-      throw new EngineError(
-        'forbidden',
-        'port.forbidden',
-        `Bind for ${where} failed: ports below ${floor} need root; choose a higher one`,
-        {
-          details: { port: hostPort, nextFree: nextFreePort(Number(floor) + 7000, protocol) },
-        },
-      )
-    }
-    if (errno === 99)
-      throw new EngineError(
-        'invalidArgument',
-        'port.bad-address',
-        `Bind for ${where} failed: this machine has no address ${hostIp}`,
-      )
-    throw error
-  }
-}
-
-async function removeNamespace(netnsPath: string): Promise<void> {
-  if (!existsSync(netnsPath)) return
-  unmount(netnsPath)
-  await rm(netnsPath, { force: true })
+function rulesOf({ bridge, subnets, masquerade, isInternal, isOpenWithin }: BridgeNetworkParams): BridgeRules {
+  return { bridge, subnets, masquerade, isInternal, isOpenWithin }
 }

@@ -4,12 +4,11 @@ import type { CreateContainer } from '../../contract/container.ts'
 import { EngineError } from '../../contract/errors.ts'
 import { createRandomName, newId, validateName } from '../../lib/names.ts'
 import { parseSignal } from '../../lib/signals.ts'
-import { macOf } from '../../network/bridge.ts'
-import { nextAddress, parseSubnet } from '../../network/ipam.ts'
 import { parseImageConfig, resolveProcess } from '../../runtime/process.ts'
 import type { ContainerRecord, ResolvedMount } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { findImage } from '../image/find.ts'
+import { allocateEndpoints, hostnameOf, resolveRequest } from '../network/request.ts'
 import { createUndoStack } from '../undo.ts'
 import { ensureVolume, removeVolumeRecord } from '../volume/volumes.ts'
 import { publishContainer } from './update-state.ts'
@@ -31,13 +30,7 @@ async function createLocked(
   const process = resolveProcess(imageConfig, config)
   parseSignal(process.stopSignal)
   const name = chooseName(context, config.name)
-  if (config.network !== 'bridge' && config.network !== 'none') {
-    throw new EngineError(
-      'notFound',
-      'network.not-found',
-      `network ${config.network} not found; this version has "bridge" and "none"`,
-    )
-  }
+  const request = resolveRequest(context, config)
   const id = newId()
   const undo = createUndoStack(context.log)
   try {
@@ -52,7 +45,7 @@ async function createLocked(
         await resolveMount(context, spec, (made) => undo.add('volume', () => removeVolumeRecord(context, made))),
       )
     }
-    const endpoint = config.network === 'bridge' ? await allocateEndpoint(context) : null
+    const endpoints = await allocateEndpoints(context, request)
     const record: ContainerRecord = {
       version: 1,
       id,
@@ -60,11 +53,11 @@ async function createLocked(
       createdAt: context.now().toISOString(),
       imageId: image.id,
       chainIds: image.layers.map((layer) => layer.chainId),
-      config,
-      hostname: config.hostname || id.slice(0, 12),
+      config: request,
+      hostname: hostnameOf(request, id),
       process,
       mounts,
-      endpoint,
+      endpoints,
       ports: [],
       state: {
         status: 'created',
@@ -168,19 +161,5 @@ async function resolveMount(
       if (await ensureVolume(context, { name, isAnonymous, labels: {} })) onMade(name)
       return { ...spec, name, hostPath: context.layout.volumeData(name), isAnonymous }
     }
-  }
-}
-
-async function allocateEndpoint(context: ServiceContext): Promise<ContainerRecord['endpoint']> {
-  const network = context.networks.get('bridge')
-  if (!network) throw new EngineError('internal', 'network.not-found', 'the default network is missing')
-  const used = new Set(context.containers.list().flatMap((record) => record.endpoint?.ipAddress ?? []))
-  const ipAddress = nextAddress(network, used)
-  await context.networks.put({ ...network, lastAddress: ipAddress })
-  return {
-    ipAddress,
-    prefix: parseSubnet(network.subnet).prefix,
-    gateway: network.gateway,
-    macAddress: macOf(ipAddress),
   }
 }

@@ -1,6 +1,7 @@
 import type { HostEvent } from '../../host/host.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
+import { refreshNames } from '../network/refresh.ts'
 import { currentContainer } from './find.ts'
 import { removeLocked } from './remove.ts'
 import { decideRestart } from './restart-policy.ts'
@@ -68,6 +69,11 @@ export function createSupervisor(context: ServiceContext): Supervisor {
             conmon: null,
             health: 'none',
           },
+        )
+        await refreshNames(
+          context,
+          next.endpoints.map(({ network }) => network),
+          next.id,
         )
         publishContainer(context, next, 'die', { exitCode: String(event.exitCode) })
         if (delay !== null) restartLater(next, delay)

@@ -1,6 +1,8 @@
 import type { ContainerDetail, ContainerSummary } from '../../contract/container.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
+import { filesOwner } from '../network/join.ts'
+import { describeEndpoints } from '../network/list.ts'
 import { findContainer } from './find.ts'
 import { isAlive } from './state.ts'
 
@@ -18,6 +20,7 @@ export function inspectContainer(context: ServiceContext, ref: string): Containe
   const record = findContainer(context.containers, ref)
   const { layout } = context
   const [path = '', ...args] = record.process.args
+  const filesOf = filesOwner(context, record)
   return {
     ...summarise(record),
     pid: record.state.init?.pid ?? 0,
@@ -29,11 +32,12 @@ export function inspectContainer(context: ServiceContext, ref: string): Containe
     workingDir: record.process.workingDir,
     user: record.process.user,
     hostname: record.hostname,
-    gateway: record.endpoint?.gateway ?? '',
-    macAddress: record.endpoint?.macAddress ?? '',
-    hostsPath: layout.containerFile(record.id, 'hosts'),
-    hostnamePath: layout.containerFile(record.id, 'hostname'),
-    resolvConfPath: layout.containerFile(record.id, 'resolv.conf'),
+    gateway: record.endpoints[0]?.gateway ?? '',
+    macAddress: record.endpoints[0]?.macAddress ?? '',
+    networks: describeEndpoints(context, record),
+    hostsPath: layout.containerFile(filesOf, 'hosts'),
+    hostnamePath: layout.containerFile(filesOf, 'hostname'),
+    resolvConfPath: layout.containerFile(filesOf, 'resolv.conf'),
     logPath: layout.log(record.id),
     mounts: record.mounts.map(({ isAnonymous: _, ...mount }) => mount),
   }
@@ -58,7 +62,7 @@ function summarise(record: ContainerRecord): ContainerSummary {
     ports: (record.ports.length ? record.ports : record.config.ports).map(
       ({ containerPort, protocol, hostIp, hostPort }) => ({ containerPort, protocol, hostIp, hostPort }),
     ),
-    ipAddress: isAlive(state.status) ? (record.endpoint?.ipAddress ?? '') : '',
+    ipAddress: isAlive(state.status) ? (record.endpoints[0]?.ipAddress ?? '') : '',
     labels: record.config.labels,
     tty: record.config.tty,
   }

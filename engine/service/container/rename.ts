@@ -1,6 +1,7 @@
 import { EngineError } from '../../contract/errors.ts'
 import { validateName } from '../../lib/names.ts'
 import type { ServiceContext } from '../context.ts'
+import { refreshNames } from '../network/refresh.ts'
 import { currentContainer, findContainer } from './find.ts'
 import { publishContainer } from './update-state.ts'
 
@@ -23,6 +24,11 @@ export async function renameContainer(context: ServiceContext, ref: string, want
       }
       const next = { ...record, name }
       await context.containers.put(next)
+      await refreshNames(
+        context,
+        next.endpoints.map(({ network }) => network),
+        id,
+      )
       publishContainer(context, next, 'rename', { oldName: `/${record.name}` })
     }),
   )

@@ -1,6 +1,8 @@
 import { EngineError } from '../../contract/errors.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
+import { joinNetwork, portsOf } from '../network/join.ts'
+import { refreshNames } from '../network/refresh.ts'
 import { createUndoStack } from '../undo.ts'
 import { currentContainer, findContainer } from './find.ts'
 import { assertMove, isAlive } from './state.ts'
@@ -38,8 +40,8 @@ export async function launch(context: ServiceContext, record: ContainerRecord): 
         work: layout.work(id),
         target: layout.merged(id),
       }),
-      record.endpoint ? network.join(id, record.endpoint) : runtime.createLoopbackSandbox(id),
-      network.publish(id, portsOf(record)),
+      joinNetwork(context, record),
+      network.publish(id, portsOf(context, record)),
     ])
     for (const mount of record.mounts) {
       if (mount.type === 'volume') {
@@ -47,7 +49,8 @@ export async function launch(context: ServiceContext, record: ContainerRecord): 
       }
     }
     undo.add('process', () => runtime.remove(id))
-    const created = await runtime.create(record, sandbox.netnsPath)
+    const created = await runtime.create(record, sandbox)
+    for (const join of context.beforeStart.get(id) ?? []) await join(record)
     await runtime.start(id)
     const next = await putState(
       context,
@@ -63,6 +66,11 @@ export async function launch(context: ServiceContext, record: ContainerRecord): 
         isStoppedByUser: false,
         health: record.process.healthcheck ? 'starting' : 'none',
       },
+    )
+    await refreshNames(
+      context,
+      next.endpoints.map((endpoint) => endpoint.network),
+      id,
     )
     publishContainer(context, next, 'start')
     return next
@@ -83,12 +91,6 @@ export async function launch(context: ServiceContext, record: ContainerRecord): 
     publishContainer(context, next, 'start_failed', { error: failure.message })
     throw failure
   }
-}
-
-function portsOf(record: ContainerRecord) {
-  if (!record.endpoint) return []
-  const { ipAddress } = record.endpoint
-  return record.config.ports.map((port) => ({ ...port, containerIp: ipAddress }))
 }
 
 /** Docker's codes for a process that never ran: 127 not found, 126 not permitted, 128 otherwise. */

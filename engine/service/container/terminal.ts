@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { TerminalIn, TerminalOut } from '../../contract/container.ts'
 import { EngineError, type WireError } from '../../contract/errors.ts'
+import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { findContainer } from './find.ts'
 import { isAlive } from './state.ts'
@@ -18,16 +19,39 @@ export interface ExecRequest {
   readonly rows: number
 }
 
-/** Joins the main process's stdin and output. */
+/** Joins the main process's stdin and output; with `waitForStart` those of the next start, from its first byte on. */
 export async function* attachContainer(
   context: ServiceContext,
   ref: string,
   up: AsyncIterable<TerminalIn>,
-  signal: AbortSignal,
+  { signal, waitForStart = false }: { readonly signal: AbortSignal; readonly waitForStart?: boolean },
 ): AsyncIterable<TerminalOut> {
+  const found = findContainer(context.containers, ref)
+  if (waitForStart && !isAlive(found.state.status)) {
+    const stream = await attachAtStart(context, found.id, signal)
+    if (stream) yield* relay(stream, up, signal)
+    return
+  }
   const record = requireRunning(context, ref)
   publishContainer(context, record, 'attach')
   yield* relay(await context.runtime.attach(record), up, signal)
+}
+
+/** The streams of a container that is being started; null when the caller leaves before. */
+async function attachAtStart(context: ServiceContext, id: string, signal: AbortSignal): Promise<Duplex | null> {
+  const waiting = context.beforeStart.get(id) ?? new Set()
+  context.beforeStart.set(id, waiting)
+  let join: ((record: ContainerRecord) => Promise<void>) | undefined
+  try {
+    return await new Promise<Duplex | null>((resolve, reject) => {
+      join = (record) => context.runtime.attach(record).then(resolve, reject)
+      waiting.add(join)
+      signal.addEventListener('abort', () => resolve(null), { once: true })
+    })
+  } finally {
+    if (join) waiting.delete(join)
+    if (waiting.size === 0) context.beforeStart.delete(id)
+  }
 }
 
 /** Runs a new process in a running container. */

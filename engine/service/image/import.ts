@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
+import { createWriteStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import type { ImportProgress } from '../../contract/image.ts'
 import { streamWork } from '../../lib/async.ts'
 import { normalizeReference } from '../../lib/reference.ts'
@@ -26,6 +28,21 @@ export function importArchive(
   )
 }
 
+/** Imports an archive that comes as bytes: it lies in the temporary folder for as long as that takes. */
+export async function* loadArchive(
+  context: ServiceContext,
+  archive: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncIterable<ImportProgress> {
+  const file = path.join(context.layout.temporary, `load-${randomBytes(6).toString('hex')}.tar`)
+  try {
+    await pipeline(archive, createWriteStream(file, { mode: 0o600 }), { signal })
+    yield* importArchive(context, file, signal)
+  } finally {
+    await rm(file, { force: true })
+  }
+}
+
 /** Names a verified image: its config becomes a blob, its record is committed, references move to it. */
 export async function commitImage(context: ServiceContext, imported: ImportedImage): Promise<void> {
   await context.locks.withLock('images', async () => {
@@ -46,7 +63,29 @@ export async function commitImage(context: ServiceContext, imported: ImportedIma
     }
     await moveReferences(context, references, record.id)
     await context.images.put(record)
-    context.bus.publish({ type: 'image', action: origin ? 'pull' : 'import', id: record.id, attributes: { name: references[0] ?? '' } })
+    context.bus.publish({
+      type: 'image',
+      action: origin ? 'pull' : 'import',
+      id: record.id,
+      attributes: { name: references[0] ?? '' },
+    })
+  })
+}
+
+/** Notes where an image can be had, once a registry has it. */
+export async function keepOrigin(
+  context: ServiceContext,
+  id: string,
+  { repoDigest, manifest }: NonNullable<ImportedImage['origin']>,
+): Promise<void> {
+  await context.locks.withLock('images', async () => {
+    const record = context.images.get(id)
+    // Removed while it was pushed: the registry has it, we have not.
+    if (!record) return
+    const kept = record.manifest ?? { digest: manifest.digest, mediaType: manifest.mediaType }
+    if (!record.manifest) await writeFileAtomic(context.layout.blob(manifest.digest), manifest.bytes)
+    const repoDigests = [...new Set([...record.repoDigests, repoDigest])]
+    await context.images.put({ ...record, repoDigests, manifest: kept })
   })
 }
 

@@ -1,75 +1,100 @@
-import { Badge, Button, Card, Group, Progress, Stack, Text } from '@mantine/core'
+import { Button, Progress } from '@mantine/core'
+import { IconActivity, IconAlertTriangle, IconCircleCheck, IconLoader2 } from '@tabler/icons-react'
 import { useTranslation } from 'react-i18next'
-import { type Activity, useActivity } from '../../state/activity.ts'
-import { useView } from '../../state/view.ts'
+import { Elapsed } from '../../components/elapsed.tsx'
+import { Empty } from '../../components/empty.tsx'
+import { formatBytes } from '../../lib/format.ts'
+import { type Activity, type LayerProgress, useActivity } from '../../state/activity.ts'
+import { useDialog } from '../../state/dialog.ts'
+
+const LOOKS = {
+  running: { Icon: IconLoader2, tone: 'quiet' },
+  done: { Icon: IconCircleCheck, tone: 'good' },
+  failed: { Icon: IconAlertTriangle, tone: 'bad' },
+} as const
 
 /** Everything that was done and every failure, until it is dismissed. */
 export function ActivityPage() {
   const { t } = useTranslation()
-  const { items } = useActivity()
+  const { items, dismissDone } = useActivity()
   return (
-    <Stack gap="sm">
-      {items.length === 0 && <Text c="dimmed">{t('noActivity')}</Text>}
-      {items.map((item) => (
-        <ActivityCard key={item.id} item={item} />
-      ))}
-    </Stack>
+    <div className="page-main">
+      <div className="page-head">
+        <h1>{t('page.activity')}</h1>
+        {items.some(({ state }) => state !== 'running') && (
+          <Button variant="default" onClick={dismissDone}>
+            {t('dismissAll')}
+          </Button>
+        )}
+      </div>
+      {items.length === 0 && <Empty Icon={IconActivity} title={t('noActivity')} text={t('noActivityHint')} />}
+      <div className="page-body">
+        {items.map((item) => (
+          <ActivityCard key={item.id} item={item} />
+        ))}
+      </div>
+    </div>
   )
 }
 
-/** One import or failure. */
+/** One import or failure: what, how far, why it failed, and the next step. */
 export function ActivityCard({ item }: { readonly item: Activity }) {
   const { t } = useTranslation()
   const { dismiss } = useActivity()
-  const { openRun } = useView()
-  const color = { running: 'blue', done: 'teal', failed: 'red' }[item.state]
+  const { Icon, tone } = LOOKS[item.state]
   return (
-    <Card withBorder padding="sm" data-testid="import-progress" data-state={item.state}>
-      <Group justify="space-between">
-        <Group gap="xs">
-          <Badge color={color} variant="light">
-            {t(item.state)}
-          </Badge>
-          <Text fw={600}>{item.reference || item.title}</Text>
-        </Group>
-        <Group gap="xs">
-          {item.state === 'done' && item.reference && (
-            <Button size="compact-sm" onClick={() => openRun(item.reference)}>
-              {t('run')}
-            </Button>
-          )}
-          {item.cancel ? (
-            <Button size="compact-sm" variant="default" onClick={item.cancel}>
-              {t('cancel')}
-            </Button>
-          ) : (
-            <Button size="compact-sm" variant="subtle" onClick={() => dismiss(item.id)}>
-              {t('dismiss')}
-            </Button>
-          )}
-        </Group>
-      </Group>
+    <div className="card" data-testid="activity" data-state={item.state} data-title={item.title}>
+      <div className="field-row">
+        <span className="status" data-tone={tone}>
+          <Icon size={15} aria-hidden />
+          {t(`activity.${item.state}`)}
+        </span>
+        <span className="strong">{item.reference || item.title}</span>
+        <span className="quiet" style={{ marginRight: 'auto' }}>
+          <Elapsed since={item.startedAt} />
+        </span>
+        {item.state === 'done' && item.reference && (
+          <Button
+            size="compact-xs"
+            data-testid="activity-run"
+            onClick={() => useDialog.getState().show({ type: 'run', image: item.reference })}
+          >
+            {t('run')}
+          </Button>
+        )}
+        <Button size="compact-xs" variant="default" onClick={item.cancel ?? (() => dismiss(item.id))}>
+          {t(item.cancel ? 'cancel' : 'dismiss')}
+        </Button>
+      </div>
       {item.message && (
-        <Text size="sm" c="red" mt={4}>
+        <div className="error-note" style={{ marginTop: 8 }}>
           {item.message}
-        </Text>
+        </div>
       )}
-      {Object.entries(item.layers).map(([layer, progress]) => (
-        <Group key={layer} gap="sm" mt={6} wrap="nowrap">
-          <Text className="mono" w={110}>
-            {layer}
-          </Text>
-          <Progress
-            aria-label={layer}
-            style={{ flex: 1 }}
-            value={
-              progress.state === 'done' || progress.state === 'exists'
-                ? 100
-                : (progress.currentBytes / Math.max(1, progress.totalBytes)) * 100
-            }
-          />
-        </Group>
-      ))}
-    </Card>
+      {item.state === 'running' &&
+        Object.entries(item.layers).map(([layer, progress]) => (
+          <LayerRow key={layer} layer={layer} progress={progress} />
+        ))}
+    </div>
+  )
+}
+
+function LayerRow({ layer, progress }: { readonly layer: string; readonly progress: LayerProgress }) {
+  const { t } = useTranslation()
+  const { state, currentBytes, totalBytes } = progress
+  const isDone = state === 'done' || state === 'exists'
+  return (
+    <div className="layer" data-testid="layer" data-state={state}>
+      <span className="mono">{layer.replace('sha256:', '').slice(0, 12)}</span>
+      <Progress
+        size="sm"
+        aria-label={layer}
+        transitionDuration={0}
+        value={isDone ? 100 : (currentBytes / Math.max(1, totalBytes)) * 100}
+      />
+      <span className="quiet num">
+        {state === 'unpacking' ? `${formatBytes(currentBytes)} / ${formatBytes(totalBytes)}` : t(`layer.${state}`)}
+      </span>
+    </div>
   )
 }

@@ -1,39 +1,31 @@
-import { ActionIcon, Group, Tabs } from '@mantine/core'
-import { IconX } from '@tabler/icons-react'
+import { IconFileText, IconPlugConnected, IconTerminal2, IconX } from '@tabler/icons-react'
+import type { PointerEvent } from 'react'
 import { useTranslation } from 'react-i18next'
-import { useView } from '../../state/view.ts'
+import { type DockTab, useDock } from '../../state/dock.ts'
 import { LogView } from './log-view.tsx'
 import { TerminalView } from './terminal-view.tsx'
 
+const ICONS = { exec: IconTerminal2, attach: IconPlugConnected, logs: IconFileText } as const
+const STEP_PX = 24
+
 /** Terminals and logs in tabs that live on whatever page is shown. */
 export function Dock() {
-  const { t } = useTranslation()
-  const { tabs, activeTab, activateTab, closeTab } = useView()
+  const { tabs, activeKey, height } = useDock()
   if (tabs.length === 0) return null
   return (
-    <section className="dock" data-testid="dock" style={{ gridColumn: 2 }}>
-      <Tabs value={activeTab} onChange={(key) => activateTab(key ?? '')}>
-        <Tabs.List>
-          {tabs.map((tab) => (
-            <Group key={tab.key} gap={0} wrap="nowrap">
-              <Tabs.Tab value={tab.key}>
-                {t(tab.kind === 'exec' ? 'terminal' : tab.kind)}: {tab.title}
-              </Tabs.Tab>
-              <ActionIcon
-                size="sm"
-                variant="subtle"
-                color="gray"
-                aria-label={t('close')}
-                onClick={() => closeTab(tab.key)}
-              >
-                <IconX size={14} />
-              </ActionIcon>
-            </Group>
-          ))}
-        </Tabs.List>
-      </Tabs>
+    <section className="dock" data-testid="dock" style={{ height }}>
+      <Grip />
+      <div className="dock-tabs">
+        {tabs.map((tab) => (
+          <TabHead key={tab.key} tab={tab} isActive={tab.key === activeKey} />
+        ))}
+      </div>
       {tabs.map((tab) => (
-        <div key={tab.key} className="dock-body" hidden={tab.key !== activeTab}>
+        <div
+          key={tab.key}
+          className="dock-body"
+          style={{ display: tab.key === activeKey ? 'block' : 'none', position: 'relative' }}
+        >
           {tab.kind === 'logs' ? (
             <LogView containerId={tab.containerId} />
           ) : (
@@ -42,5 +34,44 @@ export function Dock() {
         </div>
       ))}
     </section>
+  )
+}
+
+function TabHead({ tab, isActive }: { readonly tab: DockTab; readonly isActive: boolean }) {
+  const { t } = useTranslation()
+  const { activate, close } = useDock()
+  const Icon = ICONS[tab.kind]
+  return (
+    <div className="dock-tab" data-active={isActive} data-testid="dock-tab">
+      <button type="button" aria-pressed={isActive} onClick={() => activate(tab.key)}>
+        <Icon size={14} aria-hidden />
+        {t(tab.kind === 'exec' ? 'terminal' : tab.kind)}: {tab.title}
+      </button>
+      <button type="button" aria-label={`${t('close')}: ${tab.title}`} onClick={() => close(tab.key)}>
+        <IconX size={13} aria-hidden />
+      </button>
+    </div>
+  )
+}
+
+/** The dock's upper edge: dragged, or moved with the arrow keys. */
+function Grip() {
+  const { t } = useTranslation()
+  const { height, resize } = useDock()
+  const onPointerMove = (event: PointerEvent) => {
+    if (event.buttons === 1) resize(window.innerHeight - event.clientY)
+  }
+  return (
+    <button
+      type="button"
+      className="dock-grip"
+      aria-label={t('resizeDock')}
+      onPointerDown={(event) => event.currentTarget.setPointerCapture(event.pointerId)}
+      onPointerMove={onPointerMove}
+      onKeyDown={(event) => {
+        if (event.key === 'ArrowUp') resize(height + STEP_PX)
+        else if (event.key === 'ArrowDown') resize(height - STEP_PX)
+      }}
+    />
   )
 }

@@ -1,60 +1,94 @@
 import { FitAddon } from '@xterm/addon-fit'
+import { WebLinksAddon } from '@xterm/addon-web-links'
+import { WebglAddon } from '@xterm/addon-webgl'
 import { Terminal } from '@xterm/xterm'
 import i18next from 'i18next'
 import { useEffect, useRef } from 'react'
-import { EngineError } from '../../../engine/contract/errors.ts'
-import { api } from '../../api/client.ts'
+import { api, call } from '../../api/client.ts'
+import { errorText } from '../../api/error-text.ts'
 
-/** A terminal: a new shell in a container, or its main process. Output is acknowledged once it is drawn. */
-export function TerminalView({
-  containerId,
-  kind,
-}: {
+// The best shell that the image has.
+const SHELL = ['/bin/sh', '-c', 'if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi']
+const SHORTEST_PX = 20
+
+interface TerminalProps {
   readonly containerId: string
   readonly kind: 'exec' | 'attach'
-}) {
+}
+
+/** A terminal: a new shell in a container, or its main process. Output is acknowledged once it is drawn. */
+export function TerminalView({ containerId, kind }: TerminalProps) {
   const host = useRef<HTMLDivElement>(null)
-  useEffect(() => {
-    const element = host.current
-    if (!element) return
-    const terminal = new Terminal({
-      fontSize: 13,
-      fontFamily: '"JetBrains Mono", "DejaVu Sans Mono", monospace',
-      theme: { background: '#0e1214' },
-      convertEol: kind === 'attach',
-    })
-    const fit = new FitAddon()
-    terminal.loadAddon(fit)
-    terminal.open(element)
-    fit.fit()
-    Object.assign(element, { __xterm: terminal })
-    const size = { columns: terminal.cols, rows: terminal.rows }
-    const stream =
-      kind === 'exec'
-        ? api.container.exec({ id: containerId, command: ['/bin/sh'], ...size })
-        : api.container.attach({ id: containerId })
-    const encoder = new TextEncoder()
-    terminal.onData((text) => stream.send({ type: 'data', data: encoder.encode(text) }))
-    terminal.onResize(({ cols, rows }) => stream.send({ type: 'resize', columns: cols, rows }))
-    stream.send({ type: 'resize', ...size })
-    const observer = new ResizeObserver(() => element.clientWidth > 0 && fit.fit())
-    observer.observe(element)
-    terminal.focus()
-    void (async () => {
-      try {
-        for await (const frame of stream) {
-          if (frame.type === 'data') await new Promise<void>((resolve) => terminal.write(frame.data, resolve))
-          else terminal.writeln(`\r\n${i18next.t('ended', { code: frame.exitCode })}`)
-        }
-      } catch (error) {
-        terminal.writeln(`\r\n${EngineError.from(error).message}`)
-      }
-    })()
-    return () => {
-      observer.disconnect()
-      stream.close()
-      terminal.dispose()
+  useEffect(() => (host.current ? openTerminal(host.current, { containerId, kind }) : undefined), [containerId, kind])
+  return <div ref={host} className="terminal" data-testid="terminal" />
+}
+
+function openTerminal(element: HTMLElement, { containerId, kind }: TerminalProps): () => void {
+  const terminal = new Terminal({
+    fontSize: 13,
+    fontFamily: '"JetBrains Mono", "DejaVu Sans Mono", "Noto Sans Mono CJK KR", monospace',
+    theme: { background: '#0c1012', foreground: '#d6dde0', cursor: '#53b9bc' },
+    scrollback: 10_000,
+    convertEol: kind === 'attach',
+  })
+  const fit = new FitAddon()
+  terminal.loadAddon(fit)
+  terminal.loadAddon(new WebLinksAddon((_event, url) => void call('desktop.openExternal', { url })))
+  terminal.open(element)
+  drawWithWebgl(terminal)
+  fit.fit()
+  // The test suite reads the screen through this.
+  Object.assign(element, { terminal })
+  const size = { columns: terminal.cols, rows: terminal.rows }
+  const stream =
+    kind === 'exec'
+      ? api.container.exec({ id: containerId, command: SHELL, ...size })
+      : api.container.attach({ id: containerId })
+  const encoder = new TextEncoder()
+  terminal.onData((text) => stream.send({ type: 'data', data: encoder.encode(text) }))
+  terminal.onBinary((text) => stream.send({ type: 'data', data: Uint8Array.from(text, (one) => one.charCodeAt(0)) }))
+  terminal.onResize(({ cols, rows }) => stream.send({ type: 'resize', columns: cols, rows }))
+  stream.send({ type: 'resize', ...size })
+  terminal.attachCustomKeyEventHandler((event) => !isClipboardKey(terminal, event))
+  const observer = new ResizeObserver(() => element.clientHeight > SHORTEST_PX && fit.fit())
+  observer.observe(element)
+  terminal.focus()
+  void show(terminal, stream)
+  return () => {
+    observer.disconnect()
+    stream.close()
+    terminal.dispose()
+  }
+}
+
+async function show(terminal: Terminal, stream: ReturnType<typeof api.container.exec>): Promise<void> {
+  try {
+    for await (const frame of stream) {
+      if (frame.type === 'data') await new Promise<void>((resolve) => terminal.write(frame.data, resolve))
+      else terminal.writeln(`\r\n\x1b[2m${i18next.t('ended', { code: frame.exitCode })}\x1b[0m`)
     }
-  }, [containerId, kind])
-  return <div ref={host} data-testid="terminal" style={{ height: '100%' }} />
+  } catch (error) {
+    terminal.writeln(`\r\n\x1b[31m${errorText(error)}\x1b[0m`)
+  }
+}
+
+/** The fast renderer where the graphics allow it; the DOM one otherwise, also when the context is lost. */
+function drawWithWebgl(terminal: Terminal): void {
+  try {
+    const webgl = new WebglAddon()
+    webgl.onContextLoss(() => webgl.dispose())
+    terminal.loadAddon(webgl)
+  } catch {
+    // Without WebGL xterm draws with the DOM.
+  }
+}
+
+/** Ctrl+Shift+C and V: a terminal's own Ctrl+C belongs to the program in it. */
+function isClipboardKey(terminal: Terminal, event: KeyboardEvent): boolean {
+  if (event.type !== 'keydown' || !event.ctrlKey || !event.shiftKey) return false
+  if (event.code === 'KeyC') void navigator.clipboard.writeText(terminal.getSelection())
+  else if (event.code === 'KeyV') void navigator.clipboard.readText().then((text) => terminal.paste(text))
+  else return false
+  event.preventDefault()
+  return true
 }

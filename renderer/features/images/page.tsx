@@ -1,85 +1,161 @@
-import { Button, Group, Stack, Table, Text, Title } from '@mantine/core'
+import { Button } from '@mantine/core'
+import { IconFileImport, IconPlayerPlay, IconTrash } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
+import type { TFunction } from 'i18next'
+import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
-import { api, call } from '../../api/client.ts'
+import type { ImageSummary } from '../../../engine/contract/image.ts'
+import { api } from '../../api/client.ts'
 import { imageList } from '../../app/queries.ts'
+import { type Column, DataGrid } from '../../components/data-grid.tsx'
+import { Elapsed } from '../../components/elapsed.tsx'
+import { IconButton } from '../../components/icon-button.tsx'
 import { formatBytes } from '../../lib/format.ts'
-import { importArchive, reportFailure, useActivity } from '../../state/activity.ts'
+import { useActivity } from '../../state/activity.ts'
+import { useDialog } from '../../state/dialog.ts'
 import { useView } from '../../state/view.ts'
 import { ActivityCard } from '../activity/page.tsx'
+import { FirstImage, pickArchives } from './first-image.tsx'
+import { ImagePane } from './pane.tsx'
+
+/** An image by its first name, or by its id if nobody named it. */
+export const nameOfImage = ({ references, id }: ImageSummary): string => references[0] ?? id.slice(7, 19)
+
+function askRemove(images: readonly ImageSummary[], t: TFunction): void {
+  const names = images.map(nameOfImage)
+  useDialog.getState().show({
+    type: 'confirm',
+    title: t('removeTitle', { count: images.length, name: names[0] }),
+    text: t('removeImageText', { names: names.join(', ') }),
+    verb: t('verb.remove'),
+    act: async () => {
+      for (const image of images) await api.image.remove({ id: image.references[0] ?? image.id })
+    },
+  })
+}
 
 /** Images, and what is being imported. */
 export function ImagesPage() {
   const { t } = useTranslation()
-  const { data: images = [] } = useQuery(imageList)
-  const { openRun } = useView()
-  const imports = useActivity(({ items }) => items).filter(
-    ({ state, layers }) => state === 'running' || Object.keys(layers).length > 0,
+  const { data: images } = useQuery(imageList)
+  const { filter, opened, open } = useView()
+  const items = useActivity((activity) => activity.items)
+  const imports = items.filter(({ kind }) => kind === 'import').slice(0, 4)
+  const columns = useMemo(() => imageColumns(t), [t])
+  const wanted = filter.trim().toLowerCase()
+  const shown = (images ?? []).filter(
+    ({ references, id }) => wanted === '' || [...references, id].some((text) => text.toLowerCase().includes(wanted)),
   )
-  const pick = async () => {
-    for (const path of (await call('desktop.pickArchive', {})) as string[]) void importArchive(path)
-  }
-  const createStarter = () => api.image.createStarter({}).catch((error: unknown) => reportFailure(t('starter'), error))
+  const current = images?.find(({ id }) => id === opened.images)
   return (
-    <Stack>
-      <Group justify="space-between">
-        <Title order={3}>{t('images')}</Title>
-        <Group gap="xs">
-          <Button variant="default" data-testid="starter-create" onClick={() => void createStarter()}>
-            {t('starter')}
+    <>
+      <div className="page-main">
+        <div className="page-head">
+          <h1>{t('page.images')}</h1>
+          <Button leftSection={<IconFileImport size={14} />} onClick={() => void pickArchives()}>
+            {t('import')}
           </Button>
-          <Button onClick={() => void pick()}>{t('import')}</Button>
-        </Group>
-      </Group>
-      {imports.map((item) => (
-        <ActivityCard key={item.id} item={item} />
-      ))}
-      {images.length === 0 && (
-        <div>
-          <Text fw={600}>{t('noImages')}</Text>
-          <Text c="dimmed">{t('noImagesHint')}</Text>
         </div>
-      )}
-      {images.length > 0 && (
-        <Table highlightOnHover verticalSpacing={6}>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>{t('image')}</Table.Th>
-              <Table.Th>ID</Table.Th>
-              <Table.Th className="num">{t('layers')}</Table.Th>
-              <Table.Th className="num">{t('size')}</Table.Th>
-              <Table.Th>{t('actions')}</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {images.map((image) => {
-              const reference = image.references[0] ?? image.id
-              const remove = () =>
-                api.image
-                  .remove({ id: reference })
-                  .catch((error: unknown) => reportFailure(`${t('remove')}: ${reference}`, error))
-              return (
-                <Table.Tr key={image.id} data-testid="image-row" data-reference={reference}>
-                  <Table.Td>{image.references.join(', ') || '<none>'}</Table.Td>
-                  <Table.Td className="mono">{image.id.slice(7, 19)}</Table.Td>
-                  <Table.Td className="num">{image.layerCount}</Table.Td>
-                  <Table.Td className="num">{formatBytes(image.sizeBytes)}</Table.Td>
-                  <Table.Td>
-                    <Group gap={4}>
-                      <Button size="compact-sm" data-testid="run-open" onClick={() => openRun(reference)}>
-                        {t('run')}
-                      </Button>
-                      <Button size="compact-sm" variant="subtle" color="red" onClick={() => void remove()}>
-                        {t('remove')}
-                      </Button>
-                    </Group>
-                  </Table.Td>
-                </Table.Tr>
-              )
-            })}
-          </Table.Tbody>
-        </Table>
-      )}
-    </Stack>
+        {imports.length > 0 && (
+          <div style={{ padding: '0 16px 12px' }}>
+            {imports.map((item) => (
+              <ActivityCard key={item.id} item={item} />
+            ))}
+          </div>
+        )}
+        {images?.length === 0 && <FirstImage />}
+        {images && images.length > 0 && (
+          <DataGrid
+            label={t('page.images')}
+            items={shown}
+            columns={columns}
+            idOf={({ id }) => id}
+            nameOf={nameOfImage}
+            rowProps={(image) => ({ 'data-testid': 'image-row', 'data-reference': nameOfImage(image) })}
+            openId={current?.id ?? ''}
+            onOpen={({ id }) => open('images', id)}
+            onDelete={(chosen) => askRemove(chosen, t)}
+          />
+        )}
+      </div>
+      {current && <ImagePane image={current} />}
+    </>
   )
+}
+
+function imageColumns(t: TFunction): readonly Column<ImageSummary>[] {
+  return [
+    {
+      key: 'name',
+      label: t('name'),
+      width: 'minmax(140px, 2fr)',
+      sortBy: nameOfImage,
+      render: (image) => (
+        <span className="strong" title={image.references.join(', ')}>
+          {image.references.join(', ') || t('unnamed')}
+        </span>
+      ),
+    },
+    {
+      key: 'id',
+      label: 'ID',
+      width: '110px',
+      render: ({ id }) => <span className="mono">{id.slice(7, 19)}</span>,
+    },
+    {
+      key: 'created',
+      label: t('created'),
+      width: '110px',
+      sortBy: ({ createdAt }) => createdAt,
+      render: ({ createdAt }) => (
+        <span className="quiet">{Date.parse(createdAt) > 0 ? <Elapsed since={createdAt} /> : '–'}</span>
+      ),
+    },
+    {
+      key: 'usedBy',
+      label: t('usedBy'),
+      width: '110px',
+      sortBy: ({ usedBy }) => usedBy.length,
+      render: ({ usedBy }) => (
+        <span className="quiet">{usedBy.length ? t('containerCount', { count: usedBy.length }) : '–'}</span>
+      ),
+    },
+    {
+      key: 'layers',
+      label: t('layers'),
+      width: '60px',
+      isNumber: true,
+      sortBy: ({ layerCount }) => layerCount,
+      render: ({ layerCount }) => layerCount,
+    },
+    {
+      key: 'size',
+      label: t('size'),
+      width: '80px',
+      isNumber: true,
+      sortBy: ({ sizeBytes }) => sizeBytes,
+      render: ({ sizeBytes }) => formatBytes(sizeBytes),
+    },
+    {
+      key: 'actions',
+      label: t('actions'),
+      width: '64px',
+      render: (image) => (
+        <div style={{ display: 'flex' }}>
+          <IconButton
+            label={`${t('run')}: ${nameOfImage(image)}`}
+            Icon={IconPlayerPlay}
+            testId="image-run"
+            onClick={() => useDialog.getState().show({ type: 'run', image: image.references[0] ?? image.id })}
+          />
+          <IconButton
+            label={`${t('verb.remove')}: ${nameOfImage(image)}`}
+            Icon={IconTrash}
+            testId="image-remove"
+            onClick={() => askRemove([image], t)}
+          />
+        </div>
+      ),
+    },
+  ]
 }

@@ -1,3 +1,4 @@
+import { IconFileImport } from '@tabler/icons-react'
 import { useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { importArchive } from '../../state/activity.ts'
@@ -29,6 +30,7 @@ export function DropZone() {
   }, [])
   return depth > 0 ? (
     <div className="drop" data-testid="drop-overlay">
+      <IconFileImport size={36} stroke={1.3} aria-hidden />
       {t('drop')}
     </div>
   ) : null

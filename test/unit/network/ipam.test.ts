@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { choosePool, isOverlapping, nextAddress } from '../../../engine/network/ipam.ts'
+import {
+  choosePool,
+  claimAddress,
+  contains,
+  isOverlapping,
+  nextAddress,
+  parseSubnet,
+  routesOf,
+} from '../../../engine/network/ipam.ts'
 
-const pool = { subnet: '172.17.0.0/29', gateway: '172.17.0.1', lastAddress: '' }
+const pool = { subnet: '172.17.0.0/29', gateway: '172.17.0.1', ipRange: '', auxiliary: [], lastAddress: '' }
 
 describe('address management', () => {
   it('hands out addresses in order and leaves the gateway out', () => {
@@ -22,5 +30,45 @@ describe('address management', () => {
     const taken = ['172.17.0.0/16', '10.0.0.0/8']
     const chosen = choosePool(taken)
     expect(taken.some((subnet) => isOverlapping(subnet, chosen))).toBe(false)
+  })
+
+  it('keeps to the range within the subnet, and away from addresses of others', () => {
+    const narrow = { ...pool, subnet: '172.17.0.0/24', ipRange: '172.17.0.128/30', auxiliary: ['172.17.0.129'] }
+    expect(nextAddress(narrow, new Set())).toBe('172.17.0.128')
+    expect(nextAddress({ ...narrow, lastAddress: '172.17.0.128' }, new Set())).toBe('172.17.0.130')
+  })
+
+  it('hands out IPv6 addresses from subnets of any size', () => {
+    const six = { ...pool, subnet: 'fd00:1::/64', gateway: 'fd00:1::1' }
+    expect(nextAddress(six, new Set())).toBe('fd00:1::2')
+    expect(nextAddress({ ...six, lastAddress: 'fd00:1::2' }, new Set(['fd00:1::3']))).toBe('fd00:1::4')
+  })
+
+  it('gives an address that is asked for unless it is taken, outside or nobody’s', () => {
+    expect(claimAddress(pool, '172.17.0.5', new Set())).toBe('172.17.0.5')
+    expect(() => claimAddress(pool, '172.17.0.5', new Set(['172.17.0.5']))).toThrow('already in use')
+    expect(() => claimAddress(pool, '172.17.0.1', new Set())).toThrow('already in use')
+    for (const wanted of ['172.17.0.7', '172.17.0.0', '10.0.0.1', 'fd00::1'])
+      expect(() => claimAddress(pool, wanted, new Set())).toThrow('no configured subnet contains')
+    expect(() => claimAddress(pool, '172.17.0.999', new Set())).toThrow('invalid address')
+  })
+
+  it('refuses what is no subnet', () => {
+    for (const text of ['', '10.0.0.0', '10.0.0.0/33', '10.0.0/8', '10.0.0.0/8/8', 'x/8', 'fd00::/129', '10.0.0.0/-1'])
+      expect(() => parseSubnet(text), text).toThrow(/invalid/)
+  })
+
+  it('reads the routes of this machine without the default one', () => {
+    const table = `Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT
+eth0\t00000000\t0100A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0
+eth0\t0000A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
+`
+    expect(routesOf(table)).toEqual(['192.168.0.0/24'])
+  })
+
+  it('knows what lies within a subnet', () => {
+    expect(contains('10.0.0.0/8', '10.200.0.0/16')).toBe(true)
+    expect(contains('10.0.0.0/16', '10.0.0.0/8')).toBe(false)
+    expect(contains('10.0.0.0/8', '::1')).toBe(false)
   })
 })

@@ -68,10 +68,32 @@ describe('a user', () => {
 
 describe('the files of a container', () => {
   const hosts = (over: object) =>
-    buildHosts({ hostname: 'h', ipAddress: '172.17.0.2', gateway: '172.17.0.1', extraHosts: [], ...over })
+    buildHosts({
+      hostname: 'h',
+      addresses: ['172.17.0.2'],
+      hostGateway: '172.17.0.1',
+      extraHosts: [],
+      links: [],
+      ...over,
+    })
   it('name it and the hosts added, in order', () => {
     const lines = hosts({ hostname: 'h.lan', extraHosts: ['gw:host-gateway', 'six:::1'] }).split('\n')
-    expect(lines.slice(6)).toEqual(['172.17.0.1\tgw', '::1\tsix', '172.17.0.2\th.lan h', ''])
+    expect(lines.slice(6)).toEqual([
+      '172.17.0.1\tgw',
+      '::1\tsix',
+      '172.17.0.1\thost.docker.internal',
+      '172.17.0.2\th.lan h',
+      '',
+    ])
+  })
+  it('name what it is linked to by alias, hostname and name, each once', () => {
+    const links = [{ address: '172.17.0.3', names: ['db', 'abc', 'db'] }]
+    expect(hosts({ links })).toContain('\n172.17.0.3\tdb abc\n')
+  })
+  it('let host.docker.internal be another machine when that was asked', () => {
+    const text = hosts({ extraHosts: ['host.docker.internal:10.1.1.1'] })
+    expect(text.match(/host\.docker\.internal/g)).toHaveLength(1)
+    expect(text).toContain('10.1.1.1\thost.docker.internal')
   })
   it('refuse what would add a line', () => {
     for (const entry of ['a\nb:1.2.3.4', 'a:1.2.3.4\n5.6.7.8 b', 'a', ':1.2.3.4', 'a:b'])
@@ -84,7 +106,12 @@ describe('the files of a container', () => {
       'nameserver 8.8.8.8\nnameserver 8.8.4.4\nsearch lan\n',
     )
     expect(buildResolvConf('# x\nnameserver 1.1.1.1\nnameserver ::1\n')).toBe('nameserver 1.1.1.1\n')
-    expect(buildResolvConf('nameserver 1.1.1.1\n', '10.0.2.3')).toBe('nameserver 10.0.2.3\n')
+    expect(buildResolvConf('nameserver 1.1.1.1\n', { nameserver: '10.0.2.3' })).toBe('nameserver 10.0.2.3\n')
+    const embedded = { nameserver: '127.0.0.11', search: ['a.b'], dns: ['9.9.9.9'] }
+    expect(buildResolvConf('nameserver 1.1.1.1\nsearch lan\n', embedded)).toBe(
+      'nameserver 127.0.0.11\nsearch a.b\noptions ndots:0\n',
+    )
+    expect(buildResolvConf('nameserver 1.1.1.1\n', { dns: ['9.9.9.9'] })).toBe('nameserver 9.9.9.9\n')
     expect(isStubResolver('nameserver 127.0.0.53\noptions edns0\n')).toBe(true)
   })
 })

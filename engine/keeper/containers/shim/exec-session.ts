@@ -37,7 +37,7 @@ export async function openExec(
     conmon = shim
     shim.go()
     const ready = await within(READY_MS, shim.nextAttach())
-    if (!ready || ready.data !== 0) throw runtimeError(shim.stderr() || 'conmon did not listen', containerId)
+    if (ready?.data !== 0) throw runtimeError(shim.stderr() || 'conmon did not listen', containerId)
 
     let init: ProcessRef | null = null
     let hasLeft = false

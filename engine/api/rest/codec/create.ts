@@ -1,0 +1,158 @@
+import { CreateContainer } from '../../../contract/container.ts'
+import { EngineError } from '../../../contract/errors.ts'
+
+type Json = Record<string, unknown>
+const object = (value: unknown): Json => (typeof value === 'object' && value !== null ? (value as Json) : {})
+const list = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : value ? [String(value)] : [])
+const text = (value: unknown): string => (typeof value === 'string' ? value : '')
+const number = (value: unknown): number => (typeof value === 'number' ? value : 0)
+const NANO = 1e9
+
+/** What this engine cannot do yet is refused by name: nothing that was asked for is dropped silently. */
+const REFUSED: readonly (readonly [key: string, flag: string])[] = [
+  ['Devices', '--device'],
+  ['Sysctls', '--sysctl'],
+  ['Ulimits', '--ulimit'],
+  ['SecurityOpt', '--security-opt'],
+  ['VolumesFrom', '--volumes-from'],
+  ['DeviceRequests', '--gpus'],
+  ['UsernsMode', '--userns'],
+]
+
+/**
+ * The body of `POST /containers/create` in the engine's own terms.
+ * @throws EngineError `invalidArgument` that names the bad field
+ */
+export function fromCreateBody(body: Json, name: string): CreateContainer {
+  const host = object(body['HostConfig'])
+  for (const [key, flag] of REFUSED) {
+    const value = host[key]
+    if (Array.isArray(value) ? value.length > 0 : typeof value === 'object' && value && Object.keys(value).length > 0)
+      throw new EngineError('notImplemented', 'create.not-supported', `${flag} is not implemented here`)
+  }
+  const restart = object(host['RestartPolicy'])
+  const network = text(host['NetworkMode'])
+  const parsed = CreateContainer.safeParse({
+    image: text(body['Image']),
+    name: name.replace(/^\//, ''),
+    command: body['Cmd'] ? list(body['Cmd']) : null,
+    entrypoint: body['Entrypoint'] ? list(body['Entrypoint']) : null,
+    env: list(body['Env']),
+    user: text(body['User']) || null,
+    workingDir: text(body['WorkingDir']) || null,
+    hostname: text(body['Hostname']),
+    labels: object(body['Labels']),
+    tty: body['Tty'] === true,
+    openStdin: body['OpenStdin'] === true,
+    init: host['Init'] === true,
+    privileged: host['Privileged'] === true,
+    readOnlyRootfs: host['ReadonlyRootfs'] === true,
+    autoRemove: host['AutoRemove'] === true,
+    capAdd: list(host['CapAdd']),
+    capDrop: list(host['CapDrop']),
+    ports: toPorts(object(host['PortBindings']), host['PublishAllPorts'] === true, object(body['ExposedPorts'])),
+    mounts: [...list(host['Binds']).map(parseBind), ...toMounts(host), ...toAnonymous(object(body['Volumes']))],
+    restart: {
+      name: text(restart['Name']) || 'no',
+      maximumRetryCount: number(restart['MaximumRetryCount']),
+    },
+    healthcheck: toHealthcheck(object(body['Healthcheck'])),
+    resources: {
+      memoryBytes: number(host['Memory']),
+      cpus: number(host['NanoCpus']) / NANO || number(host['CpuQuota']) / (number(host['CpuPeriod']) || 100_000),
+      pids: Math.max(0, number(host['PidsLimit'])),
+    },
+    stopSignal: text(body['StopSignal']) || null,
+    ...(typeof body['StopTimeout'] === 'number' ? { stopTimeoutSeconds: body['StopTimeout'] } : {}),
+    extraHosts: list(host['ExtraHosts']),
+    network: network === '' || network === 'default' ? 'bridge' : network,
+    endpoints: Object.entries(object(object(body['NetworkingConfig'])['EndpointsConfig'])).map(toEndpoint),
+    links: list(host['Links']),
+    dns: list(host['Dns']),
+    dnsSearch: list(host['DnsSearch']),
+    dnsOptions: list(host['DnsOptions']),
+  })
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  throw new EngineError('invalidArgument', 'create.invalid', `${issue?.path.join('.')}: ${issue?.message}`)
+}
+
+function toPorts(bindings: Json, isAll: boolean, exposed: Json) {
+  const bound = Object.entries(bindings).flatMap(([key, value]) => {
+    const port = parsePortKey(key)
+    const hosts = Array.isArray(value) && value.length > 0 ? value : [{}]
+    return hosts.map((one) => {
+      const { HostIp, HostPort } = one as { HostIp?: string; HostPort?: string }
+      if (HostPort?.includes('-'))
+        throw new EngineError('invalidArgument', 'port.range', `invalid port range of the host: ${HostPort}`)
+      return { ...port, hostIp: HostIp || '0.0.0.0', hostPort: Number(HostPort || 0) }
+    })
+  })
+  if (!isAll) return bound
+  const known = new Set(Object.keys(bindings))
+  const rest = Object.keys(exposed).filter((key) => !known.has(key))
+  return [...bound, ...rest.map((key) => ({ ...parsePortKey(key), hostIp: '0.0.0.0', hostPort: 0 }))]
+}
+
+function parsePortKey(key: string): { containerPort: number; protocol: string } {
+  const [port = '', protocol = 'tcp'] = key.split('/')
+  return { containerPort: Number(port), protocol }
+}
+
+/** `SOURCE:TARGET[:OPTIONS]`; a source that is no path is a volume's name. */
+export function parseBind(bind: string) {
+  const [source = '', target, options = ''] = bind.split(':')
+  if (target === undefined) return { type: 'volume' as const, source: '', target: source }
+  const flags = options.split(',')
+  const propagation = flags.find((flag) => /^r?(private|shared|slave)$/.test(flag))
+  return {
+    type: source.startsWith('/') ? ('bind' as const) : ('volume' as const),
+    source,
+    target,
+    readOnly: flags.includes('ro'),
+    ...(propagation ? { propagation } : {}),
+  }
+}
+
+function toMounts(host: Json) {
+  const mounts = Array.isArray(host['Mounts']) ? host['Mounts'] : []
+  const tmpfs = Object.keys(object(host['Tmpfs'])).map((target) => ({ type: 'tmpfs', target }))
+  return [
+    ...mounts.map((mount: Json) => ({
+      type: text(mount['Type']),
+      source: text(mount['Source']),
+      target: text(mount['Target']),
+      readOnly: mount['ReadOnly'] === true,
+    })),
+    ...tmpfs,
+  ]
+}
+
+const toAnonymous = (volumes: Json) => Object.keys(volumes).map((target) => ({ type: 'volume', source: '', target }))
+
+function toHealthcheck(check: Json) {
+  const test = list(check['Test'])
+  if (test.length === 0) return null
+  const seconds = (key: string, fallback: number) => number(check[key]) / NANO || fallback
+  return {
+    test,
+    intervalSeconds: seconds('Interval', 30),
+    timeoutSeconds: seconds('Timeout', 30),
+    startPeriodSeconds: seconds('StartPeriod', 0),
+    retries: number(check['Retries']) || 3,
+  }
+}
+
+function toEndpoint([network, value]: readonly [string, unknown]) {
+  const endpoint = object(value)
+  const ipam = object(endpoint['IPAMConfig'])
+  return {
+    network: network === 'default' ? 'bridge' : network,
+    aliases: list(endpoint['Aliases']),
+    ipAddress: text(ipam['IPv4Address']),
+    ipv6Address: text(ipam['IPv6Address']),
+    macAddress: text(endpoint['MacAddress']),
+    links: list(endpoint['Links']),
+    priority: number(endpoint['GwPriority']),
+  }
+}

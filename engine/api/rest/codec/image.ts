@@ -1,0 +1,65 @@
+import type { ImageDetail, ImportProgress } from '../../../contract/image.ts'
+import { toUnix } from './time.ts'
+
+export type { ImageDetail, ImportProgress as ImageProgress }
+
+/** A row of `GET /images/json`. */
+export function toImageItem(image: ImageDetail) {
+  return {
+    Id: image.id,
+    ParentId: '',
+    RepoTags: image.references.length > 0 ? image.references : ['<none>:<none>'],
+    RepoDigests: [],
+    Created: toUnix(image.createdAt),
+    Size: image.sizeBytes,
+    SharedSize: -1,
+    Labels: image.labels,
+    Containers: -1,
+  }
+}
+
+/** `GET /images/{name}/json`. */
+export function toImageInspect(image: ImageDetail) {
+  return {
+    Id: image.id,
+    RepoTags: image.references,
+    RepoDigests: [],
+    Parent: '',
+    Comment: '',
+    Created: image.createdAt,
+    DockerVersion: '',
+    Author: '',
+    Config: {
+      User: image.user,
+      Env: image.env,
+      Cmd: image.command.length > 0 ? image.command : null,
+      Entrypoint: image.entrypoint.length > 0 ? image.entrypoint : null,
+      WorkingDir: image.workingDir,
+      Labels: image.labels,
+      ExposedPorts: Object.fromEntries(image.exposedPorts.map((port) => [port, {}])),
+      Volumes: image.volumes.length > 0 ? Object.fromEntries(image.volumes.map((volume) => [volume, {}])) : null,
+    },
+    Architecture: image.architecture,
+    Os: image.os,
+    Size: image.sizeBytes,
+    GraphDriver: { Name: 'overlay2', Data: {} },
+    RootFS: { Type: 'layers', Layers: image.layers.map(({ diffId }) => diffId) },
+    Metadata: { LastTagTime: '0001-01-01T00:00:00Z' },
+  }
+}
+
+/** `GET /images/{name}/history`, newest first; sizes belong to the entries that made a layer. */
+export function toHistory(image: ImageDetail) {
+  const sizes = image.layers.map(({ sizeBytes }) => sizeBytes)
+  return image.history
+    .map((entry) => ({
+      Id: '<missing>',
+      Created: toUnix(entry.createdAt),
+      CreatedBy: entry.createdBy,
+      Tags: null as string[] | null,
+      Size: entry.emptyLayer ? 0 : (sizes.shift() ?? 0),
+      Comment: '',
+    }))
+    .reverse()
+    .map((entry, index) => (index === 0 ? { ...entry, Id: image.id, Tags: image.references } : entry))
+}

@@ -1,0 +1,71 @@
+import type { IncomingMessage } from 'node:http'
+import { EngineError } from '../../contract/errors.ts'
+
+const MAX_JSON_BYTES = 4 * 1024 * 1024
+
+/** A request as routes see it: path parameters, query, and a signal that ends with the client. */
+export interface RestRequest {
+  readonly params: Readonly<Record<string, string>>
+  readonly query: URLSearchParams
+  readonly message: IncomingMessage
+  readonly signal: AbortSignal
+}
+/** An answer. `stream` is written chunk by chunk and its headers go out at once. */
+export type RestAnswer =
+  | { readonly status: number; readonly json?: unknown; readonly headers?: Readonly<Record<string, string>> }
+  | {
+      readonly status: number
+      readonly stream: AsyncIterable<Uint8Array | string>
+      readonly headers?: Readonly<Record<string, string>>
+    }
+
+/** Docker's booleans: `1`, `true`, `True` … */
+export const isTrue = (text: string | null): boolean => text !== null && /^(1|true|yes|on)$/i.test(text)
+
+/** Docker's `filters` parameter: `{"name":["a"]}` or the older `{"name":{"a":true}}`. */
+export function parseFilters(text: string | null, known: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  const filters = new Map<string, readonly string[]>()
+  if (!text) return filters
+  const parsed = parseJson(text, 'invalid filter')
+  if (typeof parsed !== 'object' || parsed === null)
+    throw new EngineError('invalidArgument', 'filter.invalid', 'invalid filter')
+  for (const [name, values] of Object.entries(parsed)) {
+    if (!known.includes(name)) throw new EngineError('invalidArgument', 'filter.unknown', `invalid filter '${name}'`)
+    filters.set(name, Array.isArray(values) ? values.map(String) : Object.keys(values as object))
+  }
+  return filters
+}
+
+/** Whether labels satisfy `key` and `key=value` filters. */
+export function hasLabels(labels: Readonly<Record<string, string>>, wanted: readonly string[]): boolean {
+  return wanted.every((entry) => {
+    const cut = entry.indexOf('=')
+    const key = cut < 0 ? entry : entry.slice(0, cut)
+    return key in labels && (cut < 0 || labels[key] === entry.slice(cut + 1))
+  })
+}
+
+/** A JSON body of at most 4 MiB. An empty one is `{}`. */
+export async function readJson(message: AsyncIterable<Buffer>): Promise<Record<string, unknown>> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of message) {
+    size += chunk.length
+    if (size > MAX_JSON_BYTES) throw new EngineError('invalidArgument', 'body.too-large', 'request body too large')
+    chunks.push(chunk)
+  }
+  const text = Buffer.concat(chunks).toString()
+  if (text.trim() === '') return {}
+  const value = parseJson(text, 'invalid JSON')
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new EngineError('invalidArgument', 'body.invalid', 'invalid JSON: an object is expected')
+  return value as Record<string, unknown>
+}
+
+function parseJson(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new EngineError('invalidArgument', 'body.invalid', `${what}: ${error instanceof Error ? error.message : ''}`)
+  }
+}

@@ -1,0 +1,92 @@
+import { EngineError } from '../../../contract/errors.ts'
+import { familiarReference } from '../../../lib/reference.ts'
+import type { Services } from '../../../service/services.ts'
+import type { ImageDetail, ImageProgress } from '../codec/image.ts'
+import { toHistory, toImageInspect, toImageItem } from '../codec/image.ts'
+import { hasLabels, isTrue, parseFilters, type RestRequest } from '../http.ts'
+import type { Route } from '../router.ts'
+
+/** `/images/…`: what needs no registry. */
+export function imageRoutes({ image }: Services): Route[] {
+  const name = ({ params }: RestRequest) => params['name'] ?? ''
+  return [
+    {
+      method: 'GET',
+      path: '/images/json',
+      handle: async ({ query }) => {
+        const filters = parseFilters(query.get('filters'), [
+          'reference',
+          'dangling',
+          'label',
+          'before',
+          'since',
+          'until',
+        ])
+        const images = await Promise.all((await image.list()).map(({ id }) => image.inspect(id)))
+        return { status: 200, json: images.filter((one) => isWanted(one, filters)).map(toImageItem) }
+      },
+    },
+    {
+      method: 'POST',
+      path: '/images/load',
+      handle: ({ message, signal }) => ({ status: 200, stream: loadLines(image.load(message, signal)) }),
+    },
+    {
+      method: 'GET',
+      path: '/images/{name...}/json',
+      handle: async (request) => ({ status: 200, json: toImageInspect(await image.inspect(name(request))) }),
+    },
+    {
+      method: 'GET',
+      path: '/images/{name...}/history',
+      handle: async (request) => ({ status: 200, json: toHistory(await image.inspect(name(request))) }),
+    },
+    {
+      method: 'POST',
+      path: '/images/{name...}/tag',
+      handle: async (request) => {
+        const { query } = request
+        await image.tag(name(request), [query.get('repo') ?? '', query.get('tag') ?? ''].filter(Boolean).join(':'))
+        return { status: 201 }
+      },
+    },
+    {
+      method: 'DELETE',
+      path: '/images/{name...}',
+      handle: async (request) => {
+        const { untagged, deleted } = await image.remove(name(request), isTrue(request.query.get('force')))
+        return {
+          status: 200,
+          json: [
+            ...untagged.map((one) => ({ Untagged: familiarReference(one) })),
+            ...deleted.map((one) => ({ Deleted: one })),
+          ],
+        }
+      },
+    },
+  ]
+}
+
+function isWanted(image: ImageDetail, filters: ReadonlyMap<string, readonly string[]>): boolean {
+  const references = filters.get('reference')
+  const isNamed =
+    !references ||
+    references.some((wanted) => image.references.some((one) => one === wanted || one.split(':')[0] === wanted))
+  const dangling = filters.get('dangling')?.[0]
+  const isDangling = dangling === undefined || isTrue(dangling) === (image.references.length === 0)
+  return isNamed && isDangling && hasLabels(image.labels, filters.get('label') ?? [])
+}
+
+/** `docker load` prints the `stream` of each line; an error is a line too, for the headers are gone. */
+async function* loadLines(progress: AsyncIterable<ImageProgress>) {
+  try {
+    for await (const step of progress) {
+      if (step.type !== 'image') continue
+      const name = step.references[0]
+      yield `${JSON.stringify({ stream: name ? `Loaded image: ${name}\n` : `Loaded image ID: ${step.id}\n` })}\n`
+    }
+  } catch (error) {
+    const { message } = EngineError.from(error)
+    yield `${JSON.stringify({ errorDetail: { message }, error: message })}\n`
+  }
+}

@@ -1,0 +1,161 @@
+import { EngineError } from '../../../contract/errors.ts'
+import { CreateNetwork, EndpointSpec, type NetworkSummary } from '../../../contract/network.ts'
+import type { Services } from '../../../service/services.ts'
+import { hasLabels, parseFilters, readJson } from '../http.ts'
+import type { Route } from '../router.ts'
+
+type Json = Record<string, unknown>
+const object = (value: unknown): Json => (typeof value === 'object' && value !== null ? (value as Json) : {})
+const text = (value: unknown): string => (typeof value === 'string' ? value : '')
+
+/** `/networks/…`. */
+export function networkRoutes({ network }: Services): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/networks',
+      handle: ({ query }) => {
+        const filters = parseFilters(query.get('filters'), [
+          'id',
+          'name',
+          'driver',
+          'label',
+          'type',
+          'scope',
+          'dangling',
+        ])
+        const any = (name: string, test: (value: string) => boolean) => filters.get(name)?.some(test) ?? true
+        const shown = network
+          .list()
+          .filter(
+            (one) =>
+              any('id', (value) => one.id.startsWith(value)) &&
+              any('name', (value) => one.name.includes(value)) &&
+              any('driver', (value) => one.driver === value) &&
+              any('scope', (value) => value === 'local') &&
+              hasLabels(one.labels, filters.get('label') ?? []),
+          )
+        return { status: 200, json: shown.map(toNetwork) }
+      },
+    },
+    {
+      method: 'POST',
+      path: '/networks/create',
+      handle: async ({ message }) => {
+        const made = await network.create(fromCreateBody(await readJson(message)))
+        return { status: 201, json: { Id: made.id, Warning: made.warnings.join('; ') } }
+      },
+    },
+    {
+      method: 'POST',
+      path: '/networks/prune',
+      handle: async ({ query }) => {
+        const { removed } = await network.prune(
+          parseFilters(query.get('filters'), ['label', 'until']).get('label') ?? [],
+        )
+        return { status: 200, json: { NetworksDeleted: removed } }
+      },
+    },
+    {
+      method: 'GET',
+      path: '/networks/{id}',
+      handle: ({ params }) => ({ status: 200, json: toNetwork(network.inspect(params['id'] ?? '')) }),
+    },
+    {
+      method: 'DELETE',
+      path: '/networks/{id}',
+      handle: async ({ params }) => {
+        await network.remove(params['id'] ?? '')
+        return { status: 204 }
+      },
+    },
+    {
+      method: 'POST',
+      path: '/networks/{id}/connect',
+      handle: async ({ params, message }) => {
+        const body = await readJson(message)
+        const config = object(body['EndpointConfig'])
+        const ipam = object(config['IPAMConfig'])
+        const endpoint = EndpointSpec.omit({ network: true }).parse({
+          aliases: config['Aliases'] ?? [],
+          links: config['Links'] ?? [],
+          ipAddress: text(ipam['IPv4Address']),
+          ipv6Address: text(ipam['IPv6Address']),
+          macAddress: text(config['MacAddress']),
+          priority: config['GwPriority'] ?? 0,
+        })
+        await network.connect({ id: params['id'] ?? '', container: text(body['Container']), endpoint })
+        return { status: 200 }
+      },
+    },
+    {
+      method: 'POST',
+      path: '/networks/{id}/disconnect',
+      handle: async ({ params, message }) => {
+        const body = await readJson(message)
+        const force = body['Force'] === true
+        await network.disconnect({ id: params['id'] ?? '', container: text(body['Container']), force })
+        return { status: 200 }
+      },
+    },
+  ]
+}
+
+function fromCreateBody(body: Json): CreateNetwork {
+  const pools = object(body['IPAM'])['Config']
+  const parsed = CreateNetwork.safeParse({
+    name: text(body['Name']),
+    driver: text(body['Driver']) || 'bridge',
+    pools: (Array.isArray(pools) ? pools : []).map((pool: Json) => ({
+      subnet: text(pool['Subnet']),
+      gateway: text(pool['Gateway']),
+      ipRange: text(pool['IPRange']),
+      auxiliary: object(pool['AuxiliaryAddresses']),
+    })),
+    isInternal: body['Internal'] === true,
+    enableIPv6: body['EnableIPv6'] === true,
+    options: object(body['Options']),
+    labels: object(body['Labels']),
+  })
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  throw new EngineError('invalidArgument', 'network.invalid', `${issue?.path.join('.')}: ${issue?.message}`)
+}
+
+function toNetwork(network: NetworkSummary) {
+  const pools = [
+    { Subnet: network.subnet, Gateway: network.gateway, ...(network.ipRange ? { IPRange: network.ipRange } : {}) },
+    { Subnet: network.ipv6Subnet, Gateway: network.ipv6Gateway },
+  ].filter(({ Subnet }) => Subnet)
+  return {
+    Name: network.name,
+    Id: network.id,
+    Created: network.createdAt,
+    Scope: 'local',
+    Driver: network.driver === 'none' ? 'null' : network.driver,
+    EnableIPv4: true,
+    EnableIPv6: network.enableIPv6,
+    IPAM: { Driver: 'default', Options: {}, Config: pools },
+    Internal: network.isInternal,
+    Attachable: false,
+    Ingress: false,
+    ConfigFrom: { Network: '' },
+    ConfigOnly: false,
+    Containers: Object.fromEntries(
+      network.endpoints
+        .filter(({ isRunning }) => isRunning)
+        .map((endpoint) => [
+          endpoint.containerId,
+          {
+            Name: endpoint.name,
+            EndpointID: '',
+            MacAddress: endpoint.macAddress,
+            IPv4Address: endpoint.ipAddress ? `${endpoint.ipAddress}/${endpoint.prefix}` : '',
+            IPv6Address: endpoint.ipv6Address ? `${endpoint.ipv6Address}/${endpoint.ipv6Prefix}` : '',
+          },
+        ]),
+    ),
+    Options: network.options,
+    Labels: network.labels,
+  }
+}

@@ -1,0 +1,188 @@
+import os from 'node:os'
+import { EngineError } from '../../../contract/errors.ts'
+import type { EngineEvent } from '../../../contract/system.ts'
+import type { Services } from '../../../service/services.ts'
+import { hasLabels, parseFilters } from '../http.ts'
+import type { Route } from '../router.ts'
+
+const EVENT_FILTERS = ['type', 'event', 'container', 'image', 'volume', 'network', 'label', 'scope']
+const SWARM_NOUNS = ['swarm', 'nodes', 'services', 'tasks', 'secrets', 'configs']
+
+/** Ping, version, info, events, disk use, and what an engine outside a swarm says. */
+export function systemRoutes(services: Services): Route[] {
+  const noCache = { 'Cache-Control': 'no-cache, no-store, must-revalidate', Pragma: 'no-cache' }
+  return [
+    { method: 'GET', path: '/_ping', handle: () => ({ status: 200, json: 'OK', headers: noCache }) },
+    { method: 'HEAD', path: '/_ping', handle: () => ({ status: 200, json: 'OK', headers: noCache }) },
+    { method: 'GET', path: '/version', handle: async () => ({ status: 200, json: await versionOf(services) }) },
+    { method: 'GET', path: '/info', handle: async () => ({ status: 200, json: await infoOf(services) }) },
+    {
+      method: 'GET',
+      path: '/events',
+      handle: ({ query, signal }) => {
+        const filters = parseFilters(query.get('filters'), EVENT_FILTERS)
+        const until = Number(query.get('until') || 0)
+        return { status: 200, stream: eventLines(services.system.events(signal), filters, until) }
+      },
+    },
+    { method: 'GET', path: '/system/df', handle: async () => ({ status: 200, json: await diskUse(services) }) },
+    ...SWARM_NOUNS.flatMap((noun) =>
+      ['GET', 'POST', 'DELETE'].flatMap((method) => [
+        { method, path: `/${noun}`, handle: swarm },
+        { method, path: `/${noun}/{rest...}`, handle: swarm },
+      ]),
+    ),
+  ]
+}
+
+const swarm = (): never => {
+  throw new EngineError(
+    'unavailable',
+    'swarm.none',
+    'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
+  )
+}
+
+async function versionOf({ system }: Services) {
+  const info = await system.info()
+  const arch = { x64: 'amd64', arm64: 'arm64' }[process.arch as 'x64' | 'arm64'] ?? process.arch
+  const details = { ApiVersion: '1.51', MinAPIVersion: '1.24', Arch: arch, Os: 'linux', KernelVersion: info.kernel }
+  return {
+    Platform: { Name: 'Slipway' },
+    Components: [
+      { Name: 'Engine', Version: info.version, Details: { ...details, Experimental: 'false' } },
+      { Name: 'runc', Version: info.runtime.replace(/^runc /, ''), Details: {} },
+    ],
+    Version: info.version,
+    ...details,
+    GitCommit: '',
+    GoVersion: `node ${process.version}`,
+    BuildTime: '',
+    Experimental: false,
+  }
+}
+
+async function infoOf({ system, container }: Services) {
+  const info = await system.info()
+  const containers = container.list(true)
+  const count = (...states: string[]) => containers.filter(({ status }) => states.includes(status)).length
+  return {
+    ID: info.root,
+    Name: os.hostname(),
+    Containers: containers.length,
+    ContainersRunning: count('running', 'restarting'),
+    ContainersPaused: count('paused'),
+    ContainersStopped: count('exited', 'created', 'dead'),
+    Images: info.images,
+    Driver: 'overlay2',
+    DriverStatus: [],
+    Plugins: {
+      Volume: ['local'],
+      Network: ['bridge', 'host', 'ipvlan', 'macvlan', 'null'],
+      Authorization: null,
+      Log: ['json-file'],
+    },
+    MemoryLimit: info.mode === 'rootful',
+    PidsLimit: info.mode === 'rootful',
+    IPv4Forwarding: true,
+    LoggingDriver: 'json-file',
+    CgroupDriver: 'cgroupfs',
+    CgroupVersion: info.cgroup === 'v2' ? '2' : '1',
+    KernelVersion: info.kernel,
+    OperatingSystem: 'Slipway',
+    OSType: 'linux',
+    Architecture: os.machine(),
+    NCPU: info.cpus,
+    MemTotal: info.memoryBytes,
+    DockerRootDir: info.root,
+    IndexServerAddress: '',
+    RegistryConfig: { IndexConfigs: {}, InsecureRegistryCIDRs: [], Mirrors: [] },
+    ServerVersion: info.version,
+    Runtimes: { runc: { path: 'runc' } },
+    DefaultRuntime: 'runc',
+    Swarm: {
+      NodeID: '',
+      NodeAddr: '',
+      LocalNodeState: 'inactive',
+      ControlAvailable: false,
+      Error: '',
+      RemoteManagers: null,
+    },
+    SecurityOptions: ['name=seccomp,profile=builtin', ...(info.mode === 'rootless' ? ['name=rootless'] : [])],
+    Warnings: info.warnings,
+  }
+}
+
+async function* eventLines(
+  events: AsyncIterable<EngineEvent>,
+  filters: ReadonlyMap<string, readonly string[]>,
+  until: number,
+) {
+  for await (const event of events) {
+    const time = Date.parse(event.time)
+    if (until > 0 && time / 1000 > until) return
+    if (event.type !== 'engine' && isWanted(event, filters)) yield `${JSON.stringify(toEvent(event, time))}\n`
+  }
+}
+
+function isWanted(event: EngineEvent, filters: ReadonlyMap<string, readonly string[]>): boolean {
+  const any = (name: string, test: (value: string) => boolean) => filters.get(name)?.some(test) ?? true
+  const isAbout = (type: EngineEvent['type']) =>
+    any(type, (value) => event.type === type && (event.id.startsWith(value) || event.attributes['name'] === value))
+  return (
+    any('type', (value) => event.type === value) &&
+    any('event', (value) => event.action === value) &&
+    isAbout('container') &&
+    isAbout('image') &&
+    isAbout('volume') &&
+    isAbout('network') &&
+    hasLabels(event.attributes, filters.get('label') ?? [])
+  )
+}
+
+const toEvent = ({ type, action, id, attributes }: EngineEvent, time: number) => ({
+  status: action,
+  id,
+  from: attributes['image'] ?? '',
+  Type: type,
+  Action: action,
+  Actor: { ID: id, Attributes: attributes },
+  scope: 'local',
+  time: Math.floor(time / 1000),
+  timeNano: time * 1_000_000,
+})
+
+async function diskUse({ image, container, volume }: Services) {
+  const images = await image.list()
+  return {
+    LayersSize: images.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    Images: images.map(({ id, references, sizeBytes, usedBy }) => ({
+      Id: id,
+      RepoTags: references,
+      Size: sizeBytes,
+      SharedSize: 0,
+      Containers: usedBy.length,
+      Created: 0,
+      ParentId: '',
+      RepoDigests: [],
+      Labels: {},
+    })),
+    Containers: container.list(true).map(({ id, name, image: from, status }) => ({
+      Id: id,
+      Names: [`/${name}`],
+      Image: from,
+      State: status,
+      SizeRw: 0,
+    })),
+    Volumes: volume.list().map(({ name, usedBy, mountpoint, labels }) => ({
+      Name: name,
+      Driver: 'local',
+      Mountpoint: mountpoint,
+      Labels: labels,
+      Scope: 'local',
+      Options: {},
+      UsageData: { Size: -1, RefCount: usedBy.length },
+    })),
+    BuildCache: [],
+  }
+}

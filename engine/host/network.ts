@@ -1,0 +1,114 @@
+import type { Call } from './host.ts'
+
+/*
+ * The part of the Host interface that is about networks.
+ */
+
+/** Published port. The keeper listens on the host's side and relays to the container's address. */
+export interface PortForward {
+  readonly protocol: 'tcp' | 'udp'
+  readonly hostIp: string
+  /** 0: the keeper chooses. */
+  readonly hostPort: number
+  readonly containerIp: string
+  readonly containerPort: number
+}
+
+/** A container's end of a network. */
+export interface SandboxEndpoint {
+  readonly kind: 'bridge' | 'macvlan' | 'ipvlan'
+  /** The bridge, or the parent interface. */
+  readonly link: string
+  /** Mode of macvlan or ipvlan (`bridge`, `l2`, …). */
+  readonly mode: string
+  /** The bridge's end of the veth pair. */
+  readonly hostInterface: string
+  readonly containerInterface: string
+  readonly macAddress: string
+  /** With prefix: `172.17.0.2/24`. */
+  readonly addresses: readonly string[]
+  /** Default routes: `default via 172.17.0.1`, `default dev eth0`; none when another endpoint has them. */
+  readonly routes: readonly string[]
+  /** 0: the parent's. */
+  readonly mtu: number
+  /** Cannot reach others on its bridge. */
+  readonly isIsolated: boolean
+}
+
+export interface CreateSandboxParams {
+  readonly containerId: string
+  /** None: a new network namespace with loopback alone. */
+  readonly endpoints: readonly SandboxEndpoint[]
+}
+export interface CreateSandboxResult {
+  /** Path of the bound network namespace, for the OCI spec. */
+  readonly netnsPath: string
+}
+
+export interface BridgeNetworkParams {
+  readonly bridge: string
+  /** Gateways with prefix. */
+  readonly addresses: readonly string[]
+  readonly subnets: readonly string[]
+  readonly mtu: number
+  readonly masquerade: boolean
+  readonly isInternal: boolean
+  readonly isOpenWithin: boolean
+}
+
+/** What macvlan and ipvlan networks stand on. */
+export interface ParentParams {
+  readonly kind: 'macvlan' | 'ipvlan'
+  readonly parent: string
+  /** Made by us and for us: a closed bridge, when no parent was named. */
+  readonly isOwn: boolean
+}
+
+/** A container as the embedded DNS knows it on one network. */
+export interface DnsHost {
+  /** Lower case; the first is the one that its address is called by. */
+  readonly names: readonly string[]
+  readonly ipv4: string
+  readonly ipv6: string
+}
+
+/** A container's view of names: its networks in order, and names that it alone has for others. */
+export interface ResolverParams {
+  readonly containerId: string
+  readonly networks: readonly string[]
+  readonly own: readonly DnsHost[]
+  /** Whether it may ask the outside; a container on internal networks alone may not. */
+  readonly isForwarding: boolean
+  /** `ADDRESS` or `ADDRESS#PORT`; none: the machine's own resolvers of the moment. */
+  readonly upstreams: readonly string[]
+  /** Whether to open it where it is not; otherwise a container whose sandbox goes meanwhile is left alone. */
+  readonly mayOpen: boolean
+}
+
+export interface NetworkHost {
+  readonly ensureBridge: Call<BridgeNetworkParams>
+  /** Removes a bridge and its rules; missing is fine. */
+  readonly removeBridge: Call<{ readonly bridge: string }>
+  /** Checks that the kernel can do it, and makes the parent where it is ours or a VLAN of another (`eth0.10`). */
+  readonly ensureParent: Call<ParentParams>
+  readonly removeParent: Call<{ readonly parent: string }>
+  readonly createSandbox: Call<CreateSandboxParams, CreateSandboxResult>
+  readonly removeSandbox: Call<{ readonly containerId: string }>
+  readonly attachEndpoint: Call<{ readonly containerId: string; readonly endpoint: SandboxEndpoint }>
+  /** Takes an interface away and sets the default routes that remain; a missing one is fine. */
+  readonly detachEndpoint: Call<{
+    readonly containerId: string
+    readonly containerInterface: string
+    readonly routes: readonly string[]
+  }>
+  /** Listens for all or none. Answers with the ports chosen. `port.in-use` names port and holder. */
+  readonly openPorts: Call<
+    { readonly containerId: string; readonly ports: readonly PortForward[] },
+    readonly PortForward[]
+  >
+  readonly closePorts: Call<{ readonly containerId: string }>
+  /** Serves names at 127.0.0.11 in a container's namespace; again with other params changes its view. Ends with the sandbox. */
+  readonly openResolver: Call<ResolverParams>
+  /** Sets who is on a network; none: forgets it. */
+  readonly setZone: Call<{ readonly network: string; readonly hosts: readonly DnsHost[] }>
+}

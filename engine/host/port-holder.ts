@@ -1,0 +1,82 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import os from 'node:os'
+import { EngineError } from '../contract/errors.ts'
+
+type Protocol = 'tcp' | 'udp'
+const TCP_LISTEN = '0A'
+
+/** Sockets bound to a port, from the text of `/proc/net/tcp` and its kin. */
+export function socketsOnPort(table: string, port: number, protocol: Protocol): { inode: string; uid: number }[] {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0')
+  return table
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim().split(/\s+/))
+    .filter((fields) => fields[1]?.endsWith(`:${hex}`) && (protocol === 'udp' || fields[3] === TCP_LISTEN))
+    .map((fields) => ({ inode: fields[9] ?? '', uid: Number(fields[7]) }))
+}
+
+function sockets(port: number, protocol: Protocol): { inode: string; uid: number }[] {
+  return [`/proc/net/${protocol}`, `/proc/net/${protocol}6`].flatMap((file) => {
+    try {
+      return socketsOnPort(readFileSync(file, 'utf8'), port, protocol)
+    } catch {
+      return []
+    }
+  })
+}
+
+/** Whether something listens on a port of this machine. */
+export function isPortInUse(port: number, protocol: Protocol): boolean {
+  return sockets(port, protocol).length > 0
+}
+
+/** `name (pid n)` of the program that holds a port, or whose it is when it may not be looked into; `''` for nobody. */
+export function portHolder(port: number, protocol: Protocol): string {
+  const found = sockets(port, protocol)
+  const wanted = new Set(found.map(({ inode }) => `socket:[${inode}]`))
+  if (wanted.size === 0) return ''
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const holds = readdirSync(`/proc/${pid}/fd`).some((fd) => wanted.has(readlinkSync(`/proc/${pid}/fd/${fd}`)))
+      if (holds) return `${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()} (pid ${pid})`
+    } catch {
+      // Not ours to look into, or gone meanwhile.
+    }
+  }
+  const uid = found[0]?.uid ?? -1
+  return uid === os.userInfo().uid ? '' : `a program of the user with id ${uid}`
+}
+
+/** The first free port above one. */
+export function nextFreePort(port: number, protocol: Protocol): number {
+  for (let candidate = port + 1; candidate <= 65_535; candidate += 1)
+    if (!isPortInUse(candidate, protocol)) return candidate
+  return 0
+}
+
+/** The error of a port that is taken, with who has it and which is free. Looked up where it is called. */
+export function portInUse(bind: { hostIp: string; hostPort: number; protocol: Protocol }): EngineError {
+  const { hostIp, hostPort: port, protocol } = bind
+  const holder = portHolder(port, protocol)
+  return new EngineError(
+    'conflict',
+    'port.in-use',
+    `Bind for ${hostIp}:${port} failed: port is already allocated${holder ? ` (by ${holder})` : ''}`,
+    { details: { hostIp, port, protocol, holder, nextFree: nextFreePort(port, protocol) } },
+  )
+}
+
+/**
+ * Names the holder where the keeper could not: in its user namespace it may not read the descriptors of programs
+ * outside, but the engine may read those of its own user.
+ */
+export async function namePortHolder<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.reason !== 'port.in-use') throw error
+    const { hostIp, port, protocol } = error.details ?? {}
+    throw portInUse({ hostIp: String(hostIp), hostPort: Number(port), protocol: protocol === 'udp' ? 'udp' : 'tcp' })
+  }
+}

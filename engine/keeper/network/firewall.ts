@@ -1,0 +1,107 @@
+import { run } from '../exec.ts'
+import {
+  type BridgeRules,
+  bridgeElements,
+  changeElements,
+  type Elements,
+  type Family,
+  joinElements,
+  type Publication,
+  publicationElements,
+  removeTable,
+  renderTable,
+} from './ruleset.ts'
+
+const FAMILIES: readonly Family[] = ['ip', 'ip6']
+
+/** The engine's own nft tables, kept as they should be. Other tables are not touched. */
+export interface Firewall {
+  setBridge(rules: BridgeRules): Promise<void>
+  removeBridge(bridge: string): Promise<void>
+  /** All ports of a container in one transaction. */
+  publish(containerId: string, publications: readonly Publication[]): Promise<void>
+  unpublish(containerId: string): Promise<void>
+  /** Told that a table of this name went (`''`: some table): makes it anew unless we took it away ourselves. */
+  repair(table: string): Promise<void>
+  /** Takes up what an earlier keeper had set, and makes the tables anew. */
+  restore(known: {
+    readonly bridges: readonly BridgeRules[]
+    readonly published: ReadonlyMap<string, readonly Publication[]>
+  }): Promise<void>
+  remove(): Promise<void>
+}
+
+/** Rules in the namespace where bridges live; `prefix` is the argv that enters it. */
+export function createFirewall(table: string, prefix: readonly string[]): Firewall {
+  const bridges = new Map<string, BridgeRules>()
+  const published = new Map<string, readonly Publication[]>()
+  let isApplied = false
+  let last: Promise<unknown> = Promise.resolve()
+  /** One transaction after the other, so that what is known and what the kernel has never part. */
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const result = last.then(work)
+    last = result.catch(() => {})
+    return result
+  }
+  const nft = (input: string) => run([...prefix, 'nft', '-f', '-'], { input })
+  const makeAnew = async () => {
+    const ruleset = { bridges: [...bridges.values()], publications: [...published.values()].flat() }
+    await nft(FAMILIES.map((family) => renderTable(family, table, ruleset)).join(''))
+    isApplied = true
+  }
+  /** The change alone; where the kernel has something else than we thought, everything anew. */
+  const change = async (verb: 'add' | 'delete', elementsOf: (family: Family) => Elements) => {
+    if (!isApplied) return makeAnew()
+    const text = FAMILIES.map((family) => changeElements(verb, family, table, elementsOf(family))).join('')
+    if (text) await nft(text).catch(makeAnew)
+  }
+  const ofContainer = (publications: readonly Publication[]) => (family: Family) =>
+    joinElements(publications.map((publication) => publicationElements(family, publication)))
+
+  return {
+    setBridge: (rules) =>
+      inTurn(async () => {
+        const known = bridges.get(rules.bridge)
+        bridges.set(rules.bridge, rules)
+        if (isApplied && known && JSON.stringify(known) === JSON.stringify(rules)) return
+        if (known) await makeAnew()
+        else await change('add', (family) => bridgeElements(family, rules))
+      }),
+    removeBridge: (bridge) =>
+      inTurn(async () => {
+        const known = bridges.get(bridge)
+        bridges.delete(bridge)
+        if (known) await change('delete', (family) => bridgeElements(family, known))
+      }),
+    publish: (containerId, publications) =>
+      inTurn(async () => {
+        published.set(containerId, publications)
+        await change('add', ofContainer(publications))
+      }),
+    unpublish: (containerId) =>
+      inTurn(async () => {
+        const known = published.get(containerId)
+        published.delete(containerId)
+        if (known) await change('delete', ofContainer(known))
+      }),
+    repair: (lost) =>
+      inTurn(async () => {
+        if ((lost !== '' && lost !== table) || !isApplied) return
+        const { stdout } = await run([...prefix, 'nft', 'list', 'tables'])
+        const names = stdout.split('\n')
+        if (FAMILIES.every((family) => names.includes(`table ${family} ${table}`))) return
+        await makeAnew()
+      }),
+    restore: (known) =>
+      inTurn(async () => {
+        for (const rules of known.bridges) bridges.set(rules.bridge, rules)
+        for (const [containerId, publications] of known.published) published.set(containerId, publications)
+        if (bridges.size > 0 || published.size > 0) await makeAnew()
+      }),
+    remove: () =>
+      inTurn(async () => {
+        if (isApplied) await nft(FAMILIES.map((family) => removeTable(family, table)).join(''))
+        isApplied = false
+      }),
+  }
+}

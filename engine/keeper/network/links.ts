@@ -1,0 +1,86 @@
+import { EngineError } from '../../contract/errors.ts'
+import type { BridgeNetworkParams, ParentParams, SandboxEndpoint } from '../../host/network.ts'
+import { run } from '../exec.ts'
+import { bridgeBatch, linkBatch } from './batch.ts'
+
+/** Devices in the namespace where bridges live; `netns` is its file, `''` for this one. */
+export function createLinks(netns: string, rootless: boolean) {
+  const prefix = netns ? ['nsenter', `--net=${netns}`] : []
+  const ip = (batch: string) => run([...prefix, 'ip', '-batch', '-'], { input: batch })
+  const exists = async (name: string) =>
+    (await run([...prefix, 'ip', '-o', 'link', 'show', 'dev', name], { okExitCodes: [0, 1] })).exitCode === 0
+
+  /** Makes a child for a moment: the only sure way to learn whether the kernel can, and whether the parent allows it. */
+  const probe = async ({ kind, parent }: ParentParams) => {
+    const name = `p${Date.now().toString(36)}`.slice(0, 15)
+    const made = await run([...prefix, 'ip', 'link', 'add', 'link', parent, 'name', name, 'type', kind], {
+      okExitCodes: 'any',
+    })
+    if (made.exitCode === 0) return void (await ip(`link delete ${name}\n`))
+    if (/Unknown device type|not supported/i.test(made.stderr))
+      throw new EngineError(
+        'notImplemented',
+        'network.driver-missing',
+        `this kernel has no ${kind} (${made.stderr.trim()}); load its module with: sudo modprobe ${kind}`,
+      )
+    throw new EngineError('conflict', 'network.parent-refused', `${kind} on ${parent}: ${made.stderr.trim()}`)
+  }
+  const makeVlan = async (parent: string) => {
+    const [, card = '', tag = ''] = /^(.+)\.(\d{1,4})$/.exec(parent) ?? []
+    if (!tag || !(await exists(card))) throw missingParent(parent, rootless)
+    const made = await run([...prefix, 'ip', 'link', 'add', 'link', card, 'name', parent, 'type', 'vlan', 'id', tag], {
+      okExitCodes: 'any',
+    })
+    if (made.exitCode !== 0)
+      throw new EngineError(
+        'notImplemented',
+        'network.vlan-missing',
+        `VLAN ${parent} cannot be made: ${made.stderr.trim()}; load the module with: sudo modprobe 8021q`,
+      )
+    await ip(`link set ${parent} up\n`)
+  }
+
+  return {
+    prefix,
+    exists,
+    async ensureBridge(params: BridgeNetworkParams) {
+      if (!(await exists(params.bridge))) await ip(bridgeBatch(params))
+      const hasIPv6 = params.subnets.some((subnet) => subnet.includes(':'))
+      await run([
+        ...prefix,
+        'sysctl',
+        '-qw',
+        'net.ipv4.ip_forward=1',
+        `net.ipv4.conf.${params.bridge}.route_localnet=1`,
+        ...(hasIPv6 ? ['net.ipv6.conf.all.forwarding=1', `net.ipv6.conf.${params.bridge}.accept_ra=0`] : []),
+      ])
+    },
+    async ensureParent(params: ParentParams) {
+      if (!(await exists(params.parent))) {
+        // A bridge without ports stands in for the `dummy` device, which not every kernel has.
+        if (params.isOwn) await ip(`link add name ${params.parent} type bridge\nlink set ${params.parent} up\n`)
+        else await makeVlan(params.parent)
+      }
+      await probe(params)
+    },
+    remove: (name: string) => run([...prefix, 'ip', 'link', 'delete', name], { okExitCodes: [0, 1] }),
+    /** A veth of an earlier life may linger, since the kernel tears namespaces down in its own time. */
+    add: (endpoint: SandboxEndpoint, netnsPath: string) =>
+      ip(linkBatch(endpoint, netnsPath)).catch(async (error: unknown) => {
+        if (!/File exists/.test(String(error)) || !endpoint.hostInterface) throw error
+        await ip(`link delete ${endpoint.hostInterface}\n`).catch(() => {})
+        return ip(linkBatch(endpoint, netnsPath))
+      }),
+  }
+}
+
+function missingParent(parent: string, rootless: boolean): EngineError {
+  return new EngineError(
+    rootless ? 'forbidden' : 'notFound',
+    rootless ? 'network.parent-unreachable' : 'network.parent-missing',
+    rootless
+      ? `an ordinary user's engine cannot put containers on the network card "${parent}": the kernel lets only root do that; leave the parent out for a network within this machine, or run the engine as root`
+      : `the parent interface "${parent}" does not exist`,
+    { details: { parent } },
+  )
+}

@@ -1,0 +1,28 @@
+import type { DnsSockets } from '../dns/protocol.ts'
+
+/** A bound socket and where its traffic goes. */
+export interface ProxyListener {
+  readonly fd: number
+  readonly protocol: 'tcp' | 'udp'
+  readonly containerIp: string
+  readonly containerPort: number
+}
+export type ToProxy =
+  | { readonly type: 'open'; readonly containerId: string; readonly listeners: readonly ProxyListener[] }
+  | { readonly type: 'close'; readonly containerId: string }
+  /** Opens DNS sockets in another namespace: this thread alone can go there and come back. */
+  | { readonly type: 'open-dns'; readonly call: number; readonly netnsPath: string }
+  /** Forgets what the kernel knows of UDP clients of these host ports, whose target has changed. */
+  | { readonly type: 'forget-udp'; readonly ports: readonly number[] }
+  | { readonly type: 'stop' }
+export type FromProxy =
+  | { readonly type: 'closed'; readonly containerId: string }
+  | { readonly type: 'dns-opened'; readonly call: number; readonly sockets: DnsSockets | null; readonly error: string }
+  /** An nft table was deleted in the namespace of the bridges, by whomever; `''`: one may have been. */
+  | { readonly type: 'table-deleted'; readonly table: string }
+/** Told to the thread when it starts. `wakeFd` is an eventfd: messages wait while the thread waits for the kernel. */
+export interface ProxyWorkerData {
+  readonly role: 'port-proxy'
+  readonly netnsPath: string
+  readonly wakeFd: number
+}

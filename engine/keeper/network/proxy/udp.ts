@@ -1,0 +1,89 @@
+import { ADDRESS_BYTES } from '../../libc/address.ts'
+import { EPOLLIN } from '../../libc/epoll.ts'
+import { beginConnect, receiveDatagram, receiveFrom, sendDatagram, sendTo } from '../../libc/relay.ts'
+import type { Loop } from './loop.ts'
+
+const UDP_IDLE_MS = 90_000
+const SWEEP_MS = 10_000
+const MAX_CLIENTS = 4096
+const BURST = 64
+const DATAGRAM_BYTES = 65_536
+
+interface Client {
+  readonly fd: number
+  lastSeen: number
+}
+
+/** Where a bound socket's datagrams go. */
+export interface UdpTarget {
+  readonly fd: number
+  readonly containerIp: string
+  readonly containerPort: number
+}
+
+/**
+ * Relays datagrams with one upstream socket a client, so that answers find their way back. A client silent for 90 s is
+ * forgotten, and so is the most silent one when there are too many.
+ */
+export function createUdpRelay(loop: Loop, target: UdpTarget, now: () => number = () => performance.now()) {
+  // In the order of their last datagram: a Map keeps insertion order, and each datagram inserts anew.
+  const clients = new Map<string, Client>()
+  const buffer = Buffer.allocUnsafeSlow(DATAGRAM_BYTES)
+  const scratch = Buffer.alloc(ADDRESS_BYTES)
+  let isClosed = false
+
+  const forget = (key: string) => {
+    const client = clients.get(key)
+    if (client) loop.close(client.fd)
+    clients.delete(key)
+  }
+  const touch = (key: string, client: Client) => {
+    client.lastSeen = now()
+    clients.delete(key)
+    clients.set(key, client)
+  }
+  const meet = (key: string, address: Buffer): Client | null => {
+    if (clients.size >= MAX_CLIENTS) forget(clients.keys().next().value ?? '')
+    try {
+      const client: Client = { fd: beginConnect('udp', target.containerIp, target.containerPort), lastSeen: 0 }
+      loop.watch(client.fd, EPOLLIN, () => {
+        for (let count = 0; count < BURST; count += 1) {
+          const bytes = receiveDatagram(client.fd, buffer)
+          if (bytes < 0) return
+          sendTo(target.fd, buffer.subarray(0, bytes), address)
+        }
+        touch(key, client)
+      })
+      return client
+    } catch {
+      return null
+    }
+  }
+  const sweep = () => {
+    if (isClosed) return
+    for (const [key, { lastSeen }] of clients) {
+      if (now() - lastSeen < UDP_IDLE_MS) break
+      forget(key)
+    }
+    if (clients.size > 0) loop.after(SWEEP_MS, sweep)
+  }
+  loop.watch(target.fd, EPOLLIN, () => {
+    for (let count = 0; count < BURST; count += 1) {
+      const { bytes, address } = receiveFrom(target.fd, buffer, scratch)
+      if (bytes < 0) return
+      const key = address.toString('latin1')
+      const client = clients.get(key) ?? meet(key, Buffer.from(address))
+      if (!client) continue
+      if (clients.size === 0) loop.after(SWEEP_MS, sweep)
+      touch(key, client)
+      sendDatagram(client.fd, buffer.subarray(0, bytes))
+    }
+  })
+  return {
+    close() {
+      isClosed = true
+      for (const key of [...clients.keys()]) forget(key)
+      loop.close(target.fd)
+    },
+  }
+}

@@ -1,0 +1,102 @@
+import { closeSync, openSync } from 'node:fs'
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { AF_INET, AF_INET6 } from '../../libc/address.ts'
+import { forgetUdpConnections } from '../../libc/conntrack.ts'
+import { EPOLLIN } from '../../libc/epoll.ts'
+import { enterNetworkNamespace, openListener } from '../../libc/listen.ts'
+import { deletedTables, openRulesMonitor } from '../../libc/netlink.ts'
+import { EAGAIN, receiveDatagram } from '../../libc/relay.ts'
+import { clearEventfd } from '../../libc/socket.ts'
+import { createLoop, type Loop } from './loop.ts'
+import type { FromProxy, ProxyWorkerData, ToProxy } from './protocol.ts'
+import { createTcpRelay } from './tcp.ts'
+import { createUdpRelay } from './udp.ts'
+
+/** The proxy thread: accepts in the host's namespace, connects in the one where containers are reachable. */
+export function runPortProxy(): void {
+  const { netnsPath, wakeFd } = workerData as ProxyWorkerData
+  if (netnsPath) enterNetworkNamespace(openSync(netnsPath, 'r'))
+  const home = openSync('/proc/thread-self/ns/net', 'r')
+  const loop = createLoop()
+  const open = new Map<string, (() => void)[]>()
+  const close = (containerId: string) => {
+    for (const end of open.get(containerId) ?? []) end()
+    open.delete(containerId)
+  }
+  const tell = (answer: FromProxy) => parentPort?.postMessage(answer)
+  const receive = (message: ToProxy) => {
+    if (message.type === 'stop') return loop.stop()
+    if (message.type === 'open-dns') return tell(openDnsSockets(message, home))
+    if (message.type === 'forget-udp') return forgetUdp(message.ports)
+    const { containerId } = message
+    close(containerId)
+    if (message.type === 'close') {
+      // Descriptors close at the end of the loop's turn; only then is the port free.
+      loop.soon(() => loop.soon(() => tell({ type: 'closed', containerId })))
+      return
+    }
+    const tcp = createTcpRelay(loop)
+    const ends = [() => tcp.close()]
+    for (const listener of message.listeners) {
+      if (listener.protocol === 'tcp') tcp.listen(listener)
+      else ends.push(createUdpRelay(loop, listener).close)
+    }
+    open.set(containerId, ends)
+  }
+  loop.watch(wakeFd, EPOLLIN, () => {
+    clearEventfd(wakeFd)
+    while (parentPort) {
+      const next = receiveMessageOnPort(parentPort) as { message: ToProxy } | undefined
+      if (!next) return
+      receive(next.message)
+    }
+  })
+  watchRules(loop, (table) => tell({ type: 'table-deleted', table }))
+  loop.run()
+}
+
+function forgetUdp(ports: readonly number[]): void {
+  for (const family of [AF_INET, AF_INET6]) {
+    try {
+      forgetUdpConnections(family, new Set(ports))
+    } catch {
+      // A kernel without connection tracking for the family has nothing to forget.
+    }
+  }
+}
+
+const DNS_ADDRESS = '127.0.0.11'
+
+/**
+ * Opens both sockets in a container's namespace and comes back; nothing else runs on this thread meanwhile. Rootless, no
+ * thread can come back to the host's namespace, but this one lives in the inner one, which is the keeper's own.
+ */
+function openDnsSockets({ call, netnsPath }: { call: number; netnsPath: string }, home: number): FromProxy {
+  try {
+    const there = openSync(netnsPath, 'r')
+    try {
+      enterNetworkNamespace(there)
+      const sockets = { udp: openListener('udp', DNS_ADDRESS, 0), tcp: openListener('tcp', DNS_ADDRESS, 0) }
+      return { type: 'dns-opened', call, sockets, error: '' }
+    } finally {
+      enterNetworkNamespace(home)
+      closeSync(there)
+    }
+  } catch (error) {
+    return { type: 'dns-opened', call, sockets: null, error: String(error) }
+  }
+}
+
+const PACKET_BYTES = 256 * 1024
+
+/** Tells of tables that go, so that an `nft flush ruleset` by hand or by a firewall service is mended. */
+function watchRules(loop: Loop, tell: (table: string) => void): void {
+  const monitor = openRulesMonitor()
+  const packet = Buffer.allocUnsafeSlow(PACKET_BYTES)
+  loop.watch(monitor, EPOLLIN, () => {
+    const bytes = receiveDatagram(monitor, packet)
+    if (bytes > 0) for (const table of deletedTables(packet.subarray(0, bytes))) tell(table)
+    // More was said than the socket could hold: something of ours may have been among it.
+    else if (bytes < 0 && bytes !== -EAGAIN) tell('')
+  })
+}

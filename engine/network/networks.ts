@@ -1,0 +1,71 @@
+import { EngineError } from '../contract/errors.ts'
+import type { Host } from '../host/host.ts'
+import type { DnsHost, PortForward, ResolverParams, SandboxEndpoint } from '../host/network.ts'
+import type { NetworkRecord } from '../store/schema.ts'
+import { createBridgeDriver } from './bridge.ts'
+import { createChildLinkDriver } from './child-link.ts'
+import { type Member, type NetworkDriver, pickDefault } from './driver.ts'
+
+export type { DnsHost, PortForward, ResolverParams }
+
+/** Networks as services see them: records in, devices out. */
+export interface Networks {
+  /** The interface that a new network will stand on; refuses options that its driver cannot keep to. */
+  interfaceOf(network: NetworkRecord): string
+  ensure(network: NetworkRecord): Promise<void>
+  remove(network: NetworkRecord): Promise<void>
+  /** A container's namespace with its place on every network; none: loopback alone. */
+  createSandbox(containerId: string, members: readonly Member[]): Promise<{ readonly netnsPath: string }>
+  leave(containerId: string): Promise<void>
+  /** Adds a place to a running container. `all` are its places with the new one. */
+  attach(containerId: string, member: Member, all: readonly Member[]): Promise<void>
+  /** Takes a place away. `rest` are those that remain. */
+  detach(containerId: string, member: Member, rest: readonly Member[]): Promise<void>
+  /** Opens all published ports or none; answers with the ports chosen. */
+  publish(containerId: string, ports: readonly PortForward[]): Promise<readonly PortForward[]>
+  unpublish(containerId: string): Promise<void>
+  /** Serves names to a running container, or changes what it sees. */
+  openResolver(params: ResolverParams): Promise<void>
+  /** Sets who is known on a network. */
+  setZone(network: string, hosts: readonly DnsHost[]): Promise<void>
+}
+
+/** Networks by the keeper's devices, each driver its own way. */
+export function createNetworks(host: Host): Networks {
+  const drivers: Readonly<Record<string, NetworkDriver>> = {
+    bridge: createBridgeDriver(host),
+    macvlan: createChildLinkDriver(host, 'macvlan'),
+    ipvlan: createChildLinkDriver(host, 'ipvlan'),
+  }
+  const driverOf = ({ driver }: NetworkRecord) => {
+    const found = drivers[driver]
+    if (found) return found
+    throw new EngineError('invalidArgument', 'network.no-endpoints', `the network driver ${driver} has no endpoints`)
+  }
+  const hasDevices = ({ driver }: NetworkRecord) => driver in drivers
+  const routesOf = (member: Member | undefined) => (member ? driverOf(member.network).routes(member) : [])
+  const endpointOf = (containerId: string, member: Member, all: readonly Member[]): SandboxEndpoint => ({
+    ...driverOf(member.network).describe(containerId, member),
+    routes: pickDefault(all) === member ? routesOf(member) : [],
+  })
+  return {
+    interfaceOf: (network) => driverOf(network).interfaceOf(network),
+    ensure: async (network) => (hasDevices(network) ? driverOf(network).ensure(network) : undefined),
+    remove: async (network) => (hasDevices(network) ? driverOf(network).remove(network) : undefined),
+    createSandbox: (containerId, members) =>
+      host.createSandbox({ containerId, endpoints: members.map((member) => endpointOf(containerId, member, members)) }),
+    leave: (containerId) => host.removeSandbox({ containerId }),
+    attach: (containerId, member, all) =>
+      host.attachEndpoint({ containerId, endpoint: endpointOf(containerId, member, all) }),
+    detach: (containerId, member, rest) =>
+      host.detachEndpoint({
+        containerId,
+        containerInterface: member.endpoint.interface,
+        routes: routesOf(pickDefault(rest)),
+      }),
+    publish: async (containerId, ports) => (ports.length ? host.openPorts({ containerId, ports }) : []),
+    unpublish: (containerId) => host.closePorts({ containerId }),
+    openResolver: (params) => host.openResolver(params),
+    setZone: (network, hosts) => host.setZone({ network, hosts }),
+  }
+}

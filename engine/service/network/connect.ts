@@ -1,0 +1,80 @@
+import { EngineError } from '../../contract/errors.ts'
+import type { EndpointSpec } from '../../contract/network.ts'
+import type { ContainerRecord, EndpointRecord } from '../../store/schema.ts'
+import { currentContainer, findContainer } from '../container/find.ts'
+import { isAlive } from '../container/state.ts'
+import type { ServiceContext } from '../context.ts'
+import { allocateEndpoint, freeInterface, membersOf } from './endpoints.ts'
+import { findNetwork } from './find.ts'
+import { writeFiles } from './hosts.ts'
+import { republish } from './join.ts'
+import { parseNetworkMode } from './mode.ts'
+import { openDns, refreshNames } from './refresh.ts'
+
+/** Gives a container a place on a further network; a running one has the interface at once. */
+export async function connectNetwork(
+  context: ServiceContext,
+  input: { readonly id: string; readonly container: string; readonly endpoint: Omit<EndpointSpec, 'network'> },
+): Promise<void> {
+  const { id } = findContainer(context.containers, input.container)
+  await context.locks.withLock('containers', () =>
+    context.locks.withLock(id, async () => {
+      const record = currentContainer(context.containers, id)
+      const network = findNetwork(context.networks, input.id)
+      assertCanJoin(record, network.name)
+      const place = freeInterface(record.endpoints)
+      const endpoint = await allocateEndpoint(context, network, { spec: input.endpoint, interface: place })
+      const next = { ...record, endpoints: [...record.endpoints, endpoint] }
+      await context.containers.put(isAlive(record.state.status) ? await attach(context, next, endpoint) : next)
+      await refreshNames(context, [network.name], id)
+      context.bus.publish({
+        type: 'network',
+        action: 'connect',
+        id: network.id,
+        attributes: { container: id, name: network.name, type: network.driver },
+      })
+    }),
+  )
+}
+
+/** Gives a running container the interface, and everything that follows from it. */
+async function attach(
+  context: ServiceContext,
+  record: ContainerRecord,
+  endpoint: EndpointRecord,
+): Promise<ContainerRecord> {
+  const all = membersOf(context, record.endpoints)
+  const member = all.find((one) => one.endpoint === endpoint)
+  if (member) await context.network.attach(record.id, member, all)
+  await writeFiles(context, record)
+  await openDns(context, record)
+  return republish(context, record)
+}
+
+function assertCanJoin(record: ContainerRecord, network: string): void {
+  const mode = parseNetworkMode(record.config.network)
+  if (mode.kind === 'host' || mode.kind === 'container')
+    throw new EngineError(
+      'invalidArgument',
+      'network.shared-namespace',
+      'container sharing network namespace with another container or host cannot be connected to any other network',
+    )
+  if (network === 'host')
+    throw new EngineError(
+      'invalidArgument',
+      'network.host-mode',
+      'container cannot be connected to host network: host network mode must be set when it is created',
+    )
+  if (mode.kind === 'none' || network === 'none')
+    throw new EngineError(
+      'invalidArgument',
+      'network.none-mode',
+      'container cannot be connected to multiple networks with one of the networks in private (none) mode',
+    )
+  if (record.endpoints.some((endpoint) => endpoint.network === network))
+    throw new EngineError(
+      'forbidden',
+      'network.already-connected',
+      `endpoint with name ${record.name} already exists in network ${network}`,
+    )
+}

@@ -1,0 +1,60 @@
+import type { EndpointDetail, NetworkSummary } from '../../contract/network.ts'
+import type { ContainerRecord, NetworkRecord } from '../../store/schema.ts'
+import { isAlive } from '../container/state.ts'
+import type { ServiceContext } from '../context.ts'
+import { containersOn } from './endpoints.ts'
+import { findNetwork } from './find.ts'
+import { dnsNamesOf } from './names.ts'
+
+/** Networks by name, each with the containers on it. */
+export function listNetworks(context: ServiceContext): NetworkSummary[] {
+  return context.networks
+    .list()
+    .toSorted((a, b) => a.name.localeCompare(b.name))
+    .map((record) => describeNetwork(context, record))
+}
+
+/** One network. */
+export function inspectNetwork(context: ServiceContext, ref: string): NetworkSummary {
+  return describeNetwork(context, findNetwork(context.networks, ref))
+}
+
+function describeNetwork(context: ServiceContext, record: NetworkRecord): NetworkSummary {
+  const { ipv4, ipv6 } = record
+  return {
+    id: record.id,
+    name: record.name,
+    driver: record.driver,
+    createdAt: record.createdAt,
+    interface: record.interface,
+    subnet: ipv4?.subnet ?? '',
+    gateway: ipv4?.gateway ?? '',
+    ipRange: ipv4?.ipRange ?? '',
+    ipv6Subnet: ipv6?.subnet ?? '',
+    ipv6Gateway: ipv6?.gateway ?? '',
+    auxiliary: { ...ipv4?.auxiliaryNames, ...ipv6?.auxiliaryNames },
+    isInternal: record.isInternal,
+    enableIPv6: ipv6 !== null,
+    options: record.options,
+    labels: record.labels,
+    endpoints: containersOn(context, record.name).map(({ record: container, endpoint }) => ({
+      containerId: container.id,
+      name: container.name,
+      ipAddress: endpoint.ipAddress,
+      prefix: endpoint.prefix,
+      ipv6Address: endpoint.ipv6Address,
+      ipv6Prefix: endpoint.ipv6Prefix,
+      macAddress: endpoint.macAddress,
+      isRunning: isAlive(container.state.status),
+    })),
+  }
+}
+
+/** A container's places as inspect shows them. */
+export function describeEndpoints(context: ServiceContext, record: ContainerRecord): EndpointDetail[] {
+  return record.endpoints.map(({ links: _, priority: __, ...endpoint }) => ({
+    ...endpoint,
+    networkId: context.networks.get(endpoint.network)?.id ?? '',
+    dnsNames: endpoint.network === 'bridge' ? [] : dnsNamesOf(record, endpoint),
+  }))
+}

@@ -1,0 +1,64 @@
+import { EngineError } from '../../contract/errors.ts'
+import type { NetworkRecord } from '../../store/schema.ts'
+import { isAlive } from '../container/state.ts'
+import type { ServiceContext } from '../context.ts'
+import { containersOn } from './endpoints.ts'
+import { assertChangeable, findNetwork, PREDEFINED } from './find.ts'
+
+/** Removes a network that no running container is on. */
+export async function removeNetwork(context: ServiceContext, ref: string): Promise<void> {
+  await context.locks.withLock('networks', async () => {
+    const record = findNetwork(context.networks, ref)
+    assertChangeable(record.name)
+    const running = runningOn(context, record)
+    if (running.length > 0)
+      throw new EngineError(
+        'forbidden',
+        'network.in-use',
+        `error while removing network: network ${record.name} has active endpoints (${running.map(({ name, id }) => `name:"${name}" id:"${id.slice(0, 12)}"`).join(', ')})`,
+        { details: { network: record.name, containers: running.map(({ name }) => name).join(', ') } },
+      )
+    await removeLocked(context, record)
+  })
+}
+
+/** Removes the user's networks that no container is on, running or not. Answers with their names. */
+export async function pruneNetworks(
+  context: ServiceContext,
+  labels: readonly string[],
+): Promise<{ removed: string[] }> {
+  return context.locks.withLock('networks', async () => {
+    const isWanted = ({ labels: own }: NetworkRecord) =>
+      labels.every((label) => {
+        const [key = '', value] = label.split(/=(.*)/s)
+        return key in own && (value === undefined || own[key] === value)
+      })
+    const unused = context.networks
+      .list()
+      .filter((record) => !PREDEFINED.includes(record.name) && isWanted(record))
+      .filter((record) => containersOn(context, record.name).length === 0)
+    await Promise.all(unused.map((record) => removeLocked(context, record)))
+    return { removed: unused.map(({ name }) => name) }
+  })
+}
+
+async function removeLocked(context: ServiceContext, record: NetworkRecord): Promise<void> {
+  // A parent of our own making may carry a second network.
+  const isShared = context.networks
+    .list()
+    .some((other) => other.id !== record.id && other.interface === record.interface)
+  if (!isShared) await context.network.remove(record)
+  await context.networks.delete(record.name)
+  context.bus.publish({
+    type: 'network',
+    action: 'destroy',
+    id: record.id,
+    attributes: { name: record.name, type: record.driver },
+  })
+}
+
+function runningOn(context: ServiceContext, { name }: NetworkRecord) {
+  return containersOn(context, name)
+    .map(({ record }) => record)
+    .filter(({ state }) => isAlive(state.status))
+}

@@ -1,0 +1,63 @@
+import { isIP } from 'node:net'
+import type { CreateContainer } from '../../contract/container.ts'
+import { EngineError } from '../../contract/errors.ts'
+import { EndpointSpec } from '../../contract/network.ts'
+import { parseExtraHost } from '../../runtime/files.ts'
+import type { EndpointRecord } from '../../store/schema.ts'
+import { findContainer } from '../container/find.ts'
+import type { ServiceContext } from '../context.ts'
+import { allocateEndpoint, freeInterface } from './endpoints.ts'
+import { findNetwork } from './find.ts'
+import { parseLink } from './links.ts'
+import { assertModeFits, parseNetworkMode } from './mode.ts'
+
+/** The request with its network mode made definite: names instead of ids, the full id of a container to share with. */
+export function resolveRequest(context: ServiceContext, config: CreateContainer): CreateContainer {
+  const mode = parseNetworkMode(config.network)
+  assertModeFits(mode, config)
+  config.extraHosts.forEach(parseExtraHost)
+  for (const server of config.dns) assertResolver(server)
+  for (const link of config.links) findContainer(context.containers, parseLink(link).container)
+  const endpoints = config.endpoints.map((spec) => ({
+    ...spec,
+    network: findNetwork(context.networks, spec.network).name,
+  }))
+  switch (mode.kind) {
+    case 'none':
+    case 'host':
+      return { ...config, endpoints }
+    case 'container':
+      return { ...config, endpoints, network: `container:${findContainer(context.containers, mode.container).id}` }
+    case 'network':
+      return { ...config, endpoints, network: findNetwork(context.networks, mode.network).name }
+  }
+}
+
+/** `ADDRESS`, or `ADDRESS#PORT` for the engine's own DNS to ask. */
+function assertResolver(text: string): void {
+  const [address = '', port = '53', rest] = text.split('#')
+  if (isIP(address) && /^\d{1,5}$/.test(port) && rest === undefined) return
+  throw new EngineError('invalidArgument', 'dns.invalid', `invalid DNS server address: ${JSON.stringify(text)}`)
+}
+
+/** A container that shares a network has the hostname of the one it shares with; on the host it has the host's. */
+export function hostnameOf(config: CreateContainer, id: string): string {
+  return config.hostname || id.slice(0, 12)
+}
+
+/** Places on every network that the request names. The caller holds the lock `containers`. */
+export async function allocateEndpoints(context: ServiceContext, config: CreateContainer): Promise<EndpointRecord[]> {
+  const mode = parseNetworkMode(config.network)
+  if (mode.kind !== 'network') return []
+  const own = config.endpoints.find(({ network }) => network === mode.network)
+  const specs = [
+    own ?? EndpointSpec.parse({ network: mode.network }),
+    ...config.endpoints.filter(({ network }) => network !== mode.network),
+  ]
+  const endpoints: EndpointRecord[] = []
+  for (const spec of specs) {
+    const network = findNetwork(context.networks, spec.network)
+    endpoints.push(await allocateEndpoint(context, network, { spec, interface: freeInterface(endpoints) }))
+  }
+  return endpoints
+}

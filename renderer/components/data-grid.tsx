@@ -1,0 +1,233 @@
+import { Checkbox } from '@mantine/core'
+import { useVirtualizer } from '@tanstack/react-virtual'
+import { type KeyboardEvent, type MouseEvent, type ReactNode, useMemo, useRef, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+
+const ROW_HEIGHT = 40
+
+/** A column: `width` is a CSS grid track, `sortBy` makes it sortable. */
+export interface Column<T> {
+  readonly key: string
+  readonly label: string
+  readonly width: string
+  readonly sortBy?: (item: T) => string | number
+  readonly isNumber?: boolean
+  readonly render: (item: T) => ReactNode
+}
+interface DataGridProps<T> {
+  readonly label: string
+  readonly items: readonly T[]
+  readonly columns: readonly Column<T>[]
+  readonly idOf: (item: T) => string
+  readonly nameOf: (item: T) => string
+  readonly rowProps?: (item: T) => Readonly<Record<`data-${string}`, string>>
+  readonly openId?: string
+  readonly onOpen?: (item: T) => void
+  readonly onContextMenu?: (item: T, at: { x: number; y: number }) => void
+  readonly onDelete?: (items: readonly T[]) => void
+  readonly selected?: ReadonlySet<string>
+  readonly onSelect?: (selected: ReadonlySet<string>) => void
+}
+
+/**
+ * A virtual list with sortable columns. Arrows move the cursor, Enter opens, Space selects, Delete removes, and the
+ * menu key (or Shift+F10) opens the row's menu: only the rows on the screen exist.
+ */
+export function DataGrid<T>(props: DataGridProps<T>) {
+  const { items, columns, idOf, nameOf, selected, onSelect, onOpen } = props
+  const { t } = useTranslation()
+  const scroller = useRef<HTMLDivElement>(null)
+  const [sort, setSort] = useState({ key: '', isDescending: false })
+  const [cursor, setCursor] = useState(-1)
+  const rows = useMemo(() => sortItems(items, columns, sort), [items, columns, sort])
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW_HEIGHT,
+    overscan: 8,
+  })
+  const template = `${onSelect ? '20px ' : ''}${columns.map((column) => column.width).join(' ')}`
+  const toggle = (id: string) => onSelect?.(toggled(selected ?? new Set(), id))
+  const move = (index: number) => {
+    const next = Math.max(0, Math.min(rows.length - 1, index))
+    setCursor(next)
+    virtual.scrollToIndex(next)
+  }
+  const openMenu = (item: T, event: KeyboardEvent | MouseEvent) => {
+    event.preventDefault()
+    const box = (event.currentTarget as HTMLElement).getBoundingClientRect()
+    const isMouse = 'clientX' in event && event.clientX > 0
+    props.onContextMenu?.(
+      item,
+      isMouse ? { x: event.clientX, y: event.clientY } : { x: box.left + 60, y: box.top + 60 },
+    )
+  }
+  const onKeyDown = (event: KeyboardEvent<HTMLDivElement>) => {
+    if (event.target !== event.currentTarget) return
+    const item = rows[cursor]
+    const steps: Record<string, number> = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }
+    if (steps[event.key]) move(cursor + (steps[event.key] ?? 0))
+    else if (event.key === 'Home') move(0)
+    else if (event.key === 'End') move(rows.length - 1)
+    else if (!item) return
+    else if (event.key === 'Enter') onOpen?.(item)
+    else if (event.key === ' ') toggle(idOf(item))
+    else if (event.key === 'Delete') props.onDelete?.(chosen(rows, selected, idOf, item))
+    else if (event.key === 'ContextMenu' || (event.key === 'F10' && event.shiftKey)) openMenu(item, event)
+    else return
+    event.preventDefault()
+  }
+  const all = rows.length > 0 && rows.every((item) => selected?.has(idOf(item)))
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a table element cannot be virtual
+    <div
+      ref={scroller}
+      className="grid"
+      role="grid"
+      aria-label={props.label}
+      aria-rowcount={rows.length + 1}
+      aria-multiselectable={onSelect !== undefined}
+      tabIndex={0}
+      onKeyDown={onKeyDown}
+      onFocus={(event) => event.target === event.currentTarget && cursor < 0 && rows.length > 0 && setCursor(0)}
+    >
+      {/* biome-ignore lint/a11y/useSemanticElements: see above */}
+      {/* biome-ignore lint/a11y/useFocusableInteractive: the grid itself has the focus */}
+      <div className="grid-head" role="row" aria-rowindex={1} style={{ gridTemplateColumns: template }}>
+        {onSelect && (
+          <HeadCell>
+            <Checkbox
+              aria-label={t('selectAll')}
+              checked={all}
+              indeterminate={!all && (selected?.size ?? 0) > 0}
+              onChange={() => onSelect(new Set(all ? [] : rows.map(idOf)))}
+            />
+          </HeadCell>
+        )}
+        {columns.map((column) => (
+          <HeadCell
+            key={column.key}
+            isNumber={column.isNumber}
+            sort={sort.key === column.key ? (sort.isDescending ? 'descending' : 'ascending') : undefined}
+          >
+            {column.sortBy ? (
+              <button
+                type="button"
+                className="grid-sort"
+                onClick={() =>
+                  setSort({ key: column.key, isDescending: sort.key === column.key && !sort.isDescending })
+                }
+              >
+                {column.label}
+                {sort.key === column.key ? (sort.isDescending ? ' ↓' : ' ↑') : ''}
+              </button>
+            ) : (
+              column.label
+            )}
+          </HeadCell>
+        ))}
+      </div>
+      <div style={{ height: virtual.getTotalSize(), position: 'relative' }}>
+        {virtual.getVirtualItems().map(({ index, start }) => {
+          const item = rows[index] as T
+          const id = idOf(item)
+          return (
+            // biome-ignore lint/a11y/useFocusableInteractive: the grid has the focus and moves a cursor
+            // biome-ignore lint/a11y/useSemanticElements: a table row cannot be virtual
+            // biome-ignore lint/a11y/useKeyWithClickEvents: the grid answers Enter
+            <div
+              key={id}
+              role="row"
+              aria-rowindex={index + 2}
+              aria-selected={selected?.has(id) ?? false}
+              className="grid-row"
+              data-cursor={cursor === index}
+              data-open={props.openId === id}
+              style={{ gridTemplateColumns: template, transform: `translateY(${start}px)` }}
+              onClick={() => {
+                setCursor(index)
+                onOpen?.(item)
+              }}
+              onContextMenu={(event) => openMenu(item, event)}
+              {...props.rowProps?.(item)}
+            >
+              {onSelect && (
+                <Cell>
+                  <Checkbox
+                    aria-label={t('selectOne', { name: nameOf(item) })}
+                    checked={selected?.has(id) ?? false}
+                    onClick={(event) => event.stopPropagation()}
+                    onChange={() => toggle(id)}
+                  />
+                </Cell>
+              )}
+              {columns.map((column) => (
+                <Cell key={column.key} isNumber={column.isNumber}>
+                  {column.render(item)}
+                </Cell>
+              ))}
+            </div>
+          )
+        })}
+      </div>
+    </div>
+  )
+}
+
+interface CellProps {
+  readonly children: ReactNode
+  readonly isNumber?: boolean | undefined
+  readonly sort?: 'ascending' | 'descending' | undefined
+}
+
+function HeadCell({ children, isNumber, sort }: CellProps) {
+  return (
+    // biome-ignore lint/a11y/useFocusableInteractive: the button inside has the focus
+    // biome-ignore lint/a11y/useSemanticElements: a table cell cannot be virtual
+    <div role="columnheader" aria-sort={sort ?? 'none'} className={isNumber ? 'num' : undefined}>
+      {children}
+    </div>
+  )
+}
+
+function Cell({ children, isNumber }: CellProps) {
+  return (
+    // biome-ignore lint/a11y/useFocusableInteractive: the grid has the focus
+    // biome-ignore lint/a11y/useSemanticElements: a table cell cannot be virtual
+    <div role="gridcell" className={isNumber ? 'grid-cell num' : 'grid-cell'}>
+      {children}
+    </div>
+  )
+}
+
+function toggled(selected: ReadonlySet<string>, id: string): ReadonlySet<string> {
+  const next = new Set(selected)
+  if (!next.delete(id)) next.add(id)
+  return next
+}
+
+function chosen<T>(
+  rows: readonly T[],
+  selected: ReadonlySet<string> | undefined,
+  idOf: (item: T) => string,
+  item: T,
+): readonly T[] {
+  const many = rows.filter((row) => selected?.has(idOf(row)))
+  return many.length > 0 ? many : [item]
+}
+
+function sortItems<T>(
+  items: readonly T[],
+  columns: readonly Column<T>[],
+  { key, isDescending }: { readonly key: string; readonly isDescending: boolean },
+): readonly T[] {
+  const sortBy = columns.find((column) => column.key === key)?.sortBy
+  if (!sortBy) return items
+  const direction = isDescending ? -1 : 1
+  return [...items].sort((left, right) => {
+    const a = sortBy(left)
+    const b = sortBy(right)
+    if (typeof a === 'number' && typeof b === 'number') return (a - b) * direction
+    return String(a).localeCompare(String(b), undefined, { numeric: true }) * direction
+  })
+}

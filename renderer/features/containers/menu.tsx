@@ -1,0 +1,100 @@
+import { Menu } from '@mantine/core'
+import {
+  IconBolt,
+  IconCopy,
+  IconFileText,
+  IconPencil,
+  IconPlayerPause,
+  IconPlayerPlay,
+  IconPlayerStop,
+  IconPlugConnected,
+  IconRefresh,
+  IconTerminal2,
+  IconTrash,
+} from '@tabler/icons-react'
+import { useTranslation } from 'react-i18next'
+import type { ContainerSummary } from '../../../engine/contract/container.ts'
+import { useDialog } from '../../state/dialog.ts'
+import { act, askRemove, canDo, openDock, type Verb } from './actions.ts'
+
+/** Where a menu hangs, in window coordinates, and for whom. */
+export interface MenuPlace {
+  readonly x: number
+  readonly y: number
+  readonly container: ContainerSummary
+}
+
+const VERBS = [
+  { verb: 'start', Icon: IconPlayerPlay },
+  { verb: 'unpause', Icon: IconPlayerPlay },
+  { verb: 'stop', Icon: IconPlayerStop },
+  { verb: 'restart', Icon: IconRefresh },
+  { verb: 'pause', Icon: IconPlayerPause },
+  { verb: 'kill', Icon: IconBolt },
+] as const satisfies readonly { verb: Verb; Icon: unknown }[]
+
+/** Every action on a container, at the pointer or below the row's button. */
+export function ContainerMenu({ place, onClose }: { readonly place: MenuPlace; readonly onClose: () => void }) {
+  const { t } = useTranslation()
+  const { container } = place
+  return (
+    <Menu opened onClose={onClose} position="bottom-start" returnFocus>
+      <Menu.Target>
+        <div style={{ position: 'fixed', left: place.x, top: place.y, width: 0, height: 0 }} />
+      </Menu.Target>
+      <Menu.Dropdown>
+        {VERBS.filter(({ verb }) => canDo(verb, container)).map(({ verb, Icon }) => (
+          <Menu.Item
+            key={verb}
+            leftSection={<Icon size={15} />}
+            data-testid={`menu-${verb}`}
+            onClick={() => void act(verb, [container])}
+          >
+            {t(`verb.${verb}`)}
+          </Menu.Item>
+        ))}
+        <Menu.Divider />
+        <Menu.Item leftSection={<IconFileText size={15} />} onClick={() => openDock('logs', container)}>
+          {t('logs')}
+        </Menu.Item>
+        <Menu.Item
+          leftSection={<IconTerminal2 size={15} />}
+          disabled={!canDo('exec', container)}
+          onClick={() => openDock('exec', container)}
+        >
+          {t('terminal')}
+        </Menu.Item>
+        <Menu.Item
+          leftSection={<IconPlugConnected size={15} />}
+          disabled={!canDo('attach', container)}
+          data-testid="menu-attach"
+          onClick={() => openDock('attach', container)}
+        >
+          {t('attach')}
+        </Menu.Item>
+        <Menu.Divider />
+        <Menu.Item
+          leftSection={<IconCopy size={15} />}
+          onClick={() => void navigator.clipboard.writeText(container.id)}
+        >
+          {t('copyId')}
+        </Menu.Item>
+        <Menu.Item
+          leftSection={<IconPencil size={15} />}
+          data-testid="menu-rename"
+          onClick={() => useDialog.getState().show({ type: 'rename', container })}
+        >
+          {t('verb.rename')}…
+        </Menu.Item>
+        <Menu.Item
+          color="red"
+          leftSection={<IconTrash size={15} />}
+          data-testid="menu-remove"
+          onClick={() => askRemove([container])}
+        >
+          {t('verb.remove')}…
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  )
+}

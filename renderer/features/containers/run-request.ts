@@ -1,0 +1,137 @@
+import type { CreateContainer, MountSpec, PortBinding, RestartPolicy } from '../../../engine/contract/container.ts'
+import { splitCommand } from '../../lib/split-command.ts'
+
+export interface PortRow {
+  readonly hostPort: string
+  readonly containerPort: string
+  readonly protocol: 'tcp' | 'udp'
+}
+export interface MountRow {
+  readonly source: string
+  readonly target: string
+  readonly isReadOnly: boolean
+}
+export interface EnvRow {
+  readonly name: string
+  readonly value: string
+}
+/** The run dialog's fields as they are typed. */
+export interface RunFields {
+  readonly image: string
+  readonly name: string
+  readonly command: string
+  readonly ports: readonly PortRow[]
+  readonly mounts: readonly MountRow[]
+  readonly env: readonly EnvRow[]
+  readonly user: string
+  readonly workingDir: string
+  readonly hostname: string
+  readonly memory: string
+  readonly cpus: string
+  readonly restart: RestartPolicy['name']
+  readonly isTty: boolean
+  readonly isInit: boolean
+  readonly isReadOnly: boolean
+  readonly isAutoRemove: boolean
+}
+
+export const EMPTY_FIELDS: RunFields = {
+  image: '',
+  name: '',
+  command: '',
+  ports: [],
+  mounts: [],
+  env: [],
+  user: '',
+  workingDir: '',
+  hostname: '',
+  memory: '',
+  cpus: '',
+  restart: 'no',
+  isTty: false,
+  isInit: false,
+  isReadOnly: false,
+  isAutoRemove: false,
+}
+
+/** The field that cannot be read, by its name in `RunFields`. */
+export class FieldError extends Error {
+  readonly field: keyof RunFields
+  readonly value: string
+  constructor(field: keyof RunFields, value: string) {
+    super(`${field}: ${value}`)
+    this.field = field
+    this.value = value
+  }
+}
+
+/**
+ * What the engine is asked for. Rows left empty are no rows.
+ * @throws FieldError when a number, a port or a path cannot be read
+ */
+export function toRequest(fields: RunFields): Partial<CreateContainer> & { image: string } {
+  const command = splitCommand(fields.command)
+  return {
+    image: fields.image.trim(),
+    name: fields.name.trim(),
+    command: command.length > 0 ? command : null,
+    ports: fields.ports.filter(({ hostPort, containerPort }) => hostPort || containerPort).map(toPort),
+    mounts: fields.mounts.filter(({ source, target }) => source || target).map(toMount),
+    env: fields.env.filter(({ name }) => name.trim()).map(({ name, value }) => `${name.trim()}=${value}`),
+    user: fields.user.trim() || null,
+    workingDir: fields.workingDir.trim() || null,
+    hostname: fields.hostname.trim(),
+    resources: {
+      memoryBytes: parseBytes(fields.memory),
+      cpus: parsePositive('cpus', fields.cpus),
+      pids: 0,
+    },
+    restart: { name: fields.restart, maximumRetryCount: 0 },
+    tty: fields.isTty,
+    openStdin: fields.isTty,
+    init: fields.isInit,
+    readOnlyRootfs: fields.isReadOnly,
+    autoRemove: fields.isAutoRemove,
+  }
+}
+
+function toPort({ hostPort, containerPort, protocol }: PortRow): PortBinding {
+  const cut = hostPort.lastIndexOf(':')
+  const host = hostPort.slice(cut + 1).trim()
+  return {
+    hostIp: cut > 0 ? hostPort.slice(0, cut).replace(/^\[|\]$/g, '') : '0.0.0.0',
+    hostPort: host === '' ? 0 : parsePort(host),
+    containerPort: parsePort(containerPort || host),
+    protocol,
+  }
+}
+
+function parsePort(text: string): number {
+  const port = Number(text)
+  if (!/^\d+$/.test(text.trim()) || port < 1 || port > 65_535) throw new FieldError('ports', text)
+  return port
+}
+
+function toMount({ source, target, isReadOnly }: MountRow): MountSpec {
+  if (!target.startsWith('/')) throw new FieldError('mounts', target || source)
+  const type = source.startsWith('/') ? 'bind' : 'volume'
+  return { type, source: source.trim(), target: target.trim(), readOnly: isReadOnly, propagation: 'rprivate' }
+}
+
+const UNITS: Readonly<Record<string, number>> = { b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 }
+
+/** `512m`, `2 GB`, `1.5g` … in bytes; empty is 0, no limit. */
+export function parseBytes(text: string): number {
+  if (text.trim() === '') return 0
+  const match = /^\s*(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?\s*$/i.exec(text)
+  const unit = UNITS[(match?.[2] || 'b').toLowerCase()]
+  if (!match || unit === undefined) throw new FieldError('memory', text)
+  return Math.round(Number(match[1]) * unit)
+}
+
+function parsePositive(field: keyof RunFields, text: string): number {
+  if (text.trim() === '') return 0
+  const value = Number(text)
+  if (!(value > 0)) throw new FieldError(field, text)
+  return value
+}

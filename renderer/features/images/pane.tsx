@@ -1,0 +1,77 @@
+import { IconX } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
+import { useTranslation } from 'react-i18next'
+import type { ImageSummary } from '../../../engine/contract/image.ts'
+import { imageDetail } from '../../app/queries.ts'
+import { Facts } from '../../components/facts.tsx'
+import { IconButton } from '../../components/icon-button.tsx'
+import { formatBytes } from '../../lib/format.ts'
+import { useView } from '../../state/view.ts'
+
+/** One image beside the list: its configuration, layers and history. */
+export function ImagePane({ image }: { readonly image: ImageSummary }) {
+  const { t } = useTranslation()
+  const { open } = useView()
+  const { data: detail } = useQuery(imageDetail(image.id))
+  const mono = (text: string | undefined) => (text ? <span className="mono">{text}</span> : '')
+  const name = image.references[0] ?? image.id.slice(7, 19)
+  return (
+    <aside className="detail" aria-label={name} data-testid="detail">
+      <div className="detail-head">
+        <h2>{name}</h2>
+        <IconButton label={t('close')} Icon={IconX} onClick={() => open('images', image.id)} />
+      </div>
+      <div className="detail-body">
+        <Facts
+          title={t('image')}
+          facts={[
+            ['ID', mono(image.id)],
+            [t('names'), image.references.join(', ')],
+            [t('platform'), `${image.os}/${image.architecture}`],
+            [t('size'), formatBytes(image.sizeBytes)],
+          ]}
+        />
+        {detail && (
+          <>
+            <Facts
+              title={t('process')}
+              facts={[
+                ['Entrypoint', mono(detail.entrypoint.join(' '))],
+                [t('command'), mono(detail.command.join(' '))],
+                [t('user'), detail.user],
+                [t('workingDir'), mono(detail.workingDir)],
+                [t('ports'), detail.exposedPorts.join(', ')],
+                [t('volumes'), detail.volumes.join(', ')],
+              ]}
+            />
+            <Facts
+              title={t('layers')}
+              facts={detail.layers.map(({ diffId, sizeBytes }, index) => [
+                `${index + 1}`,
+                <span key={diffId}>
+                  <span className="mono">{diffId.slice(7, 19)}</span> · {formatBytes(sizeBytes)}
+                </span>,
+              ])}
+            />
+            <Facts
+              title={t('history')}
+              facts={detail.history.map(({ createdBy, emptyLayer }, index) => [
+                `${index + 1}`,
+                <span key={createdBy} className={emptyLayer ? 'mono quiet' : 'mono'}>
+                  {createdBy || '–'}
+                </span>,
+              ])}
+            />
+            <Facts
+              title={t('environment')}
+              facts={detail.env.map((entry) => {
+                const cut = entry.indexOf('=')
+                return [entry.slice(0, cut), mono(entry.slice(cut + 1))]
+              })}
+            />
+          </>
+        )}
+      </div>
+    </aside>
+  )
+}

@@ -1,0 +1,27 @@
+import { create } from 'zustand'
+import type { ContainerSummary } from '../../engine/contract/container.ts'
+
+/** The dialog that is open, if any. */
+export type Dialog =
+  | { readonly type: 'run'; readonly image: string }
+  | { readonly type: 'rename'; readonly container: ContainerSummary }
+  | {
+      readonly type: 'confirm'
+      readonly title: string
+      /** What will be lost. */
+      readonly text: string
+      readonly verb: string
+      readonly act: () => Promise<unknown>
+    }
+
+interface DialogState {
+  readonly dialog: Dialog | null
+  show(dialog: Dialog): void
+  close(): void
+}
+
+export const useDialog = create<DialogState>((set) => ({
+  dialog: null,
+  show: (dialog) => set({ dialog }),
+  close: () => set({ dialog: null }),
+}))

@@ -1,0 +1,308 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import net from 'node:net'
+import path from 'node:path'
+import { AxeBuilder } from '@axe-core/playwright'
+import type { Page } from '@playwright/test'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { buildDockerArchive, buildTar } from '../fixtures/archives.ts'
+import {
+  type AppHome,
+  dropFiles,
+  findLeaks,
+  launchApp,
+  makeHome,
+  quitApp,
+  type RunningApp,
+  shutDown,
+  takePicture,
+  terminalText,
+  whyNoWindow,
+} from '../helpers/app.ts'
+import { waitUntil } from '../helpers/engine.ts'
+
+const why = whyNoWindow()
+if (why) process.stderr.write(`e2e skipped: ${why}\n`)
+
+describe.skipIf(why !== '')('the main job in the window', () => {
+  let home: AppHome
+  let running: RunningApp
+  let port: number
+  const page = (): Page => running.page
+  const row = (name: string) => page().locator(`[data-testid=container-row][data-name="${name}"]`)
+  const inState = (name: string, status: string) =>
+    page().locator(`[data-testid=container-row][data-name="${name}"][data-status=${status}]`).waitFor()
+  const goTo = (name: string) => page().getByTestId(`nav-${name}`).click()
+  const menu = async (name: string, verb: string) => {
+    await row(name).getByTestId('row-more').click()
+    await page().getByTestId(`menu-${verb}`).click()
+  }
+
+  beforeAll(async () => {
+    home = makeHome()
+    port = await freePort()
+    running = await launchApp(home)
+  })
+  afterAll(async () => {
+    if (!home) return
+    if (running) await quitApp(running)
+    shutDown(home)
+    // What was killed takes a moment to be gone.
+    await waitUntil(() => findLeaks(home).length === 0, 'nothing left behind').catch(() => undefined)
+    expect(findLeaks(home)).toEqual([])
+    rmSync(home.base, { recursive: true, force: true })
+  })
+
+  test('a newcomer is told how to get a first image', async () => {
+    await page().getByTestId('starter-create').first().waitFor()
+    await takePicture(page(), 'first-start')
+  })
+
+  test('an archive dropped on the window becomes an image, and a broken one says what is wrong', async () => {
+    const archive = path.join(home.base, 'hello.tar')
+    writeFileSync(archive, await busyboxArchive())
+    const broken = path.join(home.base, 'broken.tar')
+    writeFileSync(broken, (await busyboxArchive()).subarray(0, 700_000))
+    await dropFiles(page(), [archive, broken])
+    await page().locator('[data-testid=image-row][data-reference="test/hello:1"]').waitFor()
+    await page().locator('[data-testid=activity][data-title="hello.tar"][data-state=done]').waitFor()
+    const failed = page().locator('[data-testid=activity][data-title="broken.tar"][data-state=failed]')
+    expect(await failed.innerText()).toMatch(/truncated|ends|cut|incomplete/i)
+    await takePicture(page(), 'images')
+    expect(await page().getByTestId('image-row').count()).toBe(1)
+  })
+
+  test('Run makes a container with a published port, a volume and environment', async () => {
+    await page().getByTestId('image-run').click()
+    await page().getByTestId('run-name').fill('web')
+    await page()
+      .getByTestId('run-command')
+      .fill('sh -c "echo hello $WHO; echo $WHO > /data/index.html; exec httpd -f -p 80 -h /data"')
+    await page().getByTestId('run-ports-add').click()
+    await page().getByLabel('Port on this machine').fill(String(port))
+    await page().getByLabel('Port in the container').fill('80')
+    await page().getByTestId('run-mounts-add').click()
+    await page().getByLabel('Folder or volume').fill('site')
+    await page().getByLabel('Folder in the container').fill('/data')
+    await page().getByTestId('run-env-add').click()
+    await page().getByLabel('Name of the variable').fill('WHO')
+    await page().getByLabel('Value', { exact: true }).fill('harbour')
+    await takePicture(page(), 'run')
+    await page().getByTestId('run-submit').click()
+    await inState('web', 'running')
+    await waitUntil(async () => (await read(port)) === 'harbour\n', 'the published port')
+  })
+
+  test('a taken port, a taken name and a missing command keep the form open and say what to do', async () => {
+    await page().getByTestId('run-open').click()
+    await page().getByTestId('run-name').fill('second')
+    await page().getByTestId('run-command').fill('sleep 1000')
+    await page().getByTestId('run-ports-add').click()
+    await page().getByLabel('Port on this machine').fill(String(port))
+    await page().getByLabel('Port in the container').fill('80')
+    await page().getByTestId('run-submit').click()
+    const error = page().getByTestId('run-error')
+    expect(await error.innerText()).toContain(String(port))
+    await page().getByTestId('take-port').click()
+    await page().getByTestId('run-name').fill('web')
+    await page().getByTestId('run-submit').click()
+    await waitUntil(async () => (await error.innerText()).includes('already in use'), 'the name conflict')
+    await page().getByTestId('run-name').fill('second')
+    await page().getByTestId('run-command').fill('no-such-program')
+    await page().getByTestId('run-submit').click()
+    await waitUntil(async () => (await error.innerText()).includes('no-such-program'), 'the missing command')
+    await takePicture(page(), 'run-error')
+    await page().getByRole('button', { name: 'Cancel' }).click()
+    expect(await page().getByTestId('container-row').count()).toBe(1)
+  })
+
+  test('the list shows the port, and CPU and memory that move by themselves', async () => {
+    expect(await row('web').getByTestId('port').innerText()).toContain(`${port}→80`)
+    await row('web').getByTestId('memory').waitFor()
+    expect(await row('web').getByTestId('memory').innerText()).toMatch(/\d+(\.\d)? [kM]B/)
+    await takePicture(page(), 'containers')
+  })
+
+  test('the log is shown, followed and searched', async () => {
+    await row('web').getByTestId('row-logs').click()
+    const log = page().getByTestId('dock').getByTestId('log-view')
+    await log.getByText('hello harbour').waitFor()
+    await run(page(), {
+      name: 'ticker',
+      command: 'sh -c "trap exit TERM; i=0; while :; do i=$((i+1)); echo tick $i; sleep 0.1; done"',
+    })
+    await row('ticker').getByTestId('row-logs').click()
+    const follow = page().getByTestId('dock').getByTestId('log-view').last()
+    await follow.getByText(/^tick 20$/).waitFor()
+    await page().getByTestId('log-search').last().fill('tick 7')
+    await waitUntil(async () => (await follow.locator('mark').count()) > 0, 'a marked line')
+    await takePicture(page(), 'logs')
+  })
+
+  test('a terminal types, resizes, obeys Ctrl-C and runs full-screen programs', async () => {
+    await row('web').getByTestId('row-terminal').click()
+    const keyboard = page().keyboard
+    const shows = (text: string | RegExp) =>
+      waitUntil(async () => (await terminalText(page())).match(text) !== null, `${text} in the terminal`)
+    await shows(/[#$] $/m)
+    await keyboard.type('echo sum $((40+2))\n')
+    await shows(/^sum 42$/m)
+    await keyboard.type('stty size\n')
+    await shows(/^\d+ \d+$/m)
+    const size = /^(\d+) (\d+)$/m.exec(await terminalText(page()))?.[0] ?? ''
+    await page().getByRole('button', { name: 'Height of the dock' }).focus()
+    for (let step = 0; step < 4; step += 1) await keyboard.press('ArrowUp')
+    await page().getByTestId('terminal').last().click()
+    await keyboard.type('clear; stty size\n')
+    await waitUntil(async () => {
+      const found = /^(\d+) (\d+)$/m.exec(await terminalText(page()))?.[0]
+      return found !== undefined && found !== size
+    }, 'another size')
+    await keyboard.type('sleep 1000\n')
+    await keyboard.press('Control+c')
+    await keyboard.type('echo back $?\n')
+    await shows(/^back 130$/m)
+    await keyboard.type('echo some text > /tmp/f; vi /tmp/f\n')
+    await shows(/^~$/m)
+    await takePicture(page(), 'terminal')
+    await keyboard.type(':q!\n')
+    await keyboard.type('exit 3\n')
+    await shows(/ended with code 3/)
+  })
+
+  test('one attaches to the main process and talks to it', async () => {
+    await run(page(), { name: 'talker', command: 'sh', isTty: true })
+    await menu('talker', 'attach')
+    await page().keyboard.type('echo main $$\n')
+    await waitUntil(async () => /^main 1\s*$/m.test(await terminalText(page())), 'the main process')
+  })
+
+  test('stop, start, restart, pause, kill and rename each show on the screen', async () => {
+    await row('ticker').getByTestId('row-stop').click()
+    await inState('ticker', 'exited')
+    await row('ticker').getByTestId('row-start').click()
+    await inState('ticker', 'running')
+    if (process.getuid?.() === 0) {
+      await menu('ticker', 'pause')
+      await inState('ticker', 'paused')
+      await menu('ticker', 'unpause')
+      await inState('ticker', 'running')
+    }
+    await menu('ticker', 'kill')
+    await inState('ticker', 'exited')
+    expect(await row('ticker').innerText()).toContain('137')
+    await menu('ticker', 'rename')
+    await page().getByTestId('rename-name').fill('clock')
+    await page().getByTestId('rename-submit').click()
+    await inState('clock', 'exited')
+    await row('clock').getByTestId('row-start').click()
+    await inState('clock', 'running')
+    await row('clock').getByTestId('row-restart').click()
+    await waitUntil(
+      async () => /^\D*clock\s+Running\s+[0-3] seconds?/m.test((await row('clock').innerText()).replaceAll('\n', ' ')),
+      'a young uptime',
+    )
+  })
+
+  test('a container that exits by itself changes on the screen by itself', async () => {
+    await run(page(), { name: 'brief', command: 'sh -c "sleep 0.5; exit 5"' })
+    await inState('brief', 'exited')
+    expect(await row('brief').innerText()).toContain('(5)')
+  })
+
+  test('no page breaks an accessibility rule, in either theme', async () => {
+    for (const theme of ['Light', 'Dark']) {
+      await goTo('settings')
+      await page().getByTestId('theme').getByText(theme, { exact: true }).click()
+      for (const name of ['containers', 'images', 'volumes', 'networks', 'activity', 'settings']) {
+        await goTo(name)
+        if (name === 'containers') await row('web').getByText('web', { exact: true }).click()
+        const { violations } = await new AxeBuilder({ page: page() }).setLegacyMode().exclude('.xterm').analyze()
+        await takePicture(page(), `${name}-${theme.toLowerCase()}`)
+        expect(
+          violations.map(
+            ({ id, nodes }) =>
+              `${name} ${theme} ${id}: ${nodes
+                .map(({ html }) => html)
+                .join(' | ')
+                .slice(0, 400)}`,
+          ),
+        ).toEqual([])
+      }
+    }
+    await goTo('containers')
+  })
+
+  test('after a kill -9 of the app the container runs on, its port answers and its log is whole', async () => {
+    const pid = running.app.process().pid as number
+    process.kill(pid, 'SIGKILL')
+    await waitUntil(() => spawnSync('kill', ['-0', String(pid)]).status !== 0, 'the end of the app')
+    expect(await read(port)).toBe('harbour\n')
+    running = await launchApp(home)
+    await inState('web', 'running')
+    await inState('clock', 'running')
+    await row('web').getByText('web', { exact: true }).click()
+    expect(await read(port)).toBe('harbour\n')
+    await row('clock').getByTestId('row-logs').click()
+    const log = page().getByTestId('dock').getByTestId('log-view').last()
+    await log
+      .getByText(/^tick \d+$/)
+      .first()
+      .waitFor()
+    const ticks = (await log.innerText()).match(/tick \d+/g)?.map((line) => Number(line.slice(5))) ?? []
+    ticks.slice(1).forEach((tick, index) => {
+      expect(tick === 1 || tick === (ticks[index] ?? 0) + 1).toBe(true)
+    })
+  })
+
+  test('many are removed at once, after a question', async () => {
+    await page().getByRole('checkbox', { name: 'Select all' }).check()
+    await page().getByTestId('bulk-bar').getByRole('button', { name: 'Remove…' }).click()
+    await takePicture(page(), 'confirm')
+    await page().getByTestId('confirm').click()
+    await waitUntil(async () => (await page().getByTestId('container-row').count()) === 0, 'an empty list')
+    await waitUntil(async () => (await read(port).catch(() => 'closed')) === 'closed', 'the closed port')
+  })
+
+  test('the window speaks Korean', async () => {
+    await goTo('settings')
+    await page().getByTestId('language').getByText('한국어').click()
+    expect(await page().getByTestId('nav-containers').innerText()).toContain('컨테이너')
+    await goTo('images')
+    await takePicture(page(), 'images-korean')
+  })
+})
+
+async function run(page: Page, { name, command, isTty = false }: { name: string; command: string; isTty?: boolean }) {
+  await page.getByTestId('run-open').click()
+  await page.getByTestId('run-name').fill(name)
+  await page.getByTestId('run-command').fill(command)
+  if (isTty) await page.getByTestId('run-tty').check()
+  await page.getByTestId('run-submit').click()
+  await page.locator(`[data-testid=container-row][data-name="${name}"]`).waitFor()
+}
+
+/** What `docker save` would write of a small image: this machine's busybox with its applets. */
+async function busyboxArchive(): Promise<Buffer> {
+  const applets = ['sh', 'httpd', 'sleep', 'echo', 'stty', 'clear', 'vi', 'cat', 'ls', 'test']
+  const layer = await buildTar([
+    { name: 'bin/', type: 'directory', mode: 0o755 },
+    { name: 'bin/busybox', mode: 0o755, content: readFileSync('/bin/busybox') },
+    ...applets.map((applet) => ({ name: `bin/${applet}`, type: 'symlink' as const, linkname: 'busybox' })),
+    { name: 'tmp/', type: 'directory', mode: 0o1777 },
+  ])
+  return buildDockerArchive([layer], { tags: ['test/hello:1'] })
+}
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = net.createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as net.AddressInfo
+      server.close(() => resolve(port))
+    })
+  })
+
+const read = async (port: number): Promise<string> =>
+  (
+    await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(3000), headers: { connection: 'close' } })
+  ).text()

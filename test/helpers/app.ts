@@ -1,0 +1,124 @@
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { _electron, type ElectronApplication, type Page } from '@playwright/test'
+
+const ROOT = path.resolve(import.meta.dirname, '../..')
+const ARTIFACTS = path.join(ROOT, 'test/artifacts')
+
+/** Why the window cannot be tested here, or `''`. */
+export const whyNoWindow = (): string => {
+  if (!process.env['SLIPWAY_ELECTRON']) return 'SLIPWAY_ELECTRON names no Electron (npm test sets it)'
+  return process.env['DISPLAY'] ? '' : 'there is no display'
+}
+
+/** Folders of one app, kept over its restarts. */
+export interface AppHome {
+  readonly base: string
+  readonly root: string
+  readonly runtimeDir: string
+}
+export function makeHome(): AppHome {
+  const base = mkdtempSync(path.join(os.tmpdir(), 'slw-'))
+  return { base, root: path.join(base, 'data'), runtimeDir: path.join(base, 'run') }
+}
+
+export interface RunningApp {
+  readonly app: ElectronApplication
+  readonly page: Page
+}
+
+/** Starts the real app under the display of the suite and waits until its engine serves. */
+export async function launchApp(home: AppHome): Promise<RunningApp> {
+  const app = await _electron.launch({
+    executablePath: process.env['SLIPWAY_ELECTRON'] as string,
+    args: [
+      ROOT,
+      ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+      `--root=${home.root}`,
+      `--runtime-dir=${home.runtimeDir}`,
+      `--user-data-dir=${path.join(home.base, 'user')}`,
+    ],
+    timeout: 30_000,
+  })
+  const page = await app.firstWindow()
+  page.setDefaultTimeout(15_000)
+  await page.locator('[data-testid=engine-state][data-ready=true]').waitFor()
+  return { app, page }
+}
+
+/** Keeps a picture of the window among the artifacts. */
+export async function takePicture(page: Page, name: string): Promise<void> {
+  mkdirSync(ARTIFACTS, { recursive: true })
+  await page.screenshot({ path: path.join(ARTIFACTS, `${name}.png`) })
+}
+
+/** Drops files on the middle of the window as the desktop would. */
+export async function dropFiles(page: Page, files: readonly string[]): Promise<void> {
+  const session = await page.context().newCDPSession(page)
+  const data = { items: [], files: [...files], dragOperationsMask: 1 }
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
+    await session.send('Input.dispatchDragEvent', { type, x: 640, y: 400, data })
+  await session.detach()
+}
+
+/** What the newest terminal shows, line by line. */
+export const terminalText = (page: Page): Promise<string> =>
+  page.evaluate(() => {
+    const element = [...document.querySelectorAll('[data-testid=terminal]')].at(-1) as HTMLElement & {
+      terminal: {
+        buffer: {
+          active: { length: number; getLine(row: number): { translateToString(trim: boolean): string } | undefined }
+        }
+      }
+    }
+    const { active } = element.terminal.buffer
+    return Array.from({ length: active.length }, (_, row) => active.getLine(row)?.translateToString(true) ?? '').join(
+      '\n',
+    )
+  })
+
+/** Quits as the menu would, and waits for the end of the main process. */
+export async function quitApp({ app }: RunningApp): Promise<void> {
+  const child = app.process()
+  const ended = child.exitCode !== null ? Promise.resolve() : new Promise((resolve) => child.once('exit', resolve))
+  await app.evaluate(({ app: main }) => main.quit()).catch(() => undefined)
+  await ended
+}
+
+/** Stops every container and the keeper of a home. */
+export function shutDown(home: AppHome): void {
+  execFileSync(
+    process.execPath,
+    [path.join(ROOT, 'out/main/engine.js'), '--root', home.root, '--runtime-dir', home.runtimeDir, '--shutdown'],
+    { stdio: 'ignore', timeout: 60_000 },
+  )
+}
+
+/** What of a home is still on this machine: mounts, processes, its bridge and its nft table. Empty when all is gone. */
+export function findLeaks(home: AppHome): string[] {
+  const hash = createHash('sha256').update(home.root).digest('hex').slice(0, 8)
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(home.base))
+  const processes = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => `process ${pid}: ${readCommand(pid)}`)
+    .filter((line) => line.includes(home.base))
+  const devices = readdirSync('/sys/class/net').filter((name) => name.includes(hash))
+  const tables = execFileSync('nft', ['list', 'tables'])
+    .toString()
+    .split('\n')
+    .filter((line) => line.includes(hash))
+  return [...mounts, ...processes, ...devices, ...tables]
+}
+
+function readCommand(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest'
+import { collectTuples } from '../../../../engine/keeper/libc/conntrack.ts'
+
+const attribute = (type: number, content: Buffer) => {
+  const bytes = Buffer.alloc((4 + content.length + 3) & ~3)
+  bytes.writeUInt16LE(4 + content.length, 0)
+  bytes.writeUInt16LE(type, 2)
+  content.copy(bytes, 4)
+  return bytes
+}
+const tuple = (protocol: number, port: number) =>
+  attribute(
+    2 | 0x8000,
+    Buffer.concat([attribute(1, Buffer.from([protocol])), attribute(3, Buffer.from([port >> 8, port & 255]))]),
+  )
+const entry = (protocol: number, port: number) => {
+  const body = attribute(1 | 0x8000, tuple(protocol, port))
+  const header = Buffer.alloc(20)
+  header.writeUInt32LE(20 + body.length, 0)
+  header.writeUInt16LE(1 << 8, 4)
+  return Buffer.concat([header, body])
+}
+const done = Buffer.alloc(20)
+done.writeUInt32LE(20, 0)
+done.writeUInt16LE(3, 4)
+
+describe('the kernel’s connections', () => {
+  it('are chosen by UDP and port, until the list is over', () => {
+    const found: Buffer[] = []
+    const packet = Buffer.concat([entry(17, 5353), entry(6, 5353), entry(17, 9), entry(17, 53)])
+    expect(collectTuples(packet, new Set([5353, 53]), found)).toBe(false)
+    expect(found).toEqual([tuple(17, 5353), tuple(17, 53)])
+    expect(collectTuples(done, new Set([53]), found)).toBe(true)
+  })
+})

@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest'
+import { deletedTables } from '../../../../engine/keeper/libc/netlink.ts'
+
+/** A message as the kernel sends it: header, nfgenmsg, one attribute with the table's name. */
+function message(type: number, name: string): Buffer {
+  const text = Buffer.from(`${name}\0`)
+  const attribute = Buffer.alloc((4 + text.length + 3) & ~3)
+  attribute.writeUInt16LE(4 + text.length, 0)
+  attribute.writeUInt16LE(1, 2)
+  text.copy(attribute, 4)
+  const header = Buffer.alloc(20)
+  header.writeUInt32LE(20 + attribute.length, 0)
+  header.writeUInt16LE(type, 4)
+  return Buffer.concat([header, attribute])
+}
+
+describe('the rules monitor', () => {
+  it('names the tables that a packet says were deleted, and no others', () => {
+    const packet = Buffer.concat([message(0x0a02, 'slipway-1'), message(0x0a00, 'made'), message(0x0a02, 'b')])
+    expect(deletedTables(packet)).toEqual(['slipway-1', 'b'])
+  })
+
+  it('takes nothing from a packet that ends too early', () => {
+    expect(deletedTables(message(0x0a02, 'slipway-1').subarray(0, 18))).toEqual([])
+  })
+})

@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest'
+import {
+  bridgeElements,
+  changeElements,
+  publicationElements,
+  renderTable,
+} from '../../../../engine/keeper/network/ruleset.ts'
+
+const bridge = {
+  bridge: 'br-1',
+  subnets: ['172.30.0.0/24', 'fd00:1::/64'],
+  masquerade: true,
+  isInternal: false,
+  isOpenWithin: true,
+}
+const port = {
+  protocol: 'tcp',
+  hostIp: '0.0.0.0',
+  hostPort: 80,
+  containerIp: '172.30.0.2',
+  containerPort: 8080,
+} as const
+
+describe('the rules of a bridge', () => {
+  it('name the subnet of their own family alone', () => {
+    expect(bridgeElements('ip', bridge)['masqueraded']).toEqual(['172.30.0.0/24'])
+    expect(bridgeElements('ip6', bridge)['masqueraded']).toEqual(['fd00:1::/64'])
+  })
+
+  it('masquerade nothing when it is internal', () => {
+    expect(bridgeElements('ip', { ...bridge, isInternal: true })).toMatchObject({
+      masqueraded: [],
+      internal: ['"br-1"'],
+    })
+  })
+
+  it('leave out the way within when containers shall not reach each other', () => {
+    expect(bridgeElements('ip', { ...bridge, isOpenWithin: false })['within']).toEqual([])
+  })
+})
+
+describe('the rules of a published port', () => {
+  it('are one element: of one map for every address, of another for one address', () => {
+    expect(publicationElements('ip', port)).toEqual({ published: ['tcp . 80 : 172.30.0.2 . 8080'] })
+    expect(publicationElements('ip', { ...port, hostIp: '127.0.0.1' })).toEqual({
+      published_at: ['127.0.0.1 . tcp . 80 : 172.30.0.2 . 8080'],
+    })
+  })
+
+  it('are none where host and container speak different families: the proxy serves those', () => {
+    expect(publicationElements('ip', { ...port, hostIp: '::' })).toEqual({})
+    expect(publicationElements('ip6', port)).toEqual({})
+  })
+
+  it('are deleted by their key', () => {
+    expect(changeElements('delete', 'ip', 't', publicationElements('ip', port))).toBe(
+      'delete element ip t published { tcp . 80 }\n',
+    )
+  })
+
+  it('stay in one command however many they are', () => {
+    const publications = Array.from({ length: 100 }, (_, index) => ({ ...port, hostPort: 8000 + index }))
+    const text = renderTable('ip', 't', { bridges: [bridge], publications })
+    expect(text.match(/add element ip t published /g)).toHaveLength(1)
+  })
+})
