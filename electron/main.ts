@@ -24,7 +24,7 @@ else app.quit()
 function start(): void {
   const engine = createEngine(
     loadConfig({
-      keeperFile: path.join(import.meta.dirname, '../keeper/keeper.mjs'),
+      keeperFile: path.join(import.meta.dirname, '../keeper/keeper.mjs').replace('app.asar/', 'app.asar.unpacked/'),
       root: text(values['root']),
       runtimeDir: text(values['runtime-dir']),
     }),

@@ -14,6 +14,7 @@ import { createImageStore } from './image/image-store.ts'
 import { createLocks } from './lib/async.ts'
 import { createNetworks, type Networks } from './network/networks.ts'
 import { createRegistry } from './registry/registry.ts'
+import { createContainerFiles } from './runtime/container-files.ts'
 import { createContainerRuntime } from './runtime/container-runtime.ts'
 import { createSupervisor } from './service/container/exit.ts'
 import { isAlive } from './service/container/state.ts'
@@ -69,6 +70,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
       logMaxFiles: config.logMaxFiles,
       seccompProfile: await readFile(SECCOMP_PROFILE, 'utf8').catch(() => ''),
     }),
+    files: createContainerFiles({ host, layout, socketFolder: config.runtimeDir }),
     image: createImageStore({
       host,
       layout,
@@ -77,7 +79,11 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
       now,
       onFailure: (key, error) => log.warn({ key, error: String(error) }, 'content not removed'),
     }),
-    registry: createRegistry({ configFolder: config.dockerConfigFolder, insecure: config.insecureRegistries }),
+    registry: createRegistry({
+      configFolder: config.dockerConfigFolder,
+      settingsFile: layout.registries,
+      insecure: config.insecureRegistries,
+    }),
     volume: createLocalVolumeDriver(host),
     locks,
     beforeStart: new Map(),

@@ -1,4 +1,4 @@
-// `npm run check`: types, lint and format, unit tests. Every step runs; one that fails makes the whole fail.
+// `npm run check`: types, lint and format, dead code, unit tests. Every step runs; one that fails makes the whole fail.
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import { ensurePackages, ROOT } from './lib/setup.mjs'
@@ -8,6 +8,7 @@ const bin = (name) => path.join(ROOT, 'node_modules/.bin', name)
 const steps = [
   ['types', bin('tsc'), ['--noEmit']],
   ['lint and format', bin('biome'), ['check', '--max-diagnostics=30']],
+  ['dead code', bin('knip'), ['--no-progress']],
   ['unit tests', bin('vitest'), ['run', '--project', 'unit', '--reporter=dot']],
 ]
 let hasFailed = false

@@ -23,8 +23,19 @@ ensureBuild()
 runSuite('unit', { cwd: ROOT })
 runSuite('integration', { cwd: ROOT })
 runSuite('rest', { cwd: ROOT })
-if (process.getuid() === 0) runRootless()
-await runWindow()
+const electron = await ensureElectron()
+ensureDesktopLibraries(electron)
+const display = await startDisplay()
+try {
+  const window = { DISPLAY: display.name, SLIPWAY_ELECTRON: electron }
+  runSuite('e2e', { cwd: ROOT, env: { ...process.env, ...window } })
+  if (process.getuid() === 0) {
+    runRootless(window)
+    runSuite('package', { cwd: ROOT, env: { ...process.env, ...window } })
+  }
+} finally {
+  display.stop()
+}
 process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`)
 process.exit(counts.failed > 0 || counts.passed === 0 ? 1 : 0)
 
@@ -62,18 +73,6 @@ function runSuite(
   rmSync(path.dirname(report), { recursive: true, force: true })
 }
 
-/** The suite on the real window, on a display of its own. */
-async function runWindow() {
-  const electron = await ensureElectron()
-  ensureDesktopLibraries(electron)
-  const display = await startDisplay()
-  try {
-    runSuite('e2e', { cwd: ROOT, env: { ...process.env, DISPLAY: display.name, SLIPWAY_ELECTRON: electron } })
-  } finally {
-    display.stop()
-  }
-}
-
 /** An X server on the first free number; it says which. */
 function startDisplay() {
   const argv = ['-displayfd', '3', '-screen', '0', '1920x1200x24', '-nolisten', 'tcp']
@@ -85,8 +84,8 @@ function startDisplay() {
   })
 }
 
-/** The integration suite once more as an ordinary user, from a copy that the user can read. */
-function runRootless() {
+/** The suites on the real kernel once more as an ordinary user, from a copy that the user can read. */
+function runRootless(window) {
   if (existsSync('/dev/net/tun')) chmodSync('/dev/net/tun', 0o666)
   try {
     execFileSync('id', [USER], { stdio: 'ignore' })
@@ -98,7 +97,7 @@ function runRootless() {
   try {
     for (const name of ['engine', 'test', 'docs', 'out', 'package.json', 'tsconfig.json', 'vitest.config.ts'])
       cpSync(path.join(ROOT, name), path.join(copy, name), { recursive: true })
-    execFileSync('cp', ['-a', path.join(ROOT, 'node_modules'), copy])
+    execFileSync('cp', ['-a', path.join(ROOT, 'node_modules'), path.dirname(window.SLIPWAY_ELECTRON), copy])
     execFileSync('mkdir', ['-p', path.join(base, 'run'), path.join(base, 'tmp')])
     execFileSync('chown', ['-R', `${USER}:`, base])
     const uid = execFileSync('id', ['-u', USER]).toString().trim()
@@ -113,9 +112,15 @@ function runRootless() {
         XDG_RUNTIME_DIR: path.join(base, 'run'),
         TMPDIR: path.join(base, 'tmp'),
         CI: process.env.CI ?? '',
+        DISPLAY: window.DISPLAY,
+        SLIPWAY_ELECTRON: path.join(
+          copy,
+          path.basename(path.dirname(window.SLIPWAY_ELECTRON)),
+          path.basename(window.SLIPWAY_ELECTRON),
+        ),
       },
     }
-    for (const project of ['integration', 'rest']) {
+    for (const project of ['integration', 'rest', 'e2e']) {
       execFileSync('install', ['-d', '-o', USER, path.join(base, project)])
       runSuite(project, { ...asUser, report: path.join(base, project, 'report.json') })
     }

@@ -3,7 +3,7 @@ import type { Services } from '../service/services.ts'
 
 /** The contract's procedures, each a call of one service. Inputs are parsed before they come here. */
 export function createHandlers(services: Services): Handlers {
-  const { container, image, volume, network, system } = services
+  const { container, image, volume, network, registry, system } = services
   return {
     container: {
       list: async ({ all }) => container.list(all),
@@ -47,6 +47,15 @@ export function createHandlers(services: Services): Handlers {
       prune: ({ labels }) => network.prune(labels),
       connect: (input) => network.connect(input),
       disconnect: (input) => network.disconnect(input),
+    },
+    registry: {
+      list: () => registry.list(),
+      login: (input, { signal }) => registry.login(input, signal),
+      logout: ({ host }) => registry.logout(host),
+      test: ({ host }, { signal }) => registry.test(host, signal),
+      search: (input, { signal }) => registry.search(input, signal),
+      settings: () => registry.settings(),
+      setSettings: (input) => registry.setSettings(input),
     },
     system: {
       info: () => system.info(),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ContainerSettings } from './container-settings.ts'
 import { command, query, stream } from './define.ts'
 import { EndpointDetail, EndpointSpec } from './network.ts'
 
@@ -27,8 +28,22 @@ export const MountSpec = z.object({
   target: z.string().startsWith('/'),
   readOnly: z.boolean().default(false),
   propagation: z.enum(['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave']).default('rprivate'),
+  /** Makes the folder of a bind mount that is missing, as `docker run -v` does. */
+  createSource: z.boolean().default(false),
+  /** Of a bind: mounts below the source come along. */
+  isRecursive: z.boolean().default(true),
+  /** Of a volume: an empty one gets no copy of what the image has there. */
+  noCopy: z.boolean().default(false),
+  /** Of a volume: the folder or file in it that is mounted, resolved inside the volume. */
+  subpath: z.string().default(''),
+  /** Of a volume that is made for this mount. */
+  labels: z.record(z.string(), z.string()).default({}),
+  /** Of a tmpfs, as mount(8) has them: `size=64m`, `mode=1777`, `exec`. */
+  options: z.array(z.string()).default([]),
 })
 export type MountSpec = z.output<typeof MountSpec>
+/** A mount with the defaults left out. */
+export type MountInput = z.input<typeof MountSpec>
 
 export const RestartPolicy = z.object({
   name: z.enum(['no', 'always', 'unless-stopped', 'on-failure']).default('no'),
@@ -46,16 +61,30 @@ export const HealthcheckSpec = z.object({
 })
 export type HealthcheckSpec = z.output<typeof HealthcheckSpec>
 
-/** Limits; 0 is none. Memory in bytes, CPU in cores. */
+/** Limits; 0 and `''` are none. Memory in bytes, CPU in cores. */
 export const ResourceLimits = z.object({
   memoryBytes: z.number().int().min(0).default(0),
   cpus: z.number().min(0).default(0),
   pids: z.number().int().min(0).default(0),
+  /** Memory and swap together; −1 is no limit, 0 twice the memory. */
+  memorySwapBytes: z.number().int().min(-1).default(0),
+  memoryReservationBytes: z.number().int().min(0).default(0),
+  /** Weight against other containers; 0 is the kernel's own 1024. */
+  cpuShares: z.number().int().min(0).default(0),
+  /** Microseconds of every period; `cpus` says the same in cores. */
+  cpuPeriod: z.number().int().min(0).default(0),
+  cpuQuota: z.number().int().default(0),
+  /** Processors and memory nodes to run on (`0-2,4`). */
+  cpusetCpus: z.string().default(''),
+  cpusetMems: z.string().default(''),
+  isOomKillDisabled: z.boolean().default(false),
+  /** 0 to 100; −1 leaves the kernel's own. */
+  memorySwappiness: z.number().int().min(-1).max(100).default(-1),
 })
 export type ResourceLimits = z.output<typeof ResourceLimits>
 
 /** What to create. `null` for a command, entrypoint, user or folder keeps the image's own. */
-export const CreateContainer = z.object({
+export const CreateContainer = ContainerSettings.extend({
   image: z.string().min(1),
   name: z.string().default(''),
   command: z.array(z.string()).nullable().default(null),
@@ -79,7 +108,8 @@ export const CreateContainer = z.object({
   healthcheck: HealthcheckSpec.nullable().default(null),
   resources: ResourceLimits.prefault({}),
   stopSignal: z.string().nullable().default(null),
-  stopTimeoutSeconds: z.number().int().min(0).default(10),
+  /** −1 waits for ever. */
+  stopTimeoutSeconds: z.number().int().min(-1).default(10),
   extraHosts: z.array(z.string()).default([]),
   /** A network's name or id, `bridge`, `host`, `none` or `container:NAME`. */
   network: z.string().default('bridge'),
@@ -92,6 +122,8 @@ export const CreateContainer = z.object({
   dnsOptions: z.array(z.string()).default([]),
 })
 export type CreateContainer = z.output<typeof CreateContainer>
+/** A request with the defaults left out. */
+export type CreateContainerInput = z.input<typeof CreateContainer>
 
 export const HealthState = z.enum(['none', 'starting', 'healthy', 'unhealthy'])
 

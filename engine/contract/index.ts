@@ -2,11 +2,12 @@ import { container } from './container.ts'
 import type { Client as ClientOf, Handlers as HandlersOf } from './define.ts'
 import { image } from './image.ts'
 import { network } from './network.ts'
+import { registry } from './registry.ts'
 import { system } from './system.ts'
 import { volume } from './volume.ts'
 
 /** Every procedure of the engine, declared once. Handlers, client, validation and types derive from it. */
-export const contract = { container, image, volume, network, system } as const
+export const contract = { container, image, volume, network, registry, system } as const
 export type Contract = typeof contract
 export type Handlers = HandlersOf<Contract>
 export type Client = ClientOf<Contract>
@@ -16,5 +17,6 @@ export type { CallContext, ClientStream } from './define.ts'
 export * from './errors.ts'
 export * from './image.ts'
 export * from './network.ts'
+export * from './registry.ts'
 export * from './system.ts'
 export * from './volume.ts'

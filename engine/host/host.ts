@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import type { ArchiveHost } from './archive.ts'
 import type { NetworkHost } from './network.ts'
 
 /*
@@ -96,6 +97,7 @@ export interface CreateContainerParams {
   readonly containerId: string
   /** Holds `config.json`; the keeper adds pid files, the attach socket and the control fifo. */
   readonly bundle: string
+  /** `''`: the output is kept nowhere. */
   readonly logPath: string
   readonly logMaxBytes: number
   readonly logMaxFiles: number
@@ -170,7 +172,7 @@ export interface LiveContainer extends CreatedContainer {
  */
 export type TerminalStream = Duplex
 
-export interface Host extends NetworkHost {
+export interface Host extends NetworkHost, ArchiveHost {
   readonly info: Call<Record<string, never>, HostInfo>
   /** Stops the keeper itself. Containers must be stopped before. */
   readonly shutdown: Call<Record<string, never>>
@@ -188,6 +190,12 @@ export interface Host extends NetworkHost {
 
   readonly mountOverlay: Call<OverlayMount>
   readonly unmount: Call<{ readonly target: string }>
+  /** Mounts a tmpfs of mode 1777 on a folder that is made; an earlier one there is taken away. */
+  readonly mountShm: Call<{ readonly target: string; readonly sizeBytes: number }>
+  /** Mounts the file or folder `path`, resolved inside `root` by the kernel, on `target`, which is made. Missing is `path.not-found`. */
+  readonly bindInRoot: Call<{ readonly root: string; readonly path: string; readonly target: string }>
+  /** Takes every mount in a folder away, and the folder. Missing is fine. */
+  readonly releaseMounts: Call<{ readonly folder: string }>
 
   readonly createContainer: Call<CreateContainerParams, CreatedContainer>
   readonly startContainer: Call<{ readonly containerId: string }>

@@ -6,12 +6,15 @@ import { PassThrough } from 'node:stream'
 import { isMainThread, workerData } from 'node:worker_threads'
 import { HOST_PROTOCOL, type Host, type HostEvent } from '../host/host.ts'
 import { serveHost } from '../host/serve.ts'
+import { createArchiveHost } from './archive/archive-calls.ts'
+import { runArchiveWorker } from './archive/worker.ts'
 import { detectCgroup } from './cgroup-layout.ts'
 import { createContainerHost } from './containers/shim/host.ts'
 import { runAttachRelay } from './containers/shim/relay-worker.ts'
 import { run } from './exec.ts'
 import { takeLock } from './libc/lock.ts'
 import { mountOverlay, unmount } from './libc/mount.ts'
+import { bindInRoot, mountShm, releaseMounts } from './mounts.ts'
 import { runDns } from './network/dns/worker.ts'
 import { startEgress } from './network/egress.ts'
 import { createNetworkHost } from './network/network-host.ts'
@@ -24,6 +27,7 @@ import { runUnpackWorker } from './unpack/unpack-worker.ts'
  *
  *   node keeper.mjs --runtime-dir DIR --mode MODE   the keeper
  *   node keeper.mjs unpack-worker                   unpacks one layer, then ends
+ *   node keeper.mjs archive-worker                  packs or unpacks files of one container, then ends
  *   thread, role attach-relay | port-proxy | dns   see those files
  */
 const role = isMainThread ? process.argv[2] : (workerData as { role?: string } | null)?.role
@@ -31,6 +35,7 @@ if (role === 'attach-relay') runAttachRelay()
 else if (role === 'port-proxy') runPortProxy()
 else if (role === 'dns') runDns()
 else if (role === 'unpack-worker') void runUnpackWorker()
+else if (role === 'archive-worker') void runArchiveWorker()
 else void serve()
 
 async function serve(): Promise<void> {
@@ -66,15 +71,17 @@ async function serve(): Promise<void> {
   const runtimeVersion =
     (await run([findTool('runc'), '--version'])).stdout.split('\n')[0]?.replace('version ', '') ?? 'runc'
 
+  const entry = { command: process.execPath, args: [keeperFile], env: process.env }
   const host: Host = {
-    ...createImageHost({
-      entry: { command: process.execPath, args: [keeperFile], env: process.env },
-      mode: rootless ? 'rootless' : 'rootful',
-    }),
+    ...createImageHost({ entry, mode: rootless ? 'rootless' : 'rootful' }),
+    ...createArchiveHost({ entry, rootless }),
     ...containerCalls,
     ...networkCalls,
     mountOverlay: async (params) => mountOverlay({ ...params, userxattr: rootless }),
     unmount: async ({ target }) => unmount(target),
+    mountShm: async (params) => mountShm(params),
+    bindInRoot: async (params) => bindInRoot(params),
+    releaseMounts: async ({ folder }) => releaseMounts(folder),
     info: async () => ({
       protocol: HOST_PROTOCOL,
       version: '0.1.0',
@@ -90,7 +97,9 @@ async function serve(): Promise<void> {
         egress.kind === 'none' ? ['containers reach nothing outside: install pasta (passt) or slirp4netns'] : [],
     }),
     shutdown: async () => {
-      setTimeout(() => void stop(), 20)
+      await stop()
+      // The answer must still leave.
+      setTimeout(() => process.exit(0), 20)
     },
     events: async () => {
       const listener = new PassThrough({ objectMode: true })
@@ -107,7 +116,6 @@ async function serve(): Promise<void> {
     await egress.stop()
     rmSync(socketPath, { force: true })
     if (readPid(pidFile) === process.pid) rmSync(pidFile, { force: true })
-    process.exit(0)
   }
   process.on('SIGTERM', () => process.exit(0))
   rmSync(socketPath, { force: true })

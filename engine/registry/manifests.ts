@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { EngineError } from '../contract/errors.ts'
 import { assertDigest, digestOf, isDigest } from '../lib/digest.ts'
 import {
@@ -6,6 +7,7 @@ import {
   MAX_DOCUMENT_BYTES,
   type Manifest,
   MEDIA_TYPES,
+  parseDocument,
   parseManifestOrIndex,
 } from '../lib/oci.ts'
 import { choosePlatform, formatPlatform, isAttestation, type Platform } from '../lib/platform.ts'
@@ -31,10 +33,42 @@ export interface ResolvedImage {
   readonly config: Buffer
 }
 
+/** What a name stands for in a registry. */
+export interface DescribedImage {
+  readonly digest: string
+  readonly mediaType: string
+  readonly sizeBytes: number
+  readonly platforms: readonly Platform[]
+}
+const ConfigPlatform = z.object({ os: z.string(), architecture: z.string(), variant: z.string().nullish() })
+
+/** Tells what a tag or digest names, and for which platforms it is built. */
+export async function describeImage(
+  session: Session,
+  wanted: { readonly path: string; readonly target: string; readonly signal: AbortSignal },
+): Promise<DescribedImage> {
+  const { path, target, signal } = wanted
+  const { bytes, digest, mediaType } = await fetchManifest(session, wanted)
+  const described = { digest, mediaType, sizeBytes: bytes.length }
+  const read = parseManifestOrIndex(bytes, `manifest ${path}:${target}`)
+  if ('index' in read) {
+    const images = read.index.manifests.filter((entry) => !isAttestation(entry))
+    return { ...described, platforms: images.flatMap(({ platform }) => platform ?? []) }
+  }
+  assertDigest(read.manifest.config.digest, `the manifest ${target}`)
+  const config = await fetchDocument(session, { path, descriptor: read.manifest.config, signal })
+  return { ...described, platforms: [parseDocument(ConfigPlatform, config, 'the config')] }
+}
+
 /** Finds the image that a tag or digest names for a platform. */
 export async function resolveImage(
   session: Session,
-  wanted: { readonly path: string; readonly target: string; readonly platform: Platform; readonly signal: AbortSignal },
+  wanted: {
+    readonly path: string
+    readonly target: string
+    readonly platform: WantedPlatform
+    readonly signal: AbortSignal
+  },
 ): Promise<ResolvedImage> {
   const { path, signal } = wanted
   let target = wanted.target
@@ -47,6 +81,7 @@ export async function resolveImage(
       for (const { digest: named } of [read.manifest.config, ...read.manifest.layers])
         assertDigest(named, `the manifest ${target}`)
       const config = await fetchDocument(session, { path, descriptor: read.manifest.config, signal })
+      if (wanted.platform.isDemanded) assertPlatform(config, wanted)
       return {
         topDigest,
         manifest: read.manifest,
@@ -59,6 +94,24 @@ export async function resolveImage(
     target = chooseChild(read.index.manifests, wanted)
   }
   throw invalidImage('manifest.too-deep', `the indexes of ${path} are nested too deeply`)
+}
+
+/** A platform to be chosen from an index; one that a person has named must be that of a single image too. */
+export interface WantedPlatform extends Platform {
+  readonly isDemanded: boolean
+}
+
+function assertPlatform(
+  config: Buffer,
+  { path, target, platform }: { path: string; target: string; platform: Platform },
+): void {
+  const actual = parseDocument(ConfigPlatform, config, 'the config')
+  if (choosePlatform([{ platform: actual }], platform)) return
+  throw new EngineError(
+    'notFound',
+    'image.no-platform',
+    `image with reference ${path}:${target} was found but does not match the specified platform: wanted ${formatPlatform(platform)}, actual: ${formatPlatform(actual)}`,
+  )
 }
 
 function chooseChild(

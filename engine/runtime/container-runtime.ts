@@ -2,11 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import type { Duplex } from 'node:stream'
-import type { HealthcheckSpec } from '../contract/container.ts'
+import type { HealthcheckSpec, ResourceLimits } from '../contract/container.ts'
+import type { LogSettings } from '../contract/container-settings.ts'
 import { EngineError } from '../contract/errors.ts'
 import type { CreatedContainer, Host, HostInfo, HostStats, OverlayMount } from '../host/host.ts'
+import { ociJson } from '../lib/oci-json.ts'
 import type { Layout } from '../store/layout.ts'
 import type { ContainerRecord } from '../store/schema.ts'
+import { assembleSpec, hasAppArmor } from './assemble-spec.ts'
 import { parseCapabilityMask, resolveCapabilities } from './capabilities.ts'
 import {
   buildHosts,
@@ -16,24 +19,24 @@ import {
   parseExtraHost,
   type ResolvInput,
 } from './files.ts'
+import { type CheckedLimits, checkLimits } from './limits.ts'
+import { readLogLimits } from './log-options.ts'
 import { addContainerEnv, mergeEnv } from './process.ts'
-import { compileSeccomp } from './seccomp.ts'
-import { buildProcess, buildSpec } from './spec.ts'
+import { parseSecurityOptions } from './security.ts'
+import { buildProcess, type NamespacePlaces } from './spec.ts'
 import { resolveUser } from './user.ts'
 import { writeInPlace } from './write-in-place.ts'
+
+/** What the host tells of containers: plain data that the services above read. */
+export type { HostEvent, HostInfo, HostStats, LiveContainer } from '../host/host.ts'
 
 /** The resolver that slirp4netns and pasta offer inside. */
 const EGRESS_RESOLVER = '10.0.2.3'
 /** The engine's own DNS, in every namespace on a user-defined network. */
 const EMBEDDED_RESOLVER = '127.0.0.11'
 const PASSWD_LIMIT = 1024 * 1024
-const INIT_PATHS = [
-  '/usr/bin/catatonit',
-  '/usr/bin/tini-static',
-  '/usr/bin/tini',
-  '/usr/libexec/podman/catatonit',
-  '/usr/bin/docker-init',
-]
+const SHM_BYTES = 64 * 1024 * 1024
+const SWAP_LIMIT = '/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes'
 
 /** A new process in a container, as asked. */
 export interface ExecSpec {
@@ -42,6 +45,8 @@ export interface ExecSpec {
   readonly env: readonly string[]
   readonly user: string | null
   readonly workingDir: string | null
+  /** All capabilities, whatever the container has. */
+  readonly isPrivileged?: boolean
   readonly columns: number
   readonly rows: number
 }
@@ -60,13 +65,26 @@ export interface ContainerNetwork {
   readonly filesOf: string
 }
 
+/** Whose namespaces a container has beside its network: `''` its own, `host`, or another container. */
+export interface SharedNamespaces {
+  readonly pid: '' | 'host' | { readonly init: number }
+  /** `shmOf`: the container whose shared memory it has. */
+  readonly ipc: '' | 'host' | 'none' | 'shareable' | { readonly init: number; readonly shmOf: string }
+}
+
 /** Containers as services see them: records in, processes out. */
 export interface ContainerRuntime {
   mountRoot(mount: OverlayMount): Promise<void>
   unmountRoot(target: string): Promise<void>
   /** Writes what is given, in place: the files are mounted, and a mount keeps to the inode. */
   writeNetworkFiles(id: string, files: NetworkFiles): Promise<void>
-  create(record: ContainerRecord, network: ContainerNetwork): Promise<CreatedContainer>
+  /** The user that a container's process is run as. */
+  ownerOf(record: ContainerRecord): Promise<{ readonly uid: number; readonly gid: number }>
+  /** Limits that this machine holds, and what to tell of those that it does not. */
+  checkLimits(resources: ResourceLimits): CheckedLimits
+  create(record: ContainerRecord, network: ContainerNetwork, namespaces: SharedNamespaces): Promise<CreatedContainer>
+  /** Takes away what `create` has mounted beside the root. */
+  releaseMounts(id: string): Promise<void>
   start(id: string): Promise<void>
   signal(id: string, signal: string): Promise<void>
   pause(id: string): Promise<void>
@@ -102,17 +120,52 @@ export function createContainerRuntime({
   ...logs
 }: RuntimeOptions): ContainerRuntime {
   const rootless = info.mode === 'rootless'
+  const shm = (id: string) => `${layout.mounts(id)}/shm`
+  const logLimits = (settings: LogSettings) => {
+    const { maxBytes, maxFiles } = readLogLimits(settings, { maxBytes: logs.logMaxBytes, maxFiles: logs.logMaxFiles })
+    return { logMaxBytes: maxBytes, logMaxFiles: maxFiles }
+  }
+  /** Parts of volumes are mounted before the container is: nothing in the volume can lead its mount elsewhere then. */
+  const mountParts = (record: ContainerRecord) =>
+    Promise.all(
+      record.mounts.map(async (mount, index) => {
+        if (mount.subpath === '') return mount
+        const target = `${layout.mounts(record.id)}/${index}`
+        await host.bindInRoot({ root: mount.hostPath, path: mount.subpath, target })
+        return { ...mount, hostPath: target }
+      }),
+    )
+  const placesOf = async (
+    { id, config }: ContainerRecord,
+    { pid, ipc }: SharedNamespaces,
+  ): Promise<NamespacePlaces> => {
+    const { uts, cgroup } = config.namespaces
+    if (ipc === 'shareable') await host.mountShm({ target: shm(id), sizeBytes: config.shmSizeBytes || SHM_BYTES })
+    return {
+      pid: typeof pid === 'object' ? `/proc/${pid.init}/ns/pid` : pid,
+      ipc: typeof ipc === 'object' ? `/proc/${ipc.init}/ns/ipc` : ipc === 'host' ? 'host' : '',
+      uts: uts === 'host' ? 'host' : '',
+      cgroup: cgroup === 'host' || cgroup === 'private' ? cgroup : '',
+      shm: shmPlace(id, ipc),
+    }
+  }
+  const shmPlace = (id: string, ipc: SharedNamespaces['ipc']) => {
+    if (typeof ipc === 'object') return ipc.shmOf === '' ? '/dev/shm' : shm(ipc.shmOf)
+    if (ipc === 'shareable') return shm(id)
+    return ipc === 'host' ? '/dev/shm' : ipc
+  }
 
   const userOf = async (record: ContainerRecord, user: string) => {
     const root = layout.merged(record.id)
     const read = (path: string) => host.readInRoot({ root, path, limit: PASSWD_LIMIT })
     const [passwd, group] = await Promise.all([read('/etc/passwd'), read('/etc/group')])
-    return resolveUser({ user, passwd, group })
+    return resolveUser({ user, passwd, group, groupAdd: record.config.groupAdd })
   }
-  const capabilitiesOf = async ({ config }: ContainerRecord) => {
+  const capabilitiesOf = async ({ config }: ContainerRecord, isPrivileged = false) => {
     // In its user namespace the keeper has them all; as root it has what this process was left.
     const status = rootless ? '' : await readFile('/proc/self/status', 'utf8')
-    const { capAdd: add, capDrop: drop, privileged } = config
+    const { capAdd: add, capDrop: drop } = config
+    const privileged = config.privileged || isPrivileged
     return resolveCapabilities({ add, drop, privileged, available: parseCapabilityMask(status) })
   }
 
@@ -132,61 +185,54 @@ export function createContainerRuntime({
     await writeInPlace(layout.containerFile(id, 'resolv.conf'), text)
   }
 
-  const execProcess = async (record: ContainerRecord, spec: Omit<ExecSpec, 'columns' | 'rows'>) =>
-    buildProcess({
+  const execProcess = async (record: ContainerRecord, spec: Omit<ExecSpec, 'columns' | 'rows'>) => {
+    const { noNewPrivileges, appArmor } = parseSecurityOptions(record.config.securityOptions)
+    return buildProcess({
       args: spec.command,
       env: mergeEnv(addContainerEnv(record.process.env, { hostname: record.hostname, tty: spec.tty }), spec.env),
       workingDir: spec.workingDir ?? record.process.workingDir,
       user: await userOf(record, spec.user ?? record.process.user),
       tty: spec.tty,
-      capabilities: await capabilitiesOf(record),
+      capabilities: await capabilitiesOf(record, spec.isPrivileged),
+      ulimits: record.config.ulimits,
+      noNewPrivileges: noNewPrivileges && !spec.isPrivileged,
+      appArmor: (await hasAppArmor()) ? appArmor : '',
     })
+  }
 
   return {
     mountRoot: (mount) => host.mountOverlay(mount),
     unmountRoot: (target) => host.unmount({ target }),
     writeNetworkFiles,
-    async create(record, { netnsPath, filesOf }) {
+    ownerOf: async (record) => {
+      const { uid, gid } = await userOf(record, record.process.user)
+      return { uid, gid }
+    },
+    checkLimits: (resources) =>
+      checkLimits(resources, {
+        hasCgroups: !rootless && info.cgroup !== 'none',
+        hasSwapLimit: info.cgroup === 'v2' || existsSync(SWAP_LIMIT),
+        isUnified: info.cgroup === 'v2',
+        cpus: info.cpus,
+      }),
+    releaseMounts: (id) => host.releaseMounts({ folder: layout.mounts(id) }),
+    async create(record, { netnsPath, filesOf }, namespaces) {
       const { id, config, process: wanted } = record
       const bundle = layout.bundle(id)
       await host.removeTree({ path: bundle })
       const [user] = await Promise.all([userOf(record, wanted.user), mkdir(bundle, { recursive: true, mode: 0o700 })])
       const capabilities = await capabilitiesOf(record)
-      const spec = buildSpec({
-        containerId: id,
-        rootfs: layout.merged(id),
-        args: wanted.args,
-        env: addContainerEnv(wanted.env, { hostname: record.hostname, tty: config.tty }),
-        workingDir: wanted.workingDir,
-        user,
-        hostname: record.hostname,
-        tty: config.tty,
-        privileged: config.privileged,
-        readOnlyRootfs: config.readOnlyRootfs,
-        initPath: config.init ? findInit() : '',
-        capabilities,
-        seccomp: seccompProfile
-          ? compileSeccomp(seccompProfile, { capabilities, architecture: process.arch, kernel: info.kernel })
-          : null,
-        netnsPath,
-        files: {
-          hosts: layout.containerFile(filesOf, 'hosts'),
-          hostname: layout.containerFile(filesOf, 'hostname'),
-          resolvConf: layout.containerFile(filesOf, 'resolv.conf'),
-        },
-        mounts: record.mounts,
-        resources: config.resources,
-        cgroup: info.cgroup,
-        rootless,
-        cpuCount: info.cpus,
-        ...(rootless ? { mountInfo: await readFile('/proc/self/mountinfo', 'utf8') } : {}),
+      const mounts = await mountParts(record)
+      const spec = await assembleSpec(record, {
+        ...{ info, layout, seccompProfile, user, capabilities, netnsPath, filesOf, mounts },
+        places: await placesOf(record, namespaces),
       })
-      await writeFile(`${bundle}/config.json`, JSON.stringify(spec), { mode: 0o600 })
+      await writeFile(`${bundle}/config.json`, ociJson(spec), { mode: 0o600 })
       return host.createContainer({
         containerId: id,
         bundle,
-        logPath: layout.log(id),
-        ...logs,
+        logPath: config.log.driver === 'none' ? '' : layout.log(id),
+        ...logLimits(config.log),
         tty: config.tty,
         openStdin: config.openStdin,
       })
@@ -240,14 +286,4 @@ async function copyHosts(extraHosts: readonly string[]): Promise<string> {
 async function readHostResolvers(): Promise<string> {
   const text = await readFile('/etc/resolv.conf', 'utf8').catch(() => '')
   return isStubResolver(text) ? readFile('/run/systemd/resolve/resolv.conf', 'utf8').catch(() => text) : text
-}
-
-function findInit(): string {
-  const found = INIT_PATHS.find((file) => existsSync(file))
-  if (found) return found
-  throw new EngineError(
-    'unavailable',
-    'init.missing',
-    'an init for containers is missing; install the package catatonit or tini',
-  )
 }

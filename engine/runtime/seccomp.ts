@@ -1,12 +1,16 @@
 import { z } from 'zod'
+import { EngineError } from '../contract/errors.ts'
 
 const Profile = z.object({
   defaultAction: z.string(),
   defaultErrnoRet: z.number().optional(),
+  /** Profiles of before `archMap` name them plainly. */
+  architectures: z.array(z.string()).nullish(),
   archMap: z.array(z.object({ architecture: z.string(), subArchitectures: z.array(z.string()).nullish() })).nullish(),
   syscalls: z.array(
     z.object({
-      names: z.array(z.string()),
+      names: z.array(z.string()).default([]),
+      name: z.string().optional(),
       action: z.string(),
       args: z.array(z.unknown()).nullish(),
       errnoRet: z.number().optional(),
@@ -46,7 +50,7 @@ export interface SeccompFacts {
 
 /** The OCI `linux.seccomp` object for a container, from the distribution's profile in Docker's extended schema. */
 export function compileSeccomp(profileText: string, facts: SeccompFacts): object {
-  const profile = Profile.parse(JSON.parse(profileText))
+  const profile = parseProfile(profileText)
   const own = ARCHITECTURES[facts.architecture]
   const map = profile.archMap?.find(({ architecture }) => architecture === own?.seccomp)
   const applies = (rule: z.output<typeof Profile>['syscalls'][number]) => {
@@ -61,13 +65,24 @@ export function compileSeccomp(profileText: string, facts: SeccompFacts): object
   return {
     defaultAction: profile.defaultAction,
     ...(profile.defaultErrnoRet === undefined ? {} : { defaultErrnoRet: profile.defaultErrnoRet }),
-    architectures: map ? [map.architecture, ...(map.subArchitectures ?? [])] : [],
-    syscalls: profile.syscalls.filter(applies).map(({ names, action, args, errnoRet }) => ({
-      names,
+    architectures: map ? [map.architecture, ...(map.subArchitectures ?? [])] : (profile.architectures ?? []),
+    syscalls: profile.syscalls.filter(applies).map(({ names, name, action, args, errnoRet }) => ({
+      names: name ? [...names, name] : names,
       action,
       ...(args?.length ? { args } : {}),
       ...(errnoRet === undefined ? {} : { errnoRet }),
     })),
+  }
+}
+
+/** Reads a profile in Docker's extended schema. What is none is `seccomp.invalid`. */
+export function parseProfile(text: string): z.output<typeof Profile> {
+  try {
+    return Profile.parse(JSON.parse(text))
+  } catch (cause) {
+    const why =
+      cause instanceof z.ZodError ? `${cause.issues[0]?.path.join('.')}: ${cause.issues[0]?.message}` : String(cause)
+    throw new EngineError('invalidArgument', 'seccomp.invalid', `Decoding seccomp profile failed: ${why}`, { cause })
   }
 }
 

@@ -1,5 +1,21 @@
+import type { ResourceLimits } from '../contract/container.ts'
+import type { Ulimit } from '../contract/container-settings.ts'
 import type { ResolvedMount } from '../store/schema.ts'
+import type { Device } from './devices.ts'
+import { buildMounts } from './spec-mounts.ts'
+import { type BlockIoNumbers, buildResources } from './spec-resources.ts'
 import type { ResolvedUser } from './user.ts'
+
+/** Whose namespaces a container has: `''` its own, `host`, or the path of another's. */
+export interface NamespacePlaces {
+  readonly pid: string
+  readonly ipc: string
+  readonly uts: '' | 'host'
+  /** `''` follows the layout: its own on v2, the host's on v1. */
+  readonly cgroup: '' | 'private' | 'host'
+  /** `''` a tmpfs of its own, `none`, or the folder that is its /dev/shm. */
+  readonly shm: string
+}
 
 /** Everything that a container's OCI spec follows from. */
 export interface SpecInput {
@@ -10,6 +26,7 @@ export interface SpecInput {
   readonly workingDir: string
   readonly user: ResolvedUser
   readonly hostname: string
+  readonly domainname?: string
   readonly tty: boolean
   readonly privileged: boolean
   readonly readOnlyRootfs: boolean
@@ -17,11 +34,28 @@ export interface SpecInput {
   readonly initPath: string
   readonly capabilities: readonly string[]
   readonly seccomp: object | null
+  readonly noNewPrivileges?: boolean
+  /** `''`: none. */
+  readonly appArmor?: string
   /** `''`: the host's network. */
   readonly netnsPath: string
+  readonly places?: NamespacePlaces
   readonly files: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string }
-  readonly mounts: readonly Pick<ResolvedMount, 'type' | 'hostPath' | 'target' | 'readOnly' | 'propagation'>[]
-  readonly resources: { readonly memoryBytes: number; readonly cpus: number; readonly pids: number }
+  readonly mounts: readonly ResolvedMount[]
+  readonly resources: ResourceLimits
+  readonly devices?: readonly Device[]
+  readonly deviceCgroupRules?: readonly string[]
+  readonly blockIo?: BlockIoNumbers
+  readonly ulimits?: readonly Ulimit[]
+  readonly sysctls?: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string>>
+  readonly oomScoreAdj?: number
+  /** 0: Docker's 64 MiB. */
+  readonly shmSizeBytes?: number
+  /** `null` or absent: Docker's own. */
+  readonly maskedPaths?: readonly string[] | null
+  readonly readOnlyPaths?: readonly string[] | null
+  readonly cgroupParent?: string
   readonly cgroup: 'v1' | 'hybrid' | 'v2' | 'none'
   readonly rootless: boolean
   /** Processors of the host, whose throttle counters are masked. */
@@ -30,7 +64,6 @@ export interface SpecInput {
   readonly mountInfo?: string
 }
 
-const PERIOD = 100_000
 const MASKED = [
   ...[
     'asound',
@@ -51,9 +84,12 @@ const READ_ONLY = ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger'].map((name) => `/p
 
 /** The process part of the spec; also what a new process in the container is described by. */
 export function buildProcess(
-  input: Pick<SpecInput, 'args' | 'env' | 'workingDir' | 'user' | 'tty' | 'capabilities'>,
+  input: Pick<
+    SpecInput,
+    'args' | 'env' | 'workingDir' | 'user' | 'tty' | 'capabilities' | 'noNewPrivileges' | 'appArmor' | 'ulimits'
+  >,
 ): object {
-  const { capabilities, user } = input
+  const { capabilities, user, ulimits = [], appArmor = '' } = input
   return {
     terminal: input.tty,
     user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
@@ -70,37 +106,61 @@ export function buildProcess(
       permitted: user.uid === 0 ? capabilities : [],
       effective: user.uid === 0 ? capabilities : [],
     },
-    noNewPrivileges: false,
+    noNewPrivileges: input.noNewPrivileges ?? false,
+    ...(appArmor ? { apparmorProfile: appArmor } : {}),
+    ...(ulimits.length > 0
+      ? { rlimits: ulimits.map(({ name, soft, hard }) => ({ type: `RLIMIT_${name.toUpperCase()}`, soft, hard })) }
+      : {}),
   }
 }
 
 /** The OCI spec that dockerd gives by default (moby `oci/defaults.go`), with the request laid over it. */
 export function buildSpec(input: SpecInput): object {
-  const { initPath, privileged, rootless } = input
+  const { initPath, rootless, places, devices = [] } = input
   const args = initPath ? ['/sbin/docker-init', '--', ...input.args] : input.args
-  const hasCgroups = !rootless && input.cgroup !== 'none'
   return {
     ociVersion: '1.0.2',
-    // Rootless cannot lower it and inherits the keeper's.
-    process: { ...buildProcess({ ...input, args }), ...(rootless ? {} : { oomScoreAdj: 0 }) },
+    // Rootless cannot lower it and inherits the keeper's unless more is asked for.
+    process: {
+      ...buildProcess({ ...input, args }),
+      ...(rootless && !input.oomScoreAdj ? {} : { oomScoreAdj: input.oomScoreAdj ?? 0 }),
+    },
     root: { path: input.rootfs, readonly: input.readOnlyRootfs },
-    hostname: input.hostname,
-    mounts: [...baseMounts(input), ...engineMounts(input), ...input.mounts.map((mount) => userMount(mount, input))],
+    ...(places?.uts === 'host' ? {} : { hostname: input.hostname }),
+    ...(input.domainname && rootless ? { domainname: input.domainname } : {}),
+    ...(Object.keys(input.annotations ?? {}).length > 0 ? { annotations: input.annotations } : {}),
+    mounts: buildMounts(input),
     linux: {
-      namespaces: [
-        ...['mount', 'uts', 'pid', 'ipc'].map((type) => ({ type })),
-        ...(input.netnsPath ? [{ type: 'network', path: input.netnsPath }] : []),
-        ...(hasCgroups && input.cgroup === 'v2' ? [{ type: 'cgroup' }] : []),
-      ],
+      namespaces: namespacesOf(input),
       // The host's own settings are not the container's to change.
-      ...(input.netnsPath ? { sysctl: networkSysctls(rootless) } : {}),
-      ...(hasCgroups ? { cgroupsPath: `/slipway/${input.containerId}`, resources: buildResources(input) } : {}),
-      ...(privileged
-        ? {}
-        : { maskedPaths: [...MASKED, ...throttlePaths(input.cpuCount ?? 0)], readonlyPaths: READ_ONLY }),
-      ...(input.seccomp && !privileged ? { seccomp: input.seccomp } : {}),
+      sysctl: {
+        ...(input.netnsPath ? networkSysctls(rootless) : {}),
+        ...(input.domainname && !rootless ? { 'kernel.domainname': input.domainname } : {}),
+        ...input.sysctls,
+      },
+      // An ordinary user makes no nodes: those of the host are mounted.
+      ...(devices.length > 0 && !rootless ? { devices: devices.map(toNode) } : {}),
+      ...cgroupOf(input),
+      ...hiddenPaths(input),
+      ...(input.seccomp ? { seccomp: input.seccomp } : {}),
     },
   }
+}
+
+const toNode = ({ permissions: _, source: __, ...node }: Device) => node
+
+function namespacesOf({ netnsPath, places, rootless, cgroup }: SpecInput): object[] {
+  const at = (type: string, place: string) =>
+    place === 'host' ? [] : [place.startsWith('/') ? { type, path: place } : { type }]
+  const isOwnCgroup = places?.cgroup ? places.cgroup === 'private' : cgroup === 'v2' && !rootless
+  return [
+    { type: 'mount' },
+    ...at('uts', places?.uts ?? ''),
+    ...at('pid', places?.pid ?? ''),
+    ...at('ipc', places?.ipc ?? ''),
+    ...(netnsPath ? [{ type: 'network', path: netnsPath }] : []),
+    ...(isOwnCgroup && cgroup !== 'none' ? [{ type: 'cgroup' }] : []),
+  ]
 }
 
 function networkSysctls(rootless: boolean): Record<string, string> {
@@ -110,112 +170,28 @@ function networkSysctls(rootless: boolean): Record<string, string> {
   }
 }
 
-function buildResources({ resources, privileged }: SpecInput): object {
-  const { memoryBytes, cpus, pids } = resources
-  const allow = (major: number, minor: number) => ({ allow: true, type: 'c', major, minor, access: 'rwm' })
+function cgroupOf(input: SpecInput): object {
+  if (input.rootless || input.cgroup === 'none') return {}
+  const { devices = [], deviceCgroupRules = [], privileged, resources, blockIo } = input
   return {
-    devices: privileged
-      ? [{ allow: true, access: 'rwm' }]
-      : [
-          { allow: false, access: 'rwm' },
-          ...[5, 3, 9, 8].map((minor) => allow(1, minor)),
-          allow(5, 0),
-          allow(5, 1),
-          { ...allow(10, 229), allow: false },
-        ],
-    ...(memoryBytes > 0 ? { memory: { limit: memoryBytes, swap: memoryBytes * 2 } } : {}),
-    ...(cpus > 0 ? { cpu: { quota: Math.round(cpus * PERIOD), period: PERIOD } } : {}),
-    ...(pids > 0 ? { pids: { limit: pids } } : {}),
+    cgroupsPath: `/${(input.cgroupParent || 'slipway').replace(/^\/+/, '')}/${input.containerId}`,
+    resources: buildResources({
+      resources,
+      privileged,
+      devices,
+      deviceCgroupRules,
+      ...(blockIo ? { blockIo } : {}),
+    }),
   }
 }
 
-function baseMounts({ privileged, rootless, cgroup, netnsPath }: SpecInput): object[] {
-  const mode = privileged ? 'rw' : 'ro'
-  // A user namespace may mount sysfs only for a network namespace of its own.
-  const isHostNetwork = rootless && !netnsPath
-  return [
-    { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
-    {
-      destination: '/dev',
-      type: 'tmpfs',
-      source: 'tmpfs',
-      options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'],
-    },
-    {
-      destination: '/dev/pts',
-      type: 'devpts',
-      source: 'devpts',
-      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
-    },
-    isHostNetwork
-      ? { destination: '/sys', type: 'bind', source: '/sys', options: ['rbind', 'nosuid', 'noexec', 'nodev', 'ro'] }
-      : { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', mode] },
-    ...(rootless || cgroup === 'none'
-      ? []
-      : [
-          {
-            destination: '/sys/fs/cgroup',
-            type: 'cgroup',
-            source: 'cgroup',
-            options: [mode, 'nosuid', 'noexec', 'nodev'],
-          },
-        ]),
-    { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
-    {
-      destination: '/dev/shm',
-      type: 'tmpfs',
-      source: 'shm',
-      options: ['nosuid', 'noexec', 'nodev', 'mode=1777', 'size=67108864'],
-    },
-  ]
-}
-
-function engineMounts({ files, initPath, readOnlyRootfs, mountInfo }: SpecInput): object[] {
-  const bind = (source: string, destination: string, isReadOnly = readOnlyRootfs) => ({
-    destination,
-    type: 'bind',
-    source,
-    options: bindOptions(source, { isReadOnly, propagation: 'rprivate', mountInfo }),
-  })
-  return [
-    bind(files.resolvConf, '/etc/resolv.conf'),
-    bind(files.hostname, '/etc/hostname'),
-    bind(files.hosts, '/etc/hosts'),
-    ...(initPath ? [bind(initPath, '/sbin/docker-init', true)] : []),
-  ]
-}
-
-function userMount(
-  { type, hostPath, target, readOnly, propagation }: SpecInput['mounts'][number],
-  { mountInfo }: SpecInput,
-): object {
-  const access = readOnly ? ['ro'] : []
-  if (type === 'tmpfs')
-    return { destination: target, type: 'tmpfs', source: 'tmpfs', options: ['noexec', 'nosuid', 'nodev', ...access] }
-  const options = bindOptions(hostPath, { isReadOnly: readOnly, propagation, mountInfo })
-  return { destination: target, type: 'bind', source: hostPath, options }
-}
-
-function bindOptions(
-  source: string,
-  how: { readonly isReadOnly: boolean; readonly propagation: string; readonly mountInfo: string | undefined },
-): string[] {
-  const locked = how.mountInfo ? lockedFlags(how.mountInfo, source) : []
-  return [...new Set(['rbind', how.propagation, ...(how.isReadOnly ? ['ro'] : []), ...locked])]
-}
-
-/** Flags of the mount that a path lies on which a user namespace may not take away (moby `mountopts`). */
-export function lockedFlags(mountInfo: string, path: string): string[] {
-  let best = { point: '', flags: '' }
-  for (const line of mountInfo.split('\n')) {
-    const [, , , , escaped = '', flags = ''] = line.split(' ')
-    const point = escaped.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
-    const isAbove = path === point || path.startsWith(point === '/' ? '/' : `${point}/`)
-    if (point && isAbove && point.length >= best.point.length) best = { point, flags }
+function hiddenPaths({ privileged, rootless, places, cpuCount = 0, ...asked }: SpecInput): object {
+  if (privileged) return {}
+  const throttles = Array.from({ length: cpuCount }, (_, cpu) => `/sys/devices/system/cpu/cpu${cpu}/thermal_throttle`)
+  // The host's own /proc, as a user namespace binds it, cannot be remounted in part.
+  const isHostProc = rootless && places?.pid === 'host'
+  return {
+    maskedPaths: asked.maskedPaths ?? [...MASKED, ...throttles],
+    readonlyPaths: asked.readOnlyPaths ?? (isHostProc ? [] : READ_ONLY),
   }
-  return best.flags.split(',').filter((flag) => ['ro', 'nosuid', 'nodev', 'noexec'].includes(flag))
-}
-
-function throttlePaths(count: number): string[] {
-  return Array.from({ length: count }, (_, cpu) => `/sys/devices/system/cpu/cpu${cpu}/thermal_throttle`)
 }

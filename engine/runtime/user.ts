@@ -15,10 +15,13 @@ export function resolveUser({
   user,
   passwd,
   group,
+  groupAdd = [],
 }: {
   readonly user: string
   readonly passwd: string | null
   readonly group: string | null
+  /** Further groups, by name or number. */
+  readonly groupAdd?: readonly string[]
 }): ResolvedUser {
   const cut = user.indexOf(':')
   const [userPart, groupPart] = cut < 0 ? [user, ''] : [user.slice(0, cut), user.slice(cut + 1)]
@@ -37,25 +40,24 @@ export function resolveUser({
   const uid = found ? toId(found[2], wanted) : toId(wanted, wanted)
   const name = found?.[0] ?? ''
   let gid = found ? toId(found[3], wanted) : 0
-  if (groupPart) {
-    const match = groups.find(([groupName, , id]) =>
-      isNumeric(groupPart) ? isSameId(id, groupPart) : groupName === groupPart,
-    )
-    if (!match && !isNumeric(groupPart)) {
-      throw new EngineError(
-        'invalidArgument',
-        'group.unknown',
-        `unable to find group ${groupPart}: no matching entries in group file`,
-      )
-    }
-    gid = toId(match ? match[2] : groupPart, groupPart)
-  }
+  if (groupPart) gid = findGroup(groups, groupPart)
   const supplementary = groupPart
     ? []
     : groups
         .filter((row) => name !== '' && isNumeric(row[2] ?? '') && (row[3] ?? '').split(',').includes(name))
         .map((row) => toId(row[2], row[0] ?? ''))
-  return { uid, gid, additionalGids: [...new Set([gid, ...supplementary])], home: found?.[5] || '/' }
+  const added = groupAdd.map((one) => findGroup(groups, one))
+  return { uid, gid, additionalGids: [...new Set([gid, ...supplementary, ...added])], home: found?.[5] || '/' }
+}
+
+function findGroup(groups: readonly string[][], wanted: string): number {
+  const match = groups.find(([name, , id]) => (isNumeric(wanted) ? isSameId(id, wanted) : name === wanted))
+  if (match || isNumeric(wanted)) return toId(match ? match[2] : wanted, wanted)
+  throw new EngineError(
+    'invalidArgument',
+    'group.unknown',
+    `unable to find group ${wanted}: no matching entries in group file`,
+  )
 }
 
 function rows(text: string | null, least: number): string[][] {

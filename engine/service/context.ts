@@ -3,6 +3,7 @@ import type { ImageStore } from '../image/image-store.ts'
 import type { Locks } from '../lib/async.ts'
 import type { Networks } from '../network/networks.ts'
 import type { Registry } from '../registry/registry.ts'
+import type { ContainerFiles } from '../runtime/container-files.ts'
 import type { ContainerRuntime } from '../runtime/container-runtime.ts'
 import type { Layout } from '../store/layout.ts'
 import type { RecordStore } from '../store/records.ts'
@@ -45,6 +46,7 @@ export interface ServiceContext {
   readonly volumes: RecordStore<VolumeRecord>
   readonly networks: RecordStore<NetworkRecord>
   readonly runtime: ContainerRuntime
+  readonly files: ContainerFiles
   readonly network: Networks
   readonly image: ImageStore
   readonly registry: Registry

@@ -1,4 +1,4 @@
-import type { LiveContainer } from '../host/host.ts'
+import type { LiveContainer } from '../runtime/container-runtime.ts'
 import { cleanHost, type Supervisor } from './container/exit.ts'
 import type { HealthMonitor } from './container/health.ts'
 import { launch } from './container/start.ts'

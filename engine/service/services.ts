@@ -1,8 +1,16 @@
 import type { CreateContainer, TerminalIn } from '../contract/container.ts'
 import type { CreateNetwork } from '../contract/network.ts'
+import type { RegistrySettings } from '../contract/registry.ts'
 import type { SystemInfo } from '../contract/system.ts'
-import type { HostInfo } from '../host/host.ts'
+import type { HostInfo } from '../runtime/container-runtime.ts'
 import { createContainer } from './container/create.ts'
+import {
+  exportContainer,
+  listContainerChanges,
+  readContainerArchive,
+  statContainerPath,
+  writeContainerArchive,
+} from './container/files.ts'
 import { createHealthMonitor } from './container/health.ts'
 import { inspectContainer, listContainers } from './container/list.ts'
 import { followLog, readLogWindow } from './container/logs.ts'
@@ -17,7 +25,7 @@ import { waitForExit } from './container/wait.ts'
 import type { ServiceContext } from './context.ts'
 import { createStarter, importArchive, loadArchive } from './image/import.ts'
 import { inspectImage, listImages } from './image/list.ts'
-import { type PullRequest, pullImage } from './image/pull.ts'
+import { describeRemote, type PullRequest, pullImage, type RemoteRequest } from './image/pull.ts'
 import { type PushRequest, pushImage } from './image/push.ts'
 import { removeImage, tagImage } from './image/remove.ts'
 import { connectNetwork } from './network/connect.ts'
@@ -25,6 +33,16 @@ import { createNetwork } from './network/create.ts'
 import { disconnectNetwork } from './network/disconnect.ts'
 import { inspectNetwork, listNetworks } from './network/list.ts'
 import { pruneNetworks, removeNetwork } from './network/remove.ts'
+import {
+  checkLogin,
+  listLogins,
+  logIn,
+  logOut,
+  readRegistrySettings,
+  searchImages,
+  testLogin,
+  writeRegistrySettings,
+} from './registry/registries.ts'
 import { createVolume, listVolumes, removeVolume } from './volume/volumes.ts'
 
 /** What services ask about the machine; filled by the composition root. */
@@ -66,6 +84,16 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
         signal: AbortSignal,
         options: { readonly waitForStart?: boolean } = {},
       ) => attachContainer(context, id, up, { signal, ...options }),
+      statPath: (id: string, path: string) => statContainerPath(context, id, path),
+      readArchive: (input: Parameters<typeof readContainerArchive>[1], signal: AbortSignal) =>
+        readContainerArchive(context, input, signal),
+      writeArchive: (
+        input: Parameters<typeof writeContainerArchive>[1],
+        content: Parameters<typeof writeContainerArchive>[2],
+        signal: AbortSignal,
+      ) => writeContainerArchive(context, input, content, signal),
+      export: (id: string, signal: AbortSignal) => exportContainer(context, id, signal),
+      changes: (id: string) => listContainerChanges(context, id),
       exec: (request: ExecRequest, up: AsyncIterable<TerminalIn>, signal: AbortSignal) =>
         execInContainer(context, request, up, signal),
     },
@@ -76,6 +104,7 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       load: (archive: AsyncIterable<Uint8Array>, signal: AbortSignal) => loadArchive(context, archive, signal),
       createStarter: (signal: AbortSignal) => createStarter(context, signal),
       pull: (request: PullRequest, signal: AbortSignal) => pullImage(context, request, signal),
+      describeRemote: (request: RemoteRequest, signal: AbortSignal) => describeRemote(context, request, signal),
       push: (request: PushRequest, signal: AbortSignal) => pushImage(context, request, signal),
       tag: (id: string, reference: string) => tagImage(context, id, reference),
       remove: (id: string, force: boolean) => removeImage(context, id, force),
@@ -93,6 +122,16 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       prune: (labels: readonly string[]) => pruneNetworks(context, labels),
       connect: (input: Parameters<typeof connectNetwork>[1]) => connectNetwork(context, input),
       disconnect: (input: Parameters<typeof disconnectNetwork>[1]) => disconnectNetwork(context, input),
+    },
+    registry: {
+      list: () => listLogins(context),
+      check: (input: Parameters<typeof checkLogin>[1], signal: AbortSignal) => checkLogin(context, input, signal),
+      login: (input: Parameters<typeof logIn>[1], signal: AbortSignal) => logIn(context, input, signal),
+      logout: (host: string) => logOut(context, host),
+      test: (host: string, signal: AbortSignal) => testLogin(context, host, signal),
+      search: (input: { term: string; limit: number }, signal: AbortSignal) => searchImages(context, input, signal),
+      settings: () => readRegistrySettings(context),
+      setSettings: (settings: RegistrySettings) => writeRegistrySettings(context, settings),
     },
     system: {
       info: () => describeSystem(context, machine),

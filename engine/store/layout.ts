@@ -12,12 +12,14 @@ import path from 'node:path'
  *   containers/<id>/logs/ctr.log[.1 …]
  *   volumes/<name>/{record.json,_data/}
  *   networks/<name>.json
+ *   registries.json              mirrors and insecure registries, as a person has set them
  *   tmp/                          half-made things; emptied at every start
  *
  * The runtime folder:
  *
  *   keeper.sock keeper.log keeper/   the keeper's socket, log and state
  *   bundles/<id>/                    OCI bundle, pid files, attach socket, control fifo
+ *   mounts/<id>/{shm,<n>}            mounts of its own that are made before it: a shareable /dev/shm, parts of volumes
  */
 
 /** Every path under the data root and the runtime folder, named once. */
@@ -43,8 +45,10 @@ export function createLayout(root: string, runtimeDir: string) {
     volume,
     volumeData: (name: string) => path.join(volume(name), '_data'),
     networks: path.join(root, 'networks'),
+    registries: path.join(root, 'registries.json'),
     temporary: path.join(root, 'tmp'),
     bundle: (id: string) => path.join(runtimeDir, 'bundles', id),
+    mounts: (id: string) => path.join(runtimeDir, 'mounts', id),
     keeperLog: path.join(runtimeDir, 'keeper.log'),
   } as const
 }

@@ -1,42 +1,19 @@
 import { TextInput } from '@mantine/core'
-import {
-  IconActivity,
-  IconBox,
-  IconCircleFilled,
-  IconDatabase,
-  IconLoader2,
-  IconNetwork,
-  IconSearch,
-  IconSettings,
-  IconStack2,
-  type Icon as IconType,
-} from '@tabler/icons-react'
+import { IconCircleFilled, IconLoader2, IconSearch } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
-import { type ComponentType, useEffect, useRef } from 'react'
+import { useRef } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Dialogs } from '../components/dialogs.tsx'
-import { ActivityPage } from '../features/activity/page.tsx'
 import { ContainersPage } from '../features/containers/page.tsx'
 import { RunDialog } from '../features/containers/run-dialog.tsx'
 import { Dock } from '../features/dock/dock.tsx'
-import { ImagesPage } from '../features/images/page.tsx'
 import { DropZone } from '../features/importing/drop-zone.tsx'
-import { NetworksPage } from '../features/networks/page.tsx'
-import { SettingsPage } from '../features/settings/page.tsx'
-import { VolumesPage } from '../features/volumes/page.tsx'
 import { useActivity } from '../state/activity.ts'
-import { useDialog } from '../state/dialog.ts'
 import { type Page, useView } from '../state/view.ts'
+import { PAGES } from './pages.ts'
+import { Palette } from './palette.tsx'
 import { containerList, imageList, systemInfo } from './queries.ts'
-
-const PAGES: readonly { readonly page: Page; readonly Icon: IconType; readonly Body: ComponentType }[] = [
-  { page: 'containers', Icon: IconBox, Body: ContainersPage },
-  { page: 'images', Icon: IconStack2, Body: ImagesPage },
-  { page: 'volumes', Icon: IconDatabase, Body: VolumesPage },
-  { page: 'networks', Icon: IconNetwork, Body: NetworksPage },
-  { page: 'activity', Icon: IconActivity, Body: ActivityPage },
-  { page: 'settings', Icon: IconSettings, Body: SettingsPage },
-]
+import { ShortcutsDialog, useShortcuts } from './shortcuts.tsx'
 
 /** The window: rail, top bar, page, dock. */
 export function Shell() {
@@ -52,6 +29,8 @@ export function Shell() {
       <Dock />
       <RunDialog />
       <Dialogs />
+      <ShortcutsDialog />
+      <Palette />
       <DropZone />
     </div>
   )
@@ -137,21 +116,4 @@ function TopBar() {
       </span>
     </header>
   )
-}
-
-/** Ctrl+1… goes to a page, `/` to the filter, Ctrl+N runs. */
-function useShortcuts(box: { readonly current: HTMLInputElement | null }): void {
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      const isTyping = event.target instanceof Element && event.target.closest('input, textarea, [contenteditable]')
-      const entry = event.ctrlKey && !event.shiftKey ? PAGES[Number(event.key) - 1] : undefined
-      if (entry) useView.getState().show(entry.page)
-      else if (event.key === '/' && !isTyping) box.current?.focus()
-      else if (event.ctrlKey && event.key === 'n' && !isTyping) useDialog.getState().show({ type: 'run', image: '' })
-      else return
-      event.preventDefault()
-    }
-    window.addEventListener('keydown', onKey)
-    return () => window.removeEventListener('keydown', onKey)
-  }, [box])
 }

@@ -182,8 +182,13 @@ export const en = {
   runtime: 'Runtime',
   dataFolder: 'Data folder',
   kernel: 'Kernel',
+  palette: 'Command palette',
+  paletteHint: 'Type a name or what to do',
+  paletteEmpty: 'Nothing is called that',
   keyboard: 'Keyboard',
   keys: {
+    palette: 'a command palette over every object and action',
+    help: 'this list of keys',
     pages: 'go to a page',
     filter: 'filter the list',
     run: 'run a container',

@@ -174,8 +174,13 @@ export const ko: Translation<typeof en> = {
   runtime: '런타임',
   dataFolder: '데이터 폴더',
   kernel: '커널',
+  palette: '명령 팔레트',
+  paletteHint: '이름이나 할 일을 입력하세요',
+  paletteEmpty: '그런 이름은 없습니다',
   keyboard: '키보드',
   keys: {
+    palette: '모든 개체와 작업을 찾는 명령 팔레트',
+    help: '이 단축키 목록',
     pages: '페이지로 이동',
     filter: '목록에서 찾기',
     run: '컨테이너 실행',

@@ -4,6 +4,7 @@ import type { ContainerSummary } from '../../engine/contract/container.ts'
 /** The dialog that is open, if any. */
 export type Dialog =
   | { readonly type: 'run'; readonly image: string }
+  | { readonly type: 'shortcuts' }
   | { readonly type: 'rename'; readonly container: ContainerSummary }
   | {
       readonly type: 'confirm'

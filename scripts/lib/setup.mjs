@@ -50,8 +50,19 @@ export function ensurePackages() {
   execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: ROOT, stdio: ['ignore', 2, 2] })
 }
 
-/** What the window's suite needs beside the app. */
-const TEST_TOOLS = [{ any: ['Xvfb'], package: 'xvfb' }]
+/** What the suites need beside the app. */
+const TEST_TOOLS = [
+  { any: ['Xvfb'], package: 'xvfb' },
+  { any: ['openbox'], package: 'openbox' },
+  { any: ['docker-registry'], package: 'docker-registry' },
+  { any: ['skopeo'], package: 'skopeo' },
+  { any: ['openssl'], package: 'openssl' },
+]
+/** What `npm run dist` needs to make a .deb. */
+const DIST_TOOLS = [
+  { any: ['fakeroot'], package: 'fakeroot' },
+  { any: ['dpkg-deb'], package: 'dpkg' },
+]
 /** The libraries that Electron's binary is linked with, and fonts for its texts. */
 const DESKTOP_PACKAGES = [
   'libnss3',
@@ -75,6 +86,11 @@ export function ensureSystemTools() {
 /** The same for what only the tests use. */
 export function ensureTestTools() {
   installPackages(TEST_TOOLS.filter(isMissing).map((tool) => tool.package))
+}
+
+/** The same for what makes a package. */
+export function ensureDistTools() {
+  installPackages(DIST_TOOLS.filter(isMissing).map((tool) => tool.package))
 }
 
 /** The same for the libraries of an Electron binary that the system does not have. */

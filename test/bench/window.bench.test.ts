@@ -1,7 +1,10 @@
 import { rmSync } from 'node:fs'
+import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { launchApp, makeHome, quitApp, type RunningApp, shutDown, whyNoWindow } from '../helpers/app.ts'
+import { emptyElectronMiB } from './lib/empty-electron.ts'
 import { machine, median, noteLimit, table, time } from './lib/measure.ts'
+import { childrenOf, pidIn, proportionalMiB } from './lib/processes.ts'
 
 const FLOOD_SECONDS = 60
 const MIB = 1024
@@ -51,6 +54,18 @@ describe.skipIf(whyNoWindow() !== '')('the window', () => {
     noteLimit('launch to a usable window, warm', median(times), 'ms', 1500)
     expect(times.length).toBe(5)
   })
+
+  test('an idle engine and its keeper weigh little more than an empty Electron', async () => {
+    await page().waitForTimeout(5000)
+    const main = running.app.process().pid as number
+    const keeper = pidIn(path.join(home.runtimeDir, 'keeper.pid'))
+    const before = [...childrenOf(main), ...childrenOf(keeper)]
+    await page().waitForTimeout(10_000)
+    expect([...childrenOf(main), ...childrenOf(keeper)]).toEqual(before)
+    const ours = proportionalMiB(main) + proportionalMiB(keeper)
+    noteLimit('engine and keeper above an empty Electron', ours - (await emptyElectronMiB(home.base)), 'MiB', 150)
+    expect(ours).toBeGreaterThan(0)
+  }, 60_000)
 
   test('a key is echoed soon', async () => {
     await page().locator('[data-name=shell]').getByTestId('row-terminal').click()

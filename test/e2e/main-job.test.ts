@@ -1,11 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
 import { AxeBuilder } from '@axe-core/playwright'
 import type { Page } from '@playwright/test'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { buildDockerArchive, buildTar } from '../fixtures/archives.ts'
 import {
   type AppHome,
   dropFiles,
@@ -19,6 +18,7 @@ import {
   terminalText,
   whyNoWindow,
 } from '../helpers/app.ts'
+import { busyboxArchive } from '../helpers/docker.ts'
 import { waitUntil } from '../helpers/engine.ts'
 
 const why = whyNoWindow()
@@ -60,9 +60,9 @@ describe.skipIf(why !== '')('the main job in the window', () => {
 
   test('an archive dropped on the window becomes an image, and a broken one says what is wrong', async () => {
     const archive = path.join(home.base, 'hello.tar')
-    writeFileSync(archive, await busyboxArchive())
+    writeFileSync(archive, await helloArchive())
     const broken = path.join(home.base, 'broken.tar')
-    writeFileSync(broken, (await busyboxArchive()).subarray(0, 700_000))
+    writeFileSync(broken, (await helloArchive()).subarray(0, 700_000))
     await dropFiles(page(), [archive, broken])
     await page().locator('[data-testid=image-row][data-reference="test/hello:1"]').waitFor()
     await page().locator('[data-testid=activity][data-title="hello.tar"][data-state=done]').waitFor()
@@ -205,8 +205,13 @@ describe.skipIf(why !== '')('the main job in the window', () => {
   })
 
   test('a container that exits by itself changes on the screen by itself', async () => {
-    await run(page(), { name: 'brief', command: 'sh -c "sleep 0.5; exit 5"' })
+    await run(page(), { name: 'brief', command: 'sh -c "sleep 2; exit 5"' })
+    await inState('brief', 'running')
+    await row('brief').getByTestId('row-more').click()
+    await page().getByTestId('menu-stop').waitFor()
     await inState('brief', 'exited')
+    await page().getByTestId('menu-start').waitFor()
+    await page().keyboard.press('Escape')
     expect(await row('brief').innerText()).toContain('(5)')
   })
 
@@ -282,17 +287,10 @@ async function run(page: Page, { name, command, isTty = false }: { name: string;
   await page.locator(`[data-testid=container-row][data-name="${name}"]`).waitFor()
 }
 
-/** What `docker save` would write of a small image: this machine's busybox with its applets. */
-async function busyboxArchive(): Promise<Buffer> {
-  const applets = ['sh', 'httpd', 'sleep', 'echo', 'stty', 'clear', 'vi', 'cat', 'ls', 'test']
-  const layer = await buildTar([
-    { name: 'bin/', type: 'directory', mode: 0o755 },
-    { name: 'bin/busybox', mode: 0o755, content: readFileSync('/bin/busybox') },
-    ...applets.map((applet) => ({ name: `bin/${applet}`, type: 'symlink' as const, linkname: 'busybox' })),
-    { name: 'tmp/', type: 'directory', mode: 0o1777 },
-  ])
-  return buildDockerArchive([layer], { tags: ['test/hello:1'] })
-}
+const helloArchive = (): Promise<Buffer> =>
+  busyboxArchive(['test/hello:1'], {
+    applets: ['sh', 'httpd', 'sleep', 'echo', 'stty', 'clear', 'vi', 'cat', 'ls', 'test'],
+  })
 
 const freePort = (): Promise<number> =>
   new Promise((resolve) => {

@@ -107,11 +107,10 @@ export function findLeaks(home: AppHome): string[] {
     .filter((name) => /^\d+$/.test(name))
     .map((pid) => `process ${pid}: ${readCommand(pid)}`)
     .filter((line) => line.includes(home.base))
-  const devices = readdirSync('/sys/class/net').filter((name) => name.includes(hash))
-  const tables = execFileSync('nft', ['list', 'tables'])
-    .toString()
-    .split('\n')
-    .filter((line) => line.includes(hash))
+  const isOurs = (name: string) => name.includes(hash)
+  const devices = readdirSync('/sys/class/net').filter(isOurs)
+  const tables =
+    process.getuid?.() === 0 ? execFileSync('nft', ['list', 'tables']).toString().split('\n').filter(isOurs) : []
   return [...mounts, ...processes, ...devices, ...tables]
 }
 

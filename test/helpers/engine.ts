@@ -42,6 +42,8 @@ export async function startEngine(): Promise<TestEngine> {
       for (const { id } of await engine.handlers.image.list({}, context)) {
         await engine.handlers.image.remove({ id, force: true }, context).catch(() => {})
       }
+      // Their files may belong to ids that only the keeper can remove.
+      for (const { name } of engine.services.volume.list()) await engine.services.volume.remove(name).catch(() => {})
       await engine.close({ stopContainers: true })
       await waitUntil(async () => !(await exists(path.join(config.runtimeDir, 'keeper.sock'))))
       await rm(base, { recursive: true, force: true })

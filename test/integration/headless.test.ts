@@ -1,9 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { expect, it } from 'vitest'
+import { waitUntil } from '../helpers/engine.ts'
 
 it('the built engine says in one line that it serves, and a shutdown takes its keeper along', async () => {
   const base = mkdtempSync(path.join(os.tmpdir(), 'slh-'))
@@ -16,5 +17,16 @@ it('the built engine says in one line that it serves, and a shutdown takes its k
   engine.kill('SIGTERM')
   expect((await exited)[0]).toBe(0)
   execFileSync(process.execPath, [entry, ...folders, '--shutdown'])
+  await waitUntil(() => processesOf(base).length === 0, 'the end of every process of this root')
   rmSync(base, { recursive: true, force: true })
 })
+
+/** Processes whose command names a folder. */
+const processesOf = (folder: string): string[] =>
+  readdirSync('/proc').filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(folder)
+    } catch {
+      return false
+    }
+  })

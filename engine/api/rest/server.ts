@@ -8,11 +8,13 @@ import { EngineError, ERROR_STATUS } from '../../contract/errors.ts'
 import type { Services } from '../../service/services.ts'
 import { type RestAnswer, type RestRequest, readJson } from './http.ts'
 import { createRouter, type Hijack, type Route, type Router, splitVersion } from './router.ts'
+import { archiveRoutes } from './routes/archive.ts'
 import { containerRoutes } from './routes/containers.ts'
 import { execRoutes } from './routes/exec.ts'
 import { imageRoutes } from './routes/images.ts'
 import { networkRoutes } from './routes/networks.ts'
 import { missingRoutes } from './routes/not-here.ts'
+import { registryRoutes } from './routes/registry.ts'
 import { streamRoutes } from './routes/streams.ts'
 import { systemRoutes } from './routes/system.ts'
 import { volumeRoutes } from './routes/volumes.ts'
@@ -24,8 +26,10 @@ export const allRoutes = (services: Services): Route[] => [
   ...missingRoutes,
   ...systemRoutes(services),
   ...containerRoutes(services),
+  ...archiveRoutes(services),
   ...streamRoutes(services),
   ...execRoutes(services),
+  ...registryRoutes(services),
   ...imageRoutes(services),
   ...volumeRoutes(services),
   ...networkRoutes(services),

@@ -4,7 +4,18 @@ import { libc, libcError } from './core.ts'
 
 const mountCall = libc.func('int mount(const char *, const char *, const char *, unsigned long, const char *)')
 const umountCall = libc.func('int umount2(const char *, int)')
+const mountSetattr = libc.func('syscall', 'long', ['long', 'int', 'const char *', 'int', 'const void *', 'size_t'])
+/** Same number on every architecture. */
+const SYS_mount_setattr = 442
+const AT_FDCWD = -100
+const AT_RECURSIVE = 0x8000
+const MOUNT_ATTR_RDONLY = 1n
 const MNT_DETACH = 2
+const MS_NOSUID = 2
+const MS_NODEV = 4
+const MS_NOEXEC = 8
+const MS_BIND = 4096
+const MS_REC = 16384
 const EINVAL = 22
 const ENOENT = 2
 const PAGE = 4096
@@ -13,6 +24,7 @@ const O_PATH = 0o10000000
 export interface OverlayOptions {
   /** Highest layer first. */
   readonly lower: readonly string[]
+  /** `''` for both: the mount is read-only. */
   readonly upper: string
   readonly work: string
   readonly target: string
@@ -27,7 +39,7 @@ export interface OverlayOptions {
 export function mountOverlay(options: OverlayOptions): void {
   const plain = describeOverlay(options, options.lower.map(escapePath))
   if (plain.length < PAGE) {
-    mount(options.target, plain)
+    mountLayers(options.target, plain)
     return
   }
   const descriptors: number[] = []
@@ -44,19 +56,39 @@ export function mountOverlay(options: OverlayOptions): void {
         `the image has ${options.lower.length} layers, more than one overlay mount can name`,
       )
     }
-    mount(options.target, short)
+    mountLayers(options.target, short)
   } finally {
     for (const fd of descriptors) fs.closeSync(fd)
   }
 }
 
 function describeOverlay({ upper, work, userxattr }: OverlayOptions, lower: readonly string[]): string {
-  const folders = `lowerdir=${lower.join(':')},upperdir=${escapePath(upper)},workdir=${escapePath(work)}`
+  const own = upper === '' ? '' : `,upperdir=${escapePath(upper)},workdir=${escapePath(work)}`
+  const folders = `lowerdir=${lower.join(':')}${own}`
   return userxattr ? `${folders},userxattr` : folders
 }
 
-function mount(target: string, data: string): void {
+function mountLayers(target: string, data: string): void {
   if ((mountCall('overlay', target, 'overlay', 0, data) as number) < 0) throw libcError('mount overlay on', target)
+}
+
+/** Mounts a tmpfs for shared memory. */
+export function mountTmpfs(target: string, data: string): void {
+  if ((mountCall('shm', target, 'tmpfs', MS_NOSUID | MS_NODEV | MS_NOEXEC, data) as number) < 0)
+    throw libcError('mount tmpfs on', target)
+}
+
+/** Mounts what a path leads to, and what is mounted below it, once more. */
+export function bindMount(source: string, target: string): void {
+  if ((mountCall(source, target, '', MS_BIND | MS_REC, null) as number) < 0) throw libcError('bind mount on', target)
+}
+
+/** Makes a mount, and what is mounted below it, read-only (mount_setattr(2), Linux 5.12). */
+export function makeReadOnly(target: string): void {
+  const attributes = Buffer.alloc(32)
+  attributes.writeBigUInt64LE(MOUNT_ATTR_RDONLY, 0)
+  if (Number(mountSetattr(SYS_mount_setattr, AT_FDCWD, target, AT_RECURSIVE, attributes, attributes.length)) < 0)
+    throw libcError('mount_setattr', target)
 }
 
 /** Takes a mount away, in use or not. None there is fine. */

@@ -29,7 +29,7 @@ export function createInflater(compression: Compression, onData: (chunk: Buffer)
   if (compression === 'none') return null
   if (compression === 'gzip') return createGzipInflater(onData)
   const tool = findTool('zstd')
-  return tool ? createToolInflater(tool, onData) : createZstdInflater(onData)
+  return tool ? createToolInflater(tool, { args: ['-dcq'], kind: 'zstd' }, onData) : createZstdInflater(onData)
 }
 
 /** Inflates on the thread pool while this thread hashes and writes what came before. */
@@ -39,14 +39,21 @@ function createGzipInflater(onData: (chunk: Buffer) => void): Inflater {
   return createPumped(gunzip, gunzip, onData, async () => {})
 }
 
-function createToolInflater(tool: string, onData: (chunk: Buffer) => void): Inflater {
-  const child = spawn(tool, ['-dcq'], { stdio: ['pipe', 'pipe', 'ignore'] }) as ChildProcess & {
+/** Inflates by a program that reads one stream and writes the other. */
+export function createToolInflater(
+  tool: string,
+  how: { readonly args: readonly string[]; readonly kind: string },
+  onData: (chunk: Buffer) => void,
+): Inflater {
+  const child = spawn(tool, [...how.args], { stdio: ['pipe', 'pipe', 'ignore'] }) as ChildProcess & {
     stdin: NodeJS.WritableStream
     stdout: NodeJS.ReadableStream
   }
   const exit = new Promise<void>((resolve, reject) => {
     child.on('error', (error) => reject(truncated(error.message)))
-    child.on('close', (code) => (code === 0 ? resolve() : reject(truncated('its zstd data is damaged or cut short'))))
+    child.on('close', (code) =>
+      code === 0 ? resolve() : reject(truncated(`its ${how.kind} data is damaged or cut short`)),
+    )
   })
   exit.catch(() => {})
   return createPumped(child.stdin, child.stdout, onData, () => exit)

@@ -230,7 +230,7 @@ function badLink(header: TarHeader, why: string): EngineError {
 }
 
 /** Overlay's own attributes would let a layer redirect folders: they are never taken from one. */
-function applyXattrs(place: string, xattrs: ReadonlyMap<string, Buffer>): void {
+export function applyXattrs(place: string, xattrs: ReadonlyMap<string, Buffer>): void {
   for (const [name, value] of xattrs) {
     if (name.startsWith('trusted.overlay.') || name.startsWith('user.overlay.')) continue
     try {

@@ -5,12 +5,14 @@ import { EngineError } from '../../contract/errors.ts'
 import { createRandomName, newId, validateName } from '../../lib/names.ts'
 import { parseSignal } from '../../lib/signals.ts'
 import { parseImageConfig, resolveProcess } from '../../runtime/process.ts'
-import type { ContainerRecord, ResolvedMount } from '../../store/schema.ts'
+import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { findImage } from '../image/find.ts'
 import { allocateEndpoints, hostnameOf, resolveRequest } from '../network/request.ts'
 import { createUndoStack } from '../undo.ts'
-import { ensureVolume, removeVolumeRecord } from '../volume/volumes.ts'
+import { removeVolumeRecord } from '../volume/volumes.ts'
+import { completeRequest } from './complete-request.ts'
+import { resolveMounts } from './mounts.ts'
 import { publishContainer } from './update-state.ts'
 
 /** Makes a container from an image: its record, folders, volumes and address, but no process yet. */
@@ -30,7 +32,8 @@ async function createLocked(
   const process = resolveProcess(imageConfig, config)
   parseSignal(process.stopSignal)
   const name = chooseName(context, config.name)
-  const request = resolveRequest(context, config)
+  const { config: checked, warnings } = await completeRequest(context, config)
+  const request = resolveRequest(context, checked)
   const id = newId()
   const undo = createUndoStack(context.log)
   try {
@@ -39,12 +42,9 @@ async function createLocked(
       await mkdir(folder, { recursive: true, mode: 0o755 })
     }
     await mkdir(path.dirname(context.layout.log(id)), { recursive: true, mode: 0o700 })
-    const mounts: ResolvedMount[] = []
-    for (const spec of withImageVolumes(config, imageConfig.volumes)) {
-      mounts.push(
-        await resolveMount(context, spec, (made) => undo.add('volume', () => removeVolumeRecord(context, made))),
-      )
-    }
+    const mounts = await resolveMounts(context, { config: request, imageVolumes: imageConfig.volumes }, (made) =>
+      undo.add('volume', () => removeVolumeRecord(context, made)),
+    )
     const endpoints = await allocateEndpoints(context, request)
     const record: ContainerRecord = {
       version: 1,
@@ -76,7 +76,7 @@ async function createLocked(
     await writeFile(context.layout.containerFile(id, 'hostname'), `${record.hostname}\n`, { mode: 0o644 })
     await context.containers.put(record)
     publishContainer(context, record, 'create')
-    return { id, warnings: [] }
+    return { id, warnings: [...warnings] }
   } catch (error) {
     await undo.run()
     throw error
@@ -102,64 +102,4 @@ function chooseName(context: ServiceContext, wanted: string): string {
     `Conflict. The container name "/${asked}" is already in use by container "${holder.id}". You have to remove (or rename) that container to be able to reuse that name.`,
     { details: { name: asked, container: holder.id } },
   )
-}
-
-/** The request's mounts and an anonymous volume for every `VOLUME` of the image that it does not cover. */
-function withImageVolumes(config: CreateContainer, volumes: readonly string[]): CreateContainer['mounts'] {
-  const covered = new Set(config.mounts.map((mount) => mount.target))
-  const missing = volumes.filter((target) => !covered.has(target))
-  return [
-    ...config.mounts,
-    ...missing.map((target) => ({
-      type: 'volume' as const,
-      source: '',
-      target,
-      readOnly: false,
-      propagation: 'rprivate' as const,
-    })),
-  ]
-}
-
-async function resolveMount(
-  context: ServiceContext,
-  spec: CreateContainer['mounts'][number],
-  onMade: (name: string) => void,
-): Promise<ResolvedMount> {
-  if (spec.target === '/') {
-    throw new EngineError(
-      'invalidArgument',
-      'mount.invalid-target',
-      `invalid mount target "/": a mount cannot cover the root`,
-    )
-  }
-  switch (spec.type) {
-    case 'tmpfs':
-      return { ...spec, name: '', hostPath: '', isAnonymous: false }
-    case 'bind': {
-      if (!path.isAbsolute(spec.source)) {
-        throw new EngineError(
-          'invalidArgument',
-          'mount.not-absolute',
-          `bind source "${spec.source}" is not an absolute path`,
-        )
-      }
-      if (!(await context.volume.exists(spec.source))) {
-        throw new EngineError(
-          'invalidArgument',
-          'mount.source-missing',
-          `bind source path does not exist: ${spec.source}`,
-          {
-            details: { path: spec.source },
-          },
-        )
-      }
-      return { ...spec, name: '', hostPath: spec.source, isAnonymous: false }
-    }
-    case 'volume': {
-      const isAnonymous = spec.source === ''
-      const name = isAnonymous ? newId() : spec.source
-      if (await ensureVolume(context, { name, isAnonymous, labels: {} })) onMade(name)
-      return { ...spec, name, hostPath: context.layout.volumeData(name), isAnonymous }
-    }
-  }
 }

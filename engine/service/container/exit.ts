@@ -1,4 +1,4 @@
-import type { HostEvent } from '../../host/host.ts'
+import type { HostEvent } from '../../runtime/container-runtime.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { refreshNames } from '../network/refresh.ts'
@@ -96,7 +96,10 @@ export async function cleanHost(context: ServiceContext, id: string): Promise<vo
     work.catch((error: unknown) => context.log.warn({ id, step: name, error: String(error) }, 'cleaning step failed'))
   await Promise.all([
     attempt('runtime', context.runtime.remove(id)).then(() =>
-      attempt('unmount', context.runtime.unmountRoot(context.layout.merged(id))),
+      Promise.all([
+        attempt('unmount', context.runtime.unmountRoot(context.layout.merged(id))),
+        attempt('mounts', context.runtime.releaseMounts(id)),
+      ]),
     ),
     attempt('ports', context.network.unpublish(id)),
   ])

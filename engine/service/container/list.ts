@@ -50,7 +50,7 @@ function summarise(record: ContainerRecord): ContainerSummary {
     name: record.name,
     image: record.config.image,
     imageId: record.imageId,
-    command: record.process.args.join(' '),
+    command: showCommand(record.process.args),
     createdAt: record.createdAt,
     startedAt: state.startedAt,
     finishedAt: state.finishedAt,
@@ -67,3 +67,7 @@ function summarise(record: ContainerRecord): ContainerSummary {
     tty: record.config.tty,
   }
 }
+
+/** A command on one line, its arguments quoted when they hold a space, as `docker ps` shows it. */
+const showCommand = ([program = '', ...args]: readonly string[]): string =>
+  [program, ...args.map((arg) => (arg.includes(' ') ? `'${arg}'` : arg))].join(' ')

@@ -1,5 +1,7 @@
 import type { LogLine } from '../../contract/container.ts'
+import { EngineError } from '../../contract/errors.ts'
 import { createLogReader } from '../../runtime/log.ts'
+import { readLogLimits } from '../../runtime/log-options.ts'
 import type { ServiceContext } from '../context.ts'
 import { findContainer } from './find.ts'
 
@@ -22,6 +24,10 @@ export function followLog(
 }
 
 function readerOf(context: ServiceContext, ref: string) {
-  const { id } = findContainer(context.containers, ref)
-  return createLogReader({ path: context.layout.log(id), maxFiles: context.config.logMaxFiles })
+  const { id, config } = findContainer(context.containers, ref)
+  if (config.log.driver === 'none')
+    throw new EngineError('notImplemented', 'log.not-kept', 'configured logging driver does not support reading')
+  const { logMaxBytes: maxBytes, logMaxFiles } = context.config
+  const { maxFiles } = readLogLimits(config.log, { maxBytes, maxFiles: logMaxFiles })
+  return createLogReader({ path: context.layout.log(id), maxFiles })
 }

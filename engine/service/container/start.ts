@@ -5,6 +5,7 @@ import { joinNetwork, portsOf } from '../network/join.ts'
 import { refreshNames } from '../network/refresh.ts'
 import { createUndoStack } from '../undo.ts'
 import { currentContainer, findContainer } from './find.ts'
+import { sharedNamespaces } from './namespaces.ts'
 import { assertMove, isAlive } from './state.ts'
 import { publishContainer, putState } from './update-state.ts'
 
@@ -44,12 +45,13 @@ export async function launch(context: ServiceContext, record: ContainerRecord): 
       network.publish(id, portsOf(context, record)),
     ])
     for (const mount of record.mounts) {
-      if (mount.type === 'volume') {
+      if (mount.type === 'volume' && !mount.noCopy && mount.subpath === '') {
         await context.volume.populate({ root: layout.merged(id), target: mount.target, destination: mount.hostPath })
       }
     }
+    undo.add('mounts', () => runtime.releaseMounts(id))
     undo.add('process', () => runtime.remove(id))
-    const created = await runtime.create(record, sandbox)
+    const created = await runtime.create(record, sandbox, sharedNamespaces(context, record))
     for (const join of context.beforeStart.get(id) ?? []) await join(record)
     await runtime.start(id)
     const next = await putState(

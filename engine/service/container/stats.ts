@@ -1,5 +1,5 @@
 import type { StatsSample } from '../../contract/container.ts'
-import type { HostStats } from '../../host/host.ts'
+import type { HostStats } from '../../runtime/container-runtime.ts'
 import type { ServiceContext } from '../context.ts'
 
 const INTERVAL_MS = 1000

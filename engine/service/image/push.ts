@@ -2,7 +2,7 @@ import { open, readFile, stat } from 'node:fs/promises'
 import { EngineError } from '../../contract/errors.ts'
 import type { PushProgress, RegistryAuth } from '../../contract/image.ts'
 import { inParallel, streamWork } from '../../lib/async.ts'
-import { buildManifest } from '../../lib/oci.ts'
+import { buildManifest, parseManifestOrIndex } from '../../lib/oci.ts'
 import { parseReference } from '../../lib/reference.ts'
 import type { Repository } from '../../registry/registry.ts'
 import type { Lease } from '../../store/content.ts'
@@ -55,11 +55,8 @@ async function push(
   const record = findNamed(context, `${host}/${path}:${tag}`, request.reference)
   holdImage(lease, record)
   const image = await readPushable(context, record)
-  const sisters = record.repoDigests
-    .map((name) => parseReference(name))
-    .filter((origin) => origin.host === host && origin.path !== path)
-  const mountFrom = [...new Set(sisters.map((origin) => origin.path))]
-  const repository = context.registry.open(
+  const mountFrom = sistersOf(context, record, { host, path })
+  const repository = await context.registry.open(
     { host, path },
     { access: 'pull,push', credentials: request.auth, alsoRead: mountFrom },
   )
@@ -86,6 +83,18 @@ function findNamed(context: ServiceContext, reference: string, asked: string): I
   throw new EngineError('notFound', 'image.not-found', `An image does not exist locally with the tag: ${asked}`)
 }
 
+/** Other repositories of the registry that had this image, or one that shares a layer with it. */
+function sistersOf(context: ServiceContext, record: ImageRecord, to: { host: string; path: string }): string[] {
+  const digests = new Set(record.layers.map(({ digest }) => digest))
+  const paths = context.images
+    .list()
+    .filter(({ layers }) => layers.some(({ digest }) => digests.has(digest)))
+    .flatMap(({ repoDigests }) => repoDigests.map((one) => parseReference(one)))
+    .filter((other) => other.host === to.host && other.path !== to.path)
+    .map((other) => other.path)
+  return [...new Set(paths)]
+}
+
 /** Keeps every part of an image from removal. Call it in the same turn in which the record was read. */
 export function holdImage(lease: Lease, record: ImageRecord): void {
   lease.hold(`blob:${record.id}`)
@@ -97,10 +106,8 @@ export function holdImage(lease: Lease, record: ImageRecord): void {
 export async function readPushable(context: ServiceContext, record: ImageRecord): Promise<PushableImage> {
   const { layout } = context
   const config = await readFile(layout.blob(record.id))
-  if (record.manifest) {
-    const bytes = await readFile(layout.blob(record.manifest.digest))
-    return { config, manifest: { ...record.manifest, bytes } }
-  }
+  const kept = await readKeptManifest(context, record)
+  if (kept) return { config, manifest: kept }
   const layers = await Promise.all(
     record.layers.map(async ({ digest }) => {
       const file = layout.blob(digest)
@@ -108,6 +115,19 @@ export async function readPushable(context: ServiceContext, record: ImageRecord)
     }),
   )
   return { config, manifest: buildManifest({ digest: record.id, size: config.length }, layers) }
+}
+
+/** The manifest that the image was pulled with, while it describes our blobs: layers may have come another way. */
+async function readKeptManifest(
+  { layout }: ServiceContext,
+  record: ImageRecord,
+): Promise<PushableImage['manifest'] | null> {
+  if (!record.manifest) return null
+  const bytes = await readFile(layout.blob(record.manifest.digest))
+  const read = parseManifestOrIndex(bytes, `the manifest ${record.manifest.digest}`)
+  if (!('manifest' in read)) return null
+  const same = read.manifest.layers.every(({ digest }, index) => digest === record.layers[index]?.digest)
+  return same ? { ...record.manifest, bytes } : null
 }
 
 async function readHead(file: string): Promise<Buffer> {

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import os from 'node:os'
 import type { CreateContainer } from '../../contract/container.ts'
 import { EngineError } from '../../contract/errors.ts'
 import { EndpointSpec } from '../../contract/network.ts'
@@ -42,6 +43,7 @@ function assertResolver(text: string): void {
 
 /** A container that shares a network has the hostname of the one it shares with; on the host it has the host's. */
 export function hostnameOf(config: CreateContainer, id: string): string {
+  if (config.namespaces.uts === 'host') return os.hostname()
   return config.hostname || id.slice(0, 12)
 }
 

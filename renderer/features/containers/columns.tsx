@@ -176,7 +176,7 @@ function RowActions({
         testId="row-more"
         onClick={(event) => {
           const { left, bottom } = event.currentTarget.getBoundingClientRect()
-          openMenu({ x: left, y: bottom, container })
+          openMenu({ x: left, y: bottom, id: container.id })
         }}
       />
     </div>

@@ -21,7 +21,14 @@ import { act, askRemove, canDo, openDock, type Verb } from './actions.ts'
 export interface MenuPlace {
   readonly x: number
   readonly y: number
+  readonly id: string
+}
+
+interface ContainerMenuProps {
+  readonly place: MenuPlace
+  /** As the list has it now: what can be done changes while the menu is open. */
   readonly container: ContainerSummary
+  readonly onClose: () => void
 }
 
 const VERBS = [
@@ -34,9 +41,8 @@ const VERBS = [
 ] as const satisfies readonly { verb: Verb; Icon: unknown }[]
 
 /** Every action on a container, at the pointer or below the row's button. */
-export function ContainerMenu({ place, onClose }: { readonly place: MenuPlace; readonly onClose: () => void }) {
+export function ContainerMenu({ place, container, onClose }: ContainerMenuProps) {
   const { t } = useTranslation()
-  const { container } = place
   return (
     <Menu opened onClose={onClose} position="bottom-start" returnFocus>
       <Menu.Target>

@@ -40,6 +40,7 @@ export function ContainersPage() {
   )
   const chosen = shown.filter(({ id }) => selected.has(id))
   const current = containers?.find(({ id }) => id === opened.containers)
+  const menuFor = containers?.find(({ id }) => id === menu?.id)
   return (
     <>
       <div className="page-main">
@@ -63,7 +64,7 @@ export function ContainersPage() {
             })}
             openId={current?.id ?? ''}
             onOpen={({ id }) => open('containers', id)}
-            onContextMenu={(container, at) => setMenu({ ...at, container })}
+            onContextMenu={(container, at) => setMenu({ ...at, id: container.id })}
             onDelete={(items) => askRemove(items, () => setSelected(NONE))}
             selected={selected}
             onSelect={setSelected}
@@ -71,7 +72,7 @@ export function ContainersPage() {
         )}
       </div>
       {current && <ContainerPane container={current} />}
-      {menu && <ContainerMenu place={menu} onClose={() => setMenu(null)} />}
+      {menu && menuFor && <ContainerMenu place={menu} container={menuFor} onClose={() => setMenu(null)} />}
     </>
   )
 }

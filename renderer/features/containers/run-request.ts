@@ -1,4 +1,9 @@
-import type { CreateContainer, MountSpec, PortBinding, RestartPolicy } from '../../../engine/contract/container.ts'
+import type {
+  CreateContainerInput,
+  MountInput,
+  PortBinding,
+  RestartPolicy,
+} from '../../../engine/contract/container.ts'
 import { splitCommand } from '../../lib/split-command.ts'
 
 export interface PortRow {
@@ -69,7 +74,7 @@ export class FieldError extends Error {
  * What the engine is asked for. Rows left empty are no rows.
  * @throws FieldError when a number, a port or a path cannot be read
  */
-export function toRequest(fields: RunFields): Partial<CreateContainer> & { image: string } {
+export function toRequest(fields: RunFields): CreateContainerInput {
   const command = splitCommand(fields.command)
   return {
     image: fields.image.trim(),
@@ -112,7 +117,7 @@ function parsePort(text: string): number {
   return port
 }
 
-function toMount({ source, target, isReadOnly }: MountRow): MountSpec {
+function toMount({ source, target, isReadOnly }: MountRow): MountInput {
   if (!target.startsWith('/')) throw new FieldError('mounts', target || source)
   const type = source.startsWith('/') ? 'bind' : 'volume'
   return { type, source: source.trim(), target: target.trim(), readOnly: isReadOnly, propagation: 'rprivate' }

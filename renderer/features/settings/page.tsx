@@ -70,17 +70,6 @@ export function SettingsPage() {
             ))}
           </>
         )}
-        <Facts
-          title={t('keyboard')}
-          facts={[
-            ['Ctrl+1 … 6', t('keys.pages')],
-            ['/', t('keys.filter')],
-            ['Ctrl+N', t('keys.run')],
-            ['↑ ↓ Enter', t('keys.list')],
-            ['Space, Delete', t('keys.select')],
-            ['Shift+F10', t('keys.menu')],
-          ]}
-        />
       </div>
     </div>
   )

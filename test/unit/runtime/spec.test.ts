@@ -12,9 +12,11 @@ import {
 } from 'node:fs'
 import path from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { MountSpec, ResourceLimits } from '../../../engine/contract/container.ts'
 import { DEFAULT_CAPABILITIES, parseCapabilityMask, resolveCapabilities } from '../../../engine/runtime/capabilities.ts'
 import { compileSeccomp } from '../../../engine/runtime/seccomp.ts'
-import { buildSpec, lockedFlags, type SpecInput } from '../../../engine/runtime/spec.ts'
+import { buildSpec, type SpecInput } from '../../../engine/runtime/spec.ts'
+import { lockedFlags } from '../../../engine/runtime/spec-mounts.ts'
 
 const INIT = '/usr/bin/tini-static'
 const PROFILE = '/usr/share/containers/seccomp.json'
@@ -35,7 +37,7 @@ const input = (over: Partial<SpecInput> = {}): SpecInput => ({
   netnsPath: '/run/netns/x',
   files: { hosts: '/s/hosts', hostname: '/s/hostname', resolvConf: '/s/resolv.conf' },
   mounts: [],
-  resources: { memoryBytes: 0, cpus: 0, pids: 0 },
+  resources: ResourceLimits.parse({}),
   cgroup: 'hybrid',
   rootless: false,
   ...over,
@@ -60,7 +62,7 @@ describe('capabilities', () => {
 
 describe('a spec', () => {
   it('limits memory with twice as much swap, processors by quota, and drops limits without cgroups', () => {
-    const resources = { memoryBytes: 1000, cpus: 0.5, pids: 7 }
+    const resources = ResourceLimits.parse({ memoryBytes: 1000, cpus: 0.5, pids: 7 })
     expect(buildSpec(input({ resources }))).toMatchObject({
       linux: {
         cgroupsPath: `/slipway/${'c'.repeat(64)}`,
@@ -170,14 +172,12 @@ function runContainer(rootless: boolean, kind: 'plain' | 'read-only with init' |
       privileged,
       readOnlyRootfs: kind === 'read-only with init',
       initPath: kind === 'read-only with init' ? INIT : '',
-      seccomp: compileSeccomp(readFileSync(PROFILE, 'utf8'), {
-        capabilities,
-        kernel: '6.1',
-        architecture: process.arch,
-      }),
+      seccomp: privileged
+        ? null
+        : compileSeccomp(readFileSync(PROFILE, 'utf8'), { capabilities, kernel: '6.1', architecture: process.arch }),
       netnsPath: at('netns'),
       files: { hosts: at('hosts'), hostname: at('hostname'), resolvConf: at('resolvConf') },
-      mounts: [{ type: 'tmpfs', hostPath: '', target: '/run', readOnly: false, propagation: 'rprivate' }],
+      mounts: [{ ...MountSpec.parse({ type: 'tmpfs', target: '/run' }), name: '', hostPath: '', isAnonymous: false }],
       rootless,
       ...(rootless ? { mountInfo: readFileSync('/proc/self/mountinfo', 'utf8') } : {}),
     }),

@@ -1,4 +1,5 @@
 import type { ContainerDetail, ContainerSummary } from '../../../contract/container.ts'
+import { toHostConfig } from './host-config.ts'
 import { humanDuration, NO_TIME, timeOr, toUnix } from './time.ts'
 
 /** `Up 3 minutes (healthy)`, `Exited (0) 2 hours ago` …, as `docker ps` prints it. */
@@ -79,7 +80,7 @@ export function toInspect(detail: ContainerDetail) {
     ResolvConfPath: detail.resolvConfPath,
     HostnamePath: detail.hostnamePath,
     HostsPath: detail.hostsPath,
-    LogPath: detail.logPath,
+    LogPath: config.log.driver === 'none' ? '' : detail.logPath,
     Name: `/${detail.name}`,
     RestartCount: detail.restartCount,
     Driver: 'overlay2',
@@ -93,15 +94,15 @@ export function toInspect(detail: ContainerDetail) {
     Mounts: toMounts(detail),
     Config: {
       Hostname: detail.hostname,
-      Domainname: '',
+      Domainname: config.domainname,
       User: detail.user,
-      AttachStdin: config.openStdin,
+      AttachStdin: config.stdinOnce,
       AttachStdout: true,
       AttachStderr: true,
       ExposedPorts: Object.fromEntries(config.ports.map((port) => [`${port.containerPort}/${port.protocol}`, {}])),
       Tty: config.tty,
       OpenStdin: config.openStdin,
-      StdinOnce: config.openStdin,
+      StdinOnce: config.stdinOnce,
       Env: detail.env,
       Cmd: config.command,
       Image: config.image,
@@ -109,6 +110,8 @@ export function toInspect(detail: ContainerDetail) {
       WorkingDir: detail.workingDir,
       Entrypoint: config.entrypoint,
       Labels: config.labels,
+      ...(config.stopSignal ? { StopSignal: config.stopSignal } : {}),
+      ...(config.stopTimeoutSeconds === 10 ? {} : { StopTimeout: config.stopTimeoutSeconds }),
     },
     NetworkSettings: {
       SandboxID: detail.id,
@@ -119,40 +122,6 @@ export function toInspect(detail: ContainerDetail) {
       Gateway: detail.gateway,
       MacAddress: detail.macAddress,
     },
-  }
-}
-
-function toHostConfig({ config, mounts }: ContainerDetail) {
-  return {
-    Binds: mounts
-      .filter(({ type }) => type === 'bind')
-      .map(({ source, target, readOnly }) => `${source}:${target}${readOnly ? ':ro' : ''}`),
-    NetworkMode: config.network,
-    PortBindings: Object.fromEntries(
-      config.ports.map(({ containerPort, protocol, hostIp, hostPort }) => [
-        `${containerPort}/${protocol}`,
-        [{ HostIp: hostIp === '0.0.0.0' ? '' : hostIp, HostPort: hostPort ? String(hostPort) : '' }],
-      ]),
-    ),
-    RestartPolicy: { Name: config.restart.name, MaximumRetryCount: config.restart.maximumRetryCount },
-    AutoRemove: config.autoRemove,
-    Privileged: config.privileged,
-    ReadonlyRootfs: config.readOnlyRootfs,
-    CapAdd: config.capAdd,
-    CapDrop: config.capDrop,
-    ExtraHosts: config.extraHosts,
-    Links: config.links.length > 0 ? config.links : null,
-    Dns: config.dns,
-    DnsSearch: config.dnsSearch,
-    DnsOptions: config.dnsOptions,
-    Memory: config.resources.memoryBytes,
-    NanoCpus: Math.round(config.resources.cpus * 1e9),
-    PidsLimit: config.resources.pids || null,
-    Init: config.init,
-    LogConfig: { Type: 'json-file', Config: {} },
-    IpcMode: 'private',
-    ShmSize: 64 * 1024 * 1024,
-    Runtime: 'runc',
   }
 }
 

@@ -1,23 +1,10 @@
 import { CreateContainer } from '../../../contract/container.ts'
 import { EngineError } from '../../../contract/errors.ts'
+import { assertSupported, readResources, readSettings } from './create-host.ts'
+import { readMounts } from './create-mounts.ts'
+import { type Json, list, number, object, text } from './json.ts'
 
-type Json = Record<string, unknown>
-const object = (value: unknown): Json => (typeof value === 'object' && value !== null ? (value as Json) : {})
-const list = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : value ? [String(value)] : [])
-const text = (value: unknown): string => (typeof value === 'string' ? value : '')
-const number = (value: unknown): number => (typeof value === 'number' ? value : 0)
 const NANO = 1e9
-
-/** What this engine cannot do yet is refused by name: nothing that was asked for is dropped silently. */
-const REFUSED: readonly (readonly [key: string, flag: string])[] = [
-  ['Devices', '--device'],
-  ['Sysctls', '--sysctl'],
-  ['Ulimits', '--ulimit'],
-  ['SecurityOpt', '--security-opt'],
-  ['VolumesFrom', '--volumes-from'],
-  ['DeviceRequests', '--gpus'],
-  ['UsernsMode', '--userns'],
-]
 
 /**
  * The body of `POST /containers/create` in the engine's own terms.
@@ -25,13 +12,15 @@ const REFUSED: readonly (readonly [key: string, flag: string])[] = [
  */
 export function fromCreateBody(body: Json, name: string): CreateContainer {
   const host = object(body['HostConfig'])
-  for (const [key, flag] of REFUSED) {
-    const value = host[key]
-    if (Array.isArray(value) ? value.length > 0 : typeof value === 'object' && value && Object.keys(value).length > 0)
-      throw new EngineError('notImplemented', 'create.not-supported', `${flag} is not implemented here`)
-  }
+  assertSupported(host)
   const restart = object(host['RestartPolicy'])
   const network = text(host['NetworkMode'])
+  if (host['AutoRemove'] === true && !['', 'no'].includes(text(restart['Name'])))
+    throw new EngineError(
+      'invalidArgument',
+      'create.auto-remove',
+      "can't create 'AutoRemove' container with restart policy",
+    )
   const parsed = CreateContainer.safeParse({
     image: text(body['Image']),
     name: name.replace(/^\//, ''),
@@ -51,17 +40,16 @@ export function fromCreateBody(body: Json, name: string): CreateContainer {
     capAdd: list(host['CapAdd']),
     capDrop: list(host['CapDrop']),
     ports: toPorts(object(host['PortBindings']), host['PublishAllPorts'] === true, object(body['ExposedPorts'])),
-    mounts: [...list(host['Binds']).map(parseBind), ...toMounts(host), ...toAnonymous(object(body['Volumes']))],
+    mounts: readMounts(body, host),
     restart: {
       name: text(restart['Name']) || 'no',
       maximumRetryCount: number(restart['MaximumRetryCount']),
     },
     healthcheck: toHealthcheck(object(body['Healthcheck'])),
-    resources: {
-      memoryBytes: number(host['Memory']),
-      cpus: number(host['NanoCpus']) / NANO || number(host['CpuQuota']) / (number(host['CpuPeriod']) || 100_000),
-      pids: Math.max(0, number(host['PidsLimit'])),
-    },
+    resources: readResources(host),
+    ...readSettings(host),
+    domainname: text(body['Domainname']),
+    stdinOnce: body['StdinOnce'] === true,
     stopSignal: text(body['StopSignal']) || null,
     ...(typeof body['StopTimeout'] === 'number' ? { stopTimeoutSeconds: body['StopTimeout'] } : {}),
     extraHosts: list(host['ExtraHosts']),
@@ -98,37 +86,6 @@ function parsePortKey(key: string): { containerPort: number; protocol: string } 
   const [port = '', protocol = 'tcp'] = key.split('/')
   return { containerPort: Number(port), protocol }
 }
-
-/** `SOURCE:TARGET[:OPTIONS]`; a source that is no path is a volume's name. */
-export function parseBind(bind: string) {
-  const [source = '', target, options = ''] = bind.split(':')
-  if (target === undefined) return { type: 'volume' as const, source: '', target: source }
-  const flags = options.split(',')
-  const propagation = flags.find((flag) => /^r?(private|shared|slave)$/.test(flag))
-  return {
-    type: source.startsWith('/') ? ('bind' as const) : ('volume' as const),
-    source,
-    target,
-    readOnly: flags.includes('ro'),
-    ...(propagation ? { propagation } : {}),
-  }
-}
-
-function toMounts(host: Json) {
-  const mounts = Array.isArray(host['Mounts']) ? host['Mounts'] : []
-  const tmpfs = Object.keys(object(host['Tmpfs'])).map((target) => ({ type: 'tmpfs', target }))
-  return [
-    ...mounts.map((mount: Json) => ({
-      type: text(mount['Type']),
-      source: text(mount['Source']),
-      target: text(mount['Target']),
-      readOnly: mount['ReadOnly'] === true,
-    })),
-    ...tmpfs,
-  ]
-}
-
-const toAnonymous = (volumes: Json) => Object.keys(volumes).map((target) => ({ type: 'volume', source: '', target }))
 
 function toHealthcheck(check: Json) {
   const test = list(check['Test'])

@@ -9,7 +9,7 @@ export function toImageItem(image: ImageDetail) {
     Id: image.id,
     ParentId: '',
     RepoTags: image.references.length > 0 ? image.references : ['<none>:<none>'],
-    RepoDigests: [],
+    RepoDigests: image.repoDigests,
     Created: toUnix(image.createdAt),
     Size: image.sizeBytes,
     SharedSize: -1,
@@ -23,7 +23,7 @@ export function toImageInspect(image: ImageDetail) {
   return {
     Id: image.id,
     RepoTags: image.references,
-    RepoDigests: [],
+    RepoDigests: image.repoDigests,
     Parent: '',
     Comment: '',
     Created: image.createdAt,

@@ -26,7 +26,7 @@ export function containerRoutes({ container }: Services): Route[] {
       path: '/containers/create',
       handle: async ({ message, query }) => {
         const config = fromCreateBody(await readJson(message), query.get('name') ?? '')
-        const made = await container.create(config)
+        const made = await container.create(config).catch(refuseUnknown)
         return { status: 201, json: { Id: made.id, Warnings: made.warnings } }
       },
     },
@@ -63,6 +63,13 @@ export function containerRoutes({ container }: Services): Route[] {
     },
     { method: 'POST', path: '/containers/prune', handle: (request) => prune(container, request) },
   ]
+}
+
+/** Clients take "not found" for the image's: they would pull it. Another container or network that is missing is a bad request. */
+function refuseUnknown(cause: unknown): never {
+  const error = EngineError.from(cause)
+  if (error.code !== 'notFound' || error.reason.startsWith('image.')) throw error
+  throw new EngineError('invalidArgument', error.reason, error.message, { cause })
 }
 
 function listContainers(container: Services['container'], { query }: RestRequest) {

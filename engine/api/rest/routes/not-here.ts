@@ -3,25 +3,15 @@ import type { Route } from '../router.ts'
 
 const CALLS: readonly (readonly [method: string, path: string])[] = [
   ['GET', '/containers/{id}/top'],
-  ['GET', '/containers/{id}/changes'],
-  ['GET', '/containers/{id}/export'],
   ['POST', '/containers/{id}/update'],
   ['GET', '/containers/{id}/attach/ws'],
-  ['HEAD', '/containers/{id}/archive'],
-  ['GET', '/containers/{id}/archive'],
-  ['PUT', '/containers/{id}/archive'],
   ['POST', '/build'],
   ['POST', '/build/prune'],
-  ['POST', '/images/create'],
-  ['POST', '/images/{name...}/push'],
   ['GET', '/images/{name...}/get'],
   ['GET', '/images/get'],
-  ['GET', '/images/search'],
   ['POST', '/images/prune'],
   ['POST', '/commit'],
-  ['POST', '/auth'],
   ['POST', '/session'],
-  ['GET', '/distribution/{name...}/json'],
   ['PUT', '/volumes/{name}'],
   ['GET', '/plugins'],
   ['GET', '/plugins/privileges'],
@@ -41,7 +31,6 @@ export const missingRoutes: readonly Route[] = CALLS.map(([method, path]) => ({
   method,
   path,
   handle: () => {
-    const hint = path === '/images/create' ? '; load an archive instead' : ''
-    throw new EngineError('notImplemented', 'route.not-implemented', `${method} ${path} is not implemented here${hint}`)
+    throw new EngineError('notImplemented', 'route.not-implemented', `${method} ${path} is not implemented here`)
   },
 }))

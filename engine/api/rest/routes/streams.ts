@@ -56,7 +56,7 @@ export function streamRoutes(services: Services): Route[] {
     {
       method: 'GET',
       path: '/containers/{id}/logs',
-      handle: ({ params, query, signal }) => {
+      handle: async ({ params, query, signal }) => {
         const { id, tty } = container.inspect(params['id'] ?? '')
         if (!isTrue(query.get('stdout')) && !isTrue(query.get('stderr')))
           throw new EngineError(
@@ -64,6 +64,8 @@ export function streamRoutes(services: Services): Route[] {
             'logs.no-stream',
             'Bad parameters: you must choose at least one stream',
           )
+        // What cannot be read is said before the headers go out.
+        await container.logWindow({ id, tail: 1, search: '' })
         const stream = logBytes(container, { id, tty, query, signal })
         return { status: 200, stream, headers: { 'Content-Type': tty ? RAW : MULTIPLEXED } }
       },

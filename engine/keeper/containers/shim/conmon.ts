@@ -56,7 +56,7 @@ export function createArgs(
   const { containerId, bundle, exits, logPath, tty, openStdin } = container
   return [
     ...sharedArgs(config, { containerId, unitId: containerId, folder: bundle }),
-    ...['--exit-dir', exits, '--persist-dir', bundle, '-l', `k8s-file:${logPath}`],
+    ...['--exit-dir', exits, '--persist-dir', bundle, '-l', logPath ? `k8s-file:${logPath}` : 'none'],
     ...(tty ? ['-t'] : openStdin ? ['-i'] : []),
   ]
 }

@@ -21,7 +21,7 @@ export async function launchContainer(
   const file: ContainerFile = { ...params, init: none, conmon: none, paused: false, exit: null }
   cleanBundle(bundle)
   await fs.rm(`${parts.exits}/${containerId}`, { force: true })
-  await fs.mkdir(dirname(logPath), { recursive: true })
+  if (logPath) await fs.mkdir(dirname(logPath), { recursive: true })
   parts.files.put(file)
   const shim = await spawnConmon(
     parts.config,

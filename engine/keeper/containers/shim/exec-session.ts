@@ -1,6 +1,7 @@
 import fs from 'node:fs/promises'
 import { EngineError } from '../../../contract/errors.ts'
 import type { ExecParams, ProcessRef, TerminalStream } from '../../../host/host.ts'
+import { ociJson } from '../../../lib/oci-json.ts'
 import { readStartTicks, signalProcess } from '../../libc/process.ts'
 import { type Conmon, execArgs, type ShimConfig, type SyncMessage, spawnConmon } from './conmon.ts'
 import { resizeLine, writeControl } from './control-fifo.ts'
@@ -29,7 +30,7 @@ export async function openExec(
     await fs.rm(folder, { recursive: true, force: true })
   }
   try {
-    await fs.writeFile(`${folder}/process.json`, JSON.stringify(withTerminal(params)))
+    await fs.writeFile(`${folder}/process.json`, ociJson(withTerminal(params)))
     const shim = await spawnConmon(
       parts.config,
       execArgs(parts.config, { containerId, execId, folder, tty, openStdin }),

@@ -27,7 +27,7 @@ export function watchLog(log: {
   readonly maxBytes: number
   readonly maxFiles: number
 }): { stop(): void } {
-  if (log.maxBytes <= 0) return { stop() {} }
+  if (log.maxBytes <= 0 || log.path === '') return { stop() {} }
   let timer: NodeJS.Timeout | undefined
   let isStopped = false
   let lastSize = 0

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import fs from 'node:fs/promises'
 import type { RunExecResult } from '../../../host/host.ts'
+import { ociJson } from '../../../lib/oci-json.ts'
 import { run } from '../../exec.ts'
 import { runtimeGlobals, type ShimConfig } from './conmon.ts'
 import { readPid } from './records.ts'
@@ -31,7 +32,7 @@ export async function runExecOnce(
   }, params.timeoutSeconds * 1000)
   params.signal?.addEventListener('abort', kill, { once: true })
   try {
-    await fs.writeFile(`${folder}/process.json`, JSON.stringify(params.process))
+    await fs.writeFile(`${folder}/process.json`, ociJson(params.process))
     const result = await run(
       [
         config.runtime,

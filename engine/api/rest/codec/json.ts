@@ -1,0 +1,16 @@
+/** A JSON object as it came. */
+export type Json = Record<string, unknown>
+
+/** The value as an object; anything else is an empty one. */
+export const object = (value: unknown): Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {}
+/** The value as a list of texts; a single one is a list of one. */
+export const list = (value: unknown): string[] =>
+  Array.isArray(value) ? value.map(String) : value ? [String(value)] : []
+/** The objects of a list. */
+export const objects = (value: unknown): Json[] => (Array.isArray(value) ? value.map(object) : [])
+export const text = (value: unknown): string => (typeof value === 'string' ? value : '')
+export const number = (value: unknown): number => (typeof value === 'number' ? value : 0)
+/** An object of texts. */
+export const texts = (value: unknown): Record<string, string> =>
+  Object.fromEntries(Object.entries(object(value)).map(([key, one]) => [key, String(one ?? '')]))

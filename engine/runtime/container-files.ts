@@ -1,0 +1,122 @@
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { EngineError } from '../contract/errors.ts'
+import type { ArchivePlace, PathChange, PathStat, ReadProgress } from '../host/archive.ts'
+import type { Host, HostCallContext } from '../host/host.ts'
+import type { Layout } from '../store/layout.ts'
+import type { ContainerRecord } from '../store/schema.ts'
+import { listenOnce } from './one-connection.ts'
+
+export type { PathChange, PathStat } from '../host/archive.ts'
+
+/** A tar on its way out. `ended` settles after its last byte; it fails when the tar is not whole. */
+export interface OutgoingTar {
+  readonly stat: PathStat
+  readonly stream: Readable
+  readonly ended: Promise<void>
+}
+export interface WriteOptions {
+  readonly path: string
+  readonly keepKinds: boolean
+  readonly owner: { readonly uid: number; readonly gid: number } | null
+}
+
+/** Files of containers, alive or not, with their volumes and binds. Paths never lead out of a container. */
+export interface ContainerFiles {
+  stat(record: ContainerRecord, path: string): Promise<PathStat>
+  read(record: ContainerRecord, path: string, signal: AbortSignal): Promise<OutgoingTar>
+  write(record: ContainerRecord, input: Readable, options: WriteOptions, signal: AbortSignal): Promise<void>
+  /** The root file system alone. */
+  export(record: ContainerRecord, signal: AbortSignal): Promise<OutgoingTar>
+  changes(record: ContainerRecord): Promise<PathChange[]>
+}
+
+/** Files by the keeper's archive workers. */
+export function createContainerFiles(options: {
+  readonly host: Host
+  readonly layout: Layout
+  /** Holds the sockets that bytes go over. */
+  readonly socketFolder: string
+}): ContainerFiles {
+  const { host, layout, socketFolder } = options
+  const layersOf = (record: ContainerRecord) => [...record.chainIds].reverse().map(layout.layer)
+
+  const placeOf = (record: ContainerRecord): ArchivePlace => {
+    const { init } = record.state
+    if (init) return { kind: 'process', pid: init.pid }
+    const mounts = record.mounts
+      .filter(({ type }) => type !== 'tmpfs')
+      .map(({ hostPath, subpath, target, readOnly }) => ({ source: hostPath, subpath, target, readOnly }))
+    return { kind: 'layers', overlay: overlayOf(record), mounts }
+  }
+  const overlayOf = ({ id, ...record }: ContainerRecord) => ({
+    lower: layersOf({ id, ...record }),
+    upper: layout.upper(id),
+    work: layout.work(id),
+    target: layout.merged(id),
+  })
+
+  /** Runs a call that connects to a socket of its own; answers with the connection and the call's end. */
+  const withSocket = async (
+    call: (socketPath: string, context: HostCallContext) => Promise<void>,
+    signal: AbortSignal,
+  ) => {
+    const one = await listenOnce(socketFolder)
+    let stat: PathStat | undefined
+    let tellStat: (() => void) | undefined
+    const known = new Promise<void>((resolve) => {
+      tellStat = resolve
+    })
+    const onProgress = (progress: unknown) => {
+      stat = (progress as ReadProgress).stat
+      tellStat?.()
+    }
+    const ended = call(one.path, { signal, onProgress }).finally(() => one.close())
+    ended.catch(() => {})
+    const isOver = ended.then(() => {
+      throw new EngineError('internal', 'archive.no-connection', 'the copy ended before it began')
+    })
+    const socket = await Promise.race([one.accept(), isOver])
+    isOver.catch(() => {})
+    // The connection closes when nobody wants it any more, which ends the worker.
+    signal.addEventListener('abort', () => socket.destroy(), { once: true })
+    return { socket, ended, stat: async () => (await Promise.race([known, isOver]), stat as PathStat) }
+  }
+  const readPlace = async (place: ArchivePlace, path: string, signal: AbortSignal): Promise<OutgoingTar> => {
+    const call = (socketPath: string, context: HostCallContext) =>
+      host.readArchive({ place, path, socketPath }, context)
+    const { socket, ended, stat } = await withSocket(call, signal)
+    return { stat: await stat(), stream: socket, ended }
+  }
+
+  return {
+    stat: (record, path) => host.statPath({ place: placeOf(record), path }),
+    read: (record, path, signal) => readPlace(placeOf(record), path, signal),
+    export: (record, signal) => {
+      const isMounted = record.state.init !== null
+      const layers: ArchivePlace = { kind: 'layers', overlay: overlayOf(record), mounts: [] }
+      return readPlace(isMounted ? { kind: 'folder', path: layout.merged(record.id) } : layers, '', signal)
+    },
+    async write(record, input, { path, keepKinds, owner }, signal) {
+      const place = placeOf(record)
+      const call = (socketPath: string, context: HostCallContext) =>
+        host.writeArchive({ place, path, socketPath, keepKinds, owner }, context)
+      const { socket, ended } = await withSocket(call, signal)
+      // What goes wrong at the worker says more than a broken pipe.
+      await Promise.all([pipeline(input, socket).catch(() => socket.destroy()), ended])
+    },
+    async changes(record) {
+      const none = new AbortController().signal
+      const call = (socketPath: string, context: HostCallContext) =>
+        host.readChanges({ upper: layout.upper(record.id), lower: layersOf(record), socketPath }, context)
+      const { socket, ended } = await withSocket(call, none)
+      let text = ''
+      for await (const chunk of socket.setEncoding('utf8')) text += String(chunk)
+      await ended
+      return text
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as PathChange)
+    },
+  }
+}

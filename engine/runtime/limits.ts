@@ -1,0 +1,125 @@
+import { type CreateContainer, ResourceLimits } from '../contract/container.ts'
+import { EngineError } from '../contract/errors.ts'
+
+/** What this machine can limit. */
+export interface LimitFacts {
+  /** Whether containers have control groups at all. */
+  readonly hasCgroups: boolean
+  readonly hasSwapLimit: boolean
+  /** cgroup v2 cannot switch the OOM killer off, nor set a swappiness. */
+  readonly isUnified: boolean
+  readonly cpus: number
+}
+export interface CheckedLimits {
+  readonly resources: ResourceLimits
+  readonly warnings: readonly string[]
+}
+
+const MIN_MEMORY = 6 * 1024 * 1024
+const refuse = (text: string) => new EngineError('invalidArgument', 'limits.invalid', text)
+
+/** Refuses limits that make no sense, in Docker's words, and takes those away that this machine cannot hold, with a warning each. */
+export function checkLimits(resources: ResourceLimits, facts: LimitFacts): CheckedLimits {
+  assertMemory(resources)
+  assertProcessors(resources, facts.cpus)
+  return facts.hasCgroups ? fitToLayout(resources, facts) : discardAll(resources)
+}
+
+/** What of the other settings only root can have, for a warning each. */
+export function rootOnlySettings(config: CreateContainer): string[] {
+  const isNarrowed = config.devices.some(({ permissions }) => !/^(?=.*r)(?=.*w)/.test(permissions))
+  return [
+    ...(isNarrowed || config.deviceCgroupRules.length > 0
+      ? ['Your kernel does not support device cgroups for ordinary users. Device permissions discarded.']
+      : []),
+    ...(config.blockIo.weight > 0 || Object.values(config.blockIo).some((one) => Array.isArray(one) && one.length > 0)
+      ? ['Your kernel does not support Block I/O limits or the cgroup is not mounted. Block I/O limits discarded.']
+      : []),
+    ...(config.oomScoreAdj < 0 ? ['The OOM score can only be raised without root. Lower score discarded.'] : []),
+    ...(config.domainname !== '' ? ['The domain name can only be set by newer runtimes without root.'] : []),
+  ]
+}
+
+/** Refuses settings outside of their ranges that are no limits of a control group. */
+export function assertOomScore({ oomScoreAdj }: Pick<CreateContainer, 'oomScoreAdj'>): void {
+  if (oomScoreAdj < -1000 || oomScoreAdj > 1000)
+    throw refuse(`Invalid value ${oomScoreAdj}, range for oom score adj is [-1000, 1000]`)
+}
+
+function assertMemory({ memoryBytes, memorySwapBytes, memoryReservationBytes }: ResourceLimits): void {
+  if (memoryBytes > 0 && memoryBytes < MIN_MEMORY) throw refuse('Minimum memory limit allowed is 6MB')
+  if (memoryBytes > 0 && memorySwapBytes > 0 && memorySwapBytes < memoryBytes)
+    throw refuse('Minimum memoryswap limit should be larger than memory limit, see usage')
+  if (memoryBytes === 0 && memorySwapBytes > 0)
+    throw refuse('You should always set the Memory limit when using Memoryswap limit, see usage')
+  if (memoryReservationBytes > 0 && memoryReservationBytes < MIN_MEMORY)
+    throw refuse('Minimum memory reservation allowed is 6MB')
+  if (memoryBytes > 0 && memoryReservationBytes > memoryBytes)
+    throw refuse('Minimum memory limit can not be less than memory reservation limit, see usage')
+}
+
+function assertProcessors({ cpus, cpuPeriod, cpuQuota, cpusetCpus, cpusetMems }: ResourceLimits, count: number): void {
+  if (cpus > 0 && cpuPeriod > 0) throw refuse('Conflicting options: Nano CPUs and CPU Period cannot both be set.')
+  if (cpus > 0 && cpuQuota > 0) throw refuse('Conflicting options: Nano CPUs and CPU Quota cannot both be set.')
+  if (cpus > count) throw refuse(`Range of CPUs is from 0.01 to ${count}.00, as there are only ${count} CPUs available`)
+  if (cpuPeriod > 0 && (cpuPeriod < 1000 || cpuPeriod > 1_000_000))
+    throw refuse('CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)')
+  if (cpuQuota > 0 && cpuQuota < 1000) throw refuse('CPU cfs quota can not be less than 1ms (i.e. 1000)')
+  const wanted = parseCpuSet(cpusetCpus, 'cpus')
+  parseCpuSet(cpusetMems, 'mems')
+  if (wanted.some((cpu) => cpu >= count))
+    throw refuse(`Requested CPUs are not available - requested ${cpusetCpus}, available: 0-${count - 1}`)
+}
+
+/** The numbers of `0-2,4`. */
+function parseCpuSet(text: string, what: string): number[] {
+  if (text === '') return []
+  return text.split(',').flatMap((part) => {
+    const [, first = '', last = first] = /^(\d{1,4})(?:-(\d{1,4}))?$/.exec(part) ?? []
+    if (first === '' || Number(last) < Number(first)) throw refuse(`Invalid value ${text} for cpuset ${what}`)
+    return [Number(first), Number(last)]
+  })
+}
+
+function fitToLayout(resources: ResourceLimits, facts: LimitFacts): CheckedLimits {
+  const warnings: string[] = []
+  let next = resources
+  if (!facts.hasSwapLimit && next.memoryBytes > 0 && next.memorySwapBytes !== -1) {
+    warnings.push(
+      'Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.',
+    )
+    next = { ...next, memorySwapBytes: -1 }
+  }
+  if (facts.isUnified && next.isOomKillDisabled) {
+    warnings.push('Your kernel does not support OomKillDisable. OomKillDisable discarded.')
+    next = { ...next, isOomKillDisabled: false }
+  }
+  if (facts.isUnified && next.memorySwappiness >= 0) {
+    warnings.push(
+      'Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded.',
+    )
+    next = { ...next, memorySwappiness: -1 }
+  }
+  if (next.isOomKillDisabled && next.memoryBytes === 0)
+    warnings.push(
+      'OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.',
+    )
+  return { resources: next, warnings }
+}
+
+/** Without control groups nothing can be limited: each limit asked for is said to be left out. */
+function discardAll(asked: ResourceLimits): CheckedLimits {
+  const of = (what: string, end: string) =>
+    `Your kernel does not support ${what} or the cgroup is not mounted. ${end} discarded.`
+  const warnings = [
+    asked.memoryBytes > 0 && of('memory limit capabilities', 'Limitation'),
+    asked.memoryReservationBytes > 0 && of('memory soft limit capabilities', 'Limitation'),
+    asked.memorySwappiness >= 0 && of('memory swappiness capabilities', 'Memory swappiness'),
+    asked.isOomKillDisabled && 'Your kernel does not support OomKillDisable. OomKillDisable discarded.',
+    (asked.cpus > 0 || asked.cpuQuota > 0 || asked.cpuPeriod > 0) && of('CPU CFS scheduler', 'CPU period/quota'),
+    asked.cpuShares > 0 && of('CPU shares', 'Shares'),
+    (asked.cpusetCpus !== '' || asked.cpusetMems !== '') && of('cpuset', 'Cpuset'),
+    asked.pids > 0 && of('PIDs limit capabilities', 'PIDs limit'),
+  ].filter((text) => text !== false)
+  return { resources: ResourceLimits.parse({}), warnings }
+}

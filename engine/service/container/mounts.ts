@@ -1,0 +1,106 @@
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import { type CreateContainer, MountSpec } from '../../contract/container.ts'
+import { EngineError } from '../../contract/errors.ts'
+import { newId } from '../../lib/names.ts'
+import type { ResolvedMount } from '../../store/schema.ts'
+import type { ServiceContext } from '../context.ts'
+import { ensureVolume } from '../volume/volumes.ts'
+import { findContainer } from './find.ts'
+
+const refuse = (reason: string, text: string, details: Record<string, string> = {}) =>
+  new EngineError('invalidArgument', reason, text, { details })
+
+/**
+ * Every mount of a request: its own, those of the containers that it takes volumes from, and an anonymous volume for
+ * each `VOLUME` of the image. What is named first by a rule of this order has its target.
+ */
+export async function resolveMounts(
+  context: ServiceContext,
+  request: { readonly config: CreateContainer; readonly imageVolumes: readonly string[] },
+  onMade: (volume: string) => void,
+): Promise<ResolvedMount[]> {
+  const { config, imageVolumes } = request
+  const own = config.mounts.map((mount) => ({ ...mount, target: path.posix.normalize(mount.target) }))
+  assertTargets(own)
+  const taken = new Set(own.map(targetOf))
+  const inherited = config.volumesFrom.flatMap((text) => inheritedMounts(context, text))
+  const resolved: ResolvedMount[] = []
+  for (const mount of inherited) {
+    if (taken.has(targetOf(mount))) continue
+    taken.add(targetOf(mount))
+    resolved.push(mount)
+  }
+  const implied = imageVolumes
+    .filter((target) => !taken.has(targetOf({ target })))
+    .map((target) => MountSpec.parse({ type: 'volume', target }))
+  for (const spec of [...own, ...implied]) resolved.push(await resolveMount(context, spec, onMade))
+  return resolved
+}
+
+const targetOf = ({ target }: { readonly target: string }) => target.replace(/(.)\/+$/, '$1')
+
+function assertTargets(mounts: readonly MountSpec[]): void {
+  const seen = new Set<string>()
+  for (const mount of mounts) {
+    const target = targetOf(mount)
+    if (target === '/')
+      throw refuse(
+        'mount.invalid-target',
+        `invalid mount target "/": destination can't be '/'; a mount cannot cover the root`,
+      )
+    if (seen.has(target)) throw refuse('mount.duplicate', `Duplicate mount point: ${target}`)
+    seen.add(target)
+  }
+}
+
+/** The mounts of `CONTAINER[:MODE]`; its anonymous volumes stay its own. */
+function inheritedMounts(context: ServiceContext, text: string): ResolvedMount[] {
+  const [ref = '', mode = '', rest] = text.split(':')
+  const flags = mode === '' ? [] : mode.split(',')
+  if (ref === '' || rest !== undefined || flags.some((flag) => !/^(ro|rw|z|Z)$/.test(flag)))
+    throw refuse('volumes-from.invalid', `invalid volumes-from: ${JSON.stringify(text)}`)
+  return findContainer(context.containers, ref)
+    .mounts.filter(({ type }) => type !== 'tmpfs')
+    .map((mount) => ({ ...mount, isAnonymous: false, readOnly: mount.readOnly || flags.includes('ro') }))
+}
+
+async function resolveMount(
+  context: ServiceContext,
+  spec: MountSpec,
+  onMade: (volume: string) => void,
+): Promise<ResolvedMount> {
+  switch (spec.type) {
+    case 'tmpfs':
+      return { ...spec, name: '', hostPath: '', isAnonymous: false }
+    case 'bind':
+      return resolveBind(context, spec)
+    case 'volume': {
+      const isAnonymous = spec.source === ''
+      const name = isAnonymous ? newId() : spec.source
+      if (await ensureVolume(context, { name, isAnonymous, labels: spec.labels })) onMade(name)
+      return { ...spec, name, hostPath: context.layout.volumeData(name), isAnonymous }
+    }
+  }
+}
+
+async function resolveBind(context: ServiceContext, spec: MountSpec): Promise<ResolvedMount> {
+  const { source } = spec
+  if (!path.isAbsolute(source)) throw refuse('mount.not-absolute', `bind source "${source}" is not an absolute path`)
+  if (spec.createSource)
+    await mkdir(source, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+      // A file is bound as it is.
+      if (error.code === 'EEXIST') return
+      throw refuse(
+        'mount.source-not-made',
+        `error while creating mount source path '${source}': mkdir ${source}: ${error.code}`,
+      )
+    })
+  if (!(await context.volume.exists(source)))
+    throw refuse(
+      'mount.source-missing',
+      `invalid mount config for type "bind": bind source path does not exist: ${source}`,
+      { path: source },
+    )
+  return { ...spec, name: '', hostPath: source, isAnonymous: false }
+}

@@ -1,0 +1,111 @@
+import type { TFunction } from 'i18next'
+import type { ContainerSummary } from '../../engine/contract/container.ts'
+import type { ImageSummary } from '../../engine/contract/image.ts'
+import { act, askRemove, canDo, openDock, type Verb } from '../features/containers/actions.ts'
+import { pickArchives } from '../features/images/first-image.tsx'
+import { useDialog } from '../state/dialog.ts'
+import { type Page, useView } from '../state/view.ts'
+import { PAGES } from './pages.ts'
+
+/** One line of the palette. `keywords` are found too but not shown. */
+export interface PaletteAction {
+  readonly id: string
+  readonly label: string
+  readonly description: string
+  readonly keywords: string
+  readonly onClick: () => void
+}
+
+/** What the palette speaks of, as the engine has it now. */
+export interface PaletteObjects {
+  readonly containers: readonly ContainerSummary[]
+  readonly images: readonly ImageSummary[]
+  readonly volumes: readonly { readonly name: string }[]
+  readonly networks: readonly { readonly id: string; readonly name: string }[]
+}
+
+const VERBS: readonly Verb[] = ['start', 'unpause', 'stop', 'restart', 'pause', 'kill']
+
+/** Every object and every action that can be done to it now, the window's own first. */
+export function paletteActions(objects: PaletteObjects, t: TFunction): readonly PaletteAction[] {
+  return [
+    ...windowActions(t),
+    ...objects.containers.flatMap((container) => containerActions(container, t)),
+    ...objects.images.flatMap((image) => imageActions(image, t)),
+    ...objects.volumes.map(({ name }) => goTo({ page: 'volumes', id: name, name }, t)),
+    ...objects.networks.map(({ id, name }) => goTo({ page: 'networks', id, name }, t)),
+  ]
+}
+
+/** The actions that hold every word of what was typed, those whose label begins with it first. */
+export function matchActions(actions: readonly PaletteAction[], typed: string): readonly PaletteAction[] {
+  const words = typed.toLowerCase().split(/\s+/).filter(Boolean)
+  const text = ({ label, description, keywords }: PaletteAction) => `${label} ${description} ${keywords}`.toLowerCase()
+  const found = actions.filter((action) => words.every((word) => text(action).includes(word)))
+  const isFirst = ({ label }: PaletteAction) => label.toLowerCase().startsWith(words[0] ?? '')
+  return [...found.filter(isFirst), ...found.filter((action) => !isFirst(action))]
+}
+
+function windowActions(t: TFunction): readonly PaletteAction[] {
+  const window = (id: string, label: string, onClick: () => void): PaletteAction => ({
+    id,
+    label,
+    description: '',
+    keywords: '',
+    onClick,
+  })
+  return [
+    window('run', t('runTitle'), () => useDialog.getState().show({ type: 'run', image: '' })),
+    window('import', t('import'), () => void pickArchives()),
+    window('shortcuts', t('keyboard'), () => useDialog.getState().show({ type: 'shortcuts' })),
+    ...PAGES.map(({ page }) => window(`page-${page}`, t(`page.${page}`), () => useView.getState().show(page))),
+  ]
+}
+
+function containerActions(container: ContainerSummary, t: TFunction): readonly PaletteAction[] {
+  const { id, name, image } = container
+  const action = (verb: string, label: string, onClick: () => void): PaletteAction => ({
+    id: `container-${verb}-${id}`,
+    label: `${label}: ${name}`,
+    description: t('page.containers'),
+    keywords: `${image} ${id} ${name}`,
+    onClick,
+  })
+  return [
+    goTo({ page: 'containers', id, name }, t),
+    action('logs', t('logs'), () => openDock('logs', container)),
+    ...(canDo('exec', container) ? [action('exec', t('terminal'), () => openDock('exec', container))] : []),
+    ...(canDo('attach', container) ? [action('attach', t('attach'), () => openDock('attach', container))] : []),
+    ...VERBS.filter((verb) => canDo(verb, container)).map((verb) =>
+      action(verb, t(`verb.${verb}`), () => void act(verb, [container])),
+    ),
+    action('rename', t('verb.rename'), () => useDialog.getState().show({ type: 'rename', container })),
+    action('remove', t('verb.remove'), () => askRemove([container])),
+  ]
+}
+
+function imageActions(image: ImageSummary, t: TFunction): readonly PaletteAction[] {
+  const name = image.references[0] ?? image.id.slice(7, 19)
+  return [
+    goTo({ page: 'images', id: image.id, name }, t),
+    {
+      id: `image-run-${image.id}`,
+      label: `${t('run')}: ${name}`,
+      description: t('page.images'),
+      keywords: image.references.join(' '),
+      onClick: () => useDialog.getState().show({ type: 'run', image: image.references[0] ?? image.id }),
+    },
+  ]
+}
+
+function goTo(
+  { page, id, name }: { readonly page: Page; readonly id: string; readonly name: string },
+  t: TFunction,
+): PaletteAction {
+  const onClick = () => {
+    const view = useView.getState()
+    view.show(page)
+    if (view.opened[page] !== id) view.open(page, id)
+  }
+  return { id: `open-${page}-${id}`, label: name, description: t(`page.${page}`), keywords: id, onClick }
+}

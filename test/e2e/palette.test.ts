@@ -1,0 +1,70 @@
+import { rmSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { launchApp, makeHome, quitApp, type RunningApp, shutDown, takePicture, whyNoWindow } from '../helpers/app.ts'
+
+describe.skipIf(whyNoWindow() !== '')('the command palette and the keys', () => {
+  const home = makeHome()
+  let running: RunningApp
+  const page = () => running.page
+  const pick = async (typed: string) => {
+    await page().getByTestId('palette').waitFor({ state: 'detached' })
+    await page().keyboard.press('Control+k')
+    await page().getByTestId('palette').waitFor()
+    await page().keyboard.type(typed)
+  }
+
+  beforeAll(async () => {
+    running = await launchApp(home)
+    await page().getByTestId('starter-create').first().click()
+    await page().getByTestId('nav-images').getByText('1').waitFor()
+  })
+  afterAll(async () => {
+    if (running) await quitApp(running)
+    shutDown(home)
+    rmSync(home.base, { recursive: true, force: true })
+  })
+
+  test('the keyboard alone runs a container, stops it and removes it', async () => {
+    const row = (status: string) => page().locator(`[data-name=pilot][data-status=${status}]`)
+    await pick('run starter')
+    await page().keyboard.press('Enter')
+    await page().getByTestId('run-name').waitFor()
+    await page().getByTestId('run-name').focus()
+    await page().keyboard.type('pilot')
+    await page().getByTestId('run-command').focus()
+    await page().keyboard.type('sleep 1000')
+    await page().keyboard.press('Enter')
+    await row('running').waitFor()
+    await pick('kill pilot')
+    await takePicture(page(), 'palette')
+    await page().keyboard.press('Enter')
+    await row('exited').waitFor()
+    await pick('start pilot')
+    await page().keyboard.press('Enter')
+    await row('running').waitFor()
+    await pick('remove pilot')
+    await page().keyboard.press('Enter')
+    await page().getByTestId('confirm').focus()
+    await page().keyboard.press('Enter')
+    await page().locator('[data-name=pilot]').waitFor({ state: 'detached' })
+  })
+
+  test('it finds pages and says when there is nothing', async () => {
+    await pick('no such thing')
+    await page().getByText('Nothing is called that').waitFor()
+    await page().keyboard.press('Escape')
+    await pick('volumes')
+    await page().keyboard.press('Enter')
+    await page().getByRole('heading', { name: 'Volumes', exact: true }).waitFor()
+    expect(await page().getByTestId('nav-volumes').getAttribute('aria-current')).toBe('page')
+  })
+
+  test('a question mark shows the keys', async () => {
+    await page().getByTestId('palette').waitFor({ state: 'detached' })
+    await page().keyboard.press('?')
+    await page().getByTestId('shortcuts').getByText('Ctrl+K').waitFor()
+    await takePicture(page(), 'shortcuts')
+    await page().keyboard.press('Escape')
+    await page().getByTestId('shortcuts').waitFor({ state: 'detached' })
+  })
+})

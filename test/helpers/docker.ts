@@ -1,0 +1,52 @@
+import { execFile, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { buildConfig, buildDockerArchive, buildTar } from '../fixtures/archives.ts'
+
+/** Whether the stock `docker` command is here. */
+export const hasDocker = spawnSync('docker', ['--version']).status === 0
+
+/** How a command ended and what it printed. */
+export interface Outcome {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** The stock `docker` command against a socket. It never throws: the outcome tells. */
+export const dockerOn =
+  (socket: string) =>
+  (args: readonly string[], input: string | Buffer = ''): Promise<Outcome> =>
+    new Promise((resolve) => {
+      const child = execFile(
+        'docker',
+        ['--host', `unix://${socket}`, ...args],
+        { timeout: 60_000, maxBuffer: 256 * 1024 * 1024 },
+        (error, stdout, stderr) => resolve({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr }),
+      )
+      // A command that ends early reads no more.
+      child.stdin?.on('error', () => {})
+      child.stdin?.end(input)
+    })
+
+/** An archive of this machine's busybox with some of its applets, as `docker save` writes it. */
+export async function busyboxArchive(
+  tags: readonly string[],
+  options: {
+    readonly applets?: readonly string[]
+    readonly config?: object
+    readonly files?: Readonly<Record<string, string>>
+  } = {},
+): Promise<Buffer> {
+  const applets = options.applets ?? ['sh', 'cat', 'echo', 'sleep', 'true', 'grep']
+  const layer = await buildTar([
+    { name: 'bin/', type: 'directory', mode: 0o755 },
+    { name: 'bin/busybox', mode: 0o755, content: readFileSync('/bin/busybox') },
+    ...applets.map((applet) => ({ name: `bin/${applet}`, type: 'symlink' as const, linkname: 'busybox' })),
+    { name: 'tmp/', type: 'directory', mode: 0o1777 },
+    ...Object.entries(options.files ?? {}).map(([name, text]) => ({ name, content: Buffer.from(text) })),
+  ])
+  return buildDockerArchive([layer], {
+    tags,
+    ...(options.config ? { config: buildConfig([layer], { config: options.config }) } : {}),
+  })
+}
