@@ -11,6 +11,7 @@ import { ensureKeeper } from './host/launch.ts'
 import { isPortInUse, namePortHolder, nextFreePort, portHolder } from './host/port-holder.ts'
 import { createHostSupervisor } from './host/supervisor.ts'
 import { createImageStore } from './image/image-store.ts'
+import { run } from './keeper/exec.ts'
 import { createLocks } from './lib/async.ts'
 import { createNetworks, type Networks } from './network/networks.ts'
 import { createRegistry } from './registry/registry.ts'
@@ -29,6 +30,7 @@ import { openRecordStore } from './store/records.ts'
 import { ContainerRecord, ImageRecord, NetworkRecord, VolumeRecord } from './store/schema.ts'
 import { createLocalVolumeDriver } from './volume/local.ts'
 
+const HELPER_SECONDS = 20
 const SECCOMP_PROFILE = '/usr/share/containers/seccomp.json'
 
 /** A running engine. */
@@ -83,6 +85,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
       configFolder: config.dockerConfigFolder,
       settingsFile: layout.registries,
       insecure: config.insecureRegistries,
+      runHelper: (argv, input) => run(argv, { input, timeoutSeconds: HELPER_SECONDS, okExitCodes: 'any' }),
     }),
     volume: createLocalVolumeDriver(host),
     locks,

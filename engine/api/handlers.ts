@@ -3,15 +3,15 @@ import type { Services } from '../service/services.ts'
 
 /** The contract's procedures, each a call of one service. Inputs are parsed before they come here. */
 export function createHandlers(services: Services): Handlers {
-  const { container, image, volume, network, registry, system } = services
+  const { container, image, registry, volume, network, system } = services
   return {
     container: {
       list: async ({ all }) => container.list(all),
       inspect: async ({ id }) => container.inspect(id),
       create: (input) => container.create(input),
       start: ({ id }) => container.start(id),
-      stop: ({ id, timeoutSeconds }) => container.stop(id, timeoutSeconds),
-      restart: ({ id, timeoutSeconds }) => container.restart(id, timeoutSeconds),
+      stop: ({ id, timeoutSeconds }) => container.stop(id, { timeoutSeconds }),
+      restart: ({ id, timeoutSeconds }) => container.restart(id, { timeoutSeconds }),
       kill: ({ id, signal }) => container.kill(id, signal),
       pause: ({ id }) => container.pause(id),
       unpause: ({ id }) => container.unpause(id),
@@ -34,6 +34,17 @@ export function createHandlers(services: Services): Handlers {
       tag: ({ id, reference }) => image.tag(id, reference),
       remove: ({ id, force }) => image.remove(id, force),
     },
+    registry: {
+      list: () => registry.list(),
+      login: (input, { signal }) => registry.login(input, signal),
+      logout: ({ host }) => registry.logout(host),
+      test: ({ host }, { signal }) => registry.test(host, signal),
+      settings: () => registry.settings(),
+      setSettings: (input) => registry.setSettings(input),
+      search: (input, { signal }) => registry.search(input, signal),
+      checkLogin: ({ host, auth }, { signal }) => registry.checkLogin(host, auth, signal),
+      tags: (input, { signal }) => registry.tags(input, signal),
+    },
     volume: {
       list: async () => volume.list(),
       create: (input) => volume.create(input),
@@ -47,15 +58,6 @@ export function createHandlers(services: Services): Handlers {
       prune: ({ labels }) => network.prune(labels),
       connect: (input) => network.connect(input),
       disconnect: (input) => network.disconnect(input),
-    },
-    registry: {
-      list: () => registry.list(),
-      login: (input, { signal }) => registry.login(input, signal),
-      logout: ({ host }) => registry.logout(host),
-      test: ({ host }, { signal }) => registry.test(host, signal),
-      search: (input, { signal }) => registry.search(input, signal),
-      settings: () => registry.settings(),
-      setSettings: (input) => registry.setSettings(input),
     },
     system: {
       info: () => system.info(),

@@ -67,6 +67,10 @@ export const ContainerSettings = z.object({
   blockIo: BlockIo.prefault({}),
   annotations: z.record(z.string(), z.string()).default({}),
   domainname: z.string().default(''),
+  /** Ports that it says it listens on (`80/tcp`), the image's among them once it is made. */
+  exposedPorts: z.array(z.string()).default([]),
+  /** Publishes every exposed port that has no binding, on a port that the engine chooses. */
+  publishAllPorts: z.boolean().default(false),
   /** The first attached client that ends its input ends the container's. */
   stdinOnce: z.boolean().default(false),
 })

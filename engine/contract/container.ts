@@ -127,6 +127,15 @@ export type CreateContainerInput = z.input<typeof CreateContainer>
 
 export const HealthState = z.enum(['none', 'starting', 'healthy', 'unhealthy'])
 
+/** How a probe of a healthcheck went. Times are RFC 3339. */
+export const HealthResult = z.object({
+  startedAt: z.string(),
+  endedAt: z.string(),
+  exitCode: z.number().int(),
+  output: z.string(),
+})
+export type HealthResult = z.output<typeof HealthResult>
+
 /** One row of the list. Times are RFC 3339 strings, empty when it has not happened. */
 export const ContainerSummary = z.object({
   id: z.string(),
@@ -158,6 +167,11 @@ export const ContainerDetail = ContainerSummary.extend({
   env: z.array(z.string()),
   workingDir: z.string(),
   user: z.string(),
+  /** The request's healthcheck, or the image's; `null` for none. */
+  healthcheck: HealthcheckSpec.nullable(),
+  /** Failures in a row, and the last five probes, oldest first. */
+  healthFailures: z.number().int(),
+  healthResults: z.array(HealthResult),
   hostname: z.string(),
   gateway: z.string(),
   macAddress: z.string(),
@@ -203,6 +217,8 @@ export const TerminalIn = z.discriminatedUnion('type', [
     rows: z.number().int().min(1).max(1000),
   }),
   z.object({ type: z.literal('eof') }),
+  /** Leaves, and what runs goes on as if nobody had been there. */
+  z.object({ type: z.literal('detach') }),
 ])
 export const TerminalOut = z.discriminatedUnion('type', [
   z.object({ type: z.literal('data'), stream: z.enum(['stdout', 'stderr']), data: z.instanceof(Uint8Array) }),

@@ -67,8 +67,6 @@ export const PullProgress = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('image'),
     id: z.string(),
-    /** As it was asked for: `repository:tag` or `repository@sha256:…`. */
-    name: z.string(),
     references: z.array(z.string()),
     /** Digest of what the name stands for: an index or a manifest. */
     digest: z.string(),
@@ -100,13 +98,7 @@ export const image = {
   createStarter: command(z.object({}), z.object({ id: z.string(), reference: z.string() })),
   /** Pulls one image for a platform (`os/architecture/variant`, this machine's by default). Closing cancels. */
   pull: stream(
-    z.object({
-      reference: z.string(),
-      platform: z.string().default(''),
-      /** Every tag of the repository; the reference names none then. */
-      allTags: z.boolean().default(false),
-      auth: RegistryAuth.optional(),
-    }),
+    z.object({ reference: z.string(), platform: z.string().default(''), auth: RegistryAuth.optional() }),
     PullProgress,
     z.never(),
   ),

@@ -7,7 +7,7 @@ import { system } from './system.ts'
 import { volume } from './volume.ts'
 
 /** Every procedure of the engine, declared once. Handlers, client, validation and types derive from it. */
-export const contract = { container, image, volume, network, registry, system } as const
+export const contract = { container, image, registry, volume, network, system } as const
 export type Contract = typeof contract
 export type Handlers = HandlersOf<Contract>
 export type Client = ClientOf<Contract>

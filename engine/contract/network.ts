@@ -42,6 +42,9 @@ export const EndpointSpec = z.object({
 })
 export type EndpointSpec = z.output<typeof EndpointSpec>
 
+/** Addresses that were asked for; empty where the engine chose. */
+export const RequestedAddresses = z.object({ ipAddress: z.string().default(''), ipv6Address: z.string().default('') })
+
 /** A container's place on a network. Gateways are empty where the network has none. */
 export const EndpointDetail = z.object({
   network: z.string(),
@@ -56,6 +59,9 @@ export const EndpointDetail = z.object({
   macAddress: z.string(),
   aliases: z.array(z.string()),
   dnsNames: z.array(z.string()),
+  links: z.array(z.string()),
+  priority: z.number().int(),
+  requested: RequestedAddresses,
 })
 export type EndpointDetail = z.output<typeof EndpointDetail>
 

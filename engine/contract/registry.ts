@@ -1,5 +1,24 @@
 import { z } from 'zod'
 import { command, query } from './define.ts'
+import { RegistryAuth } from './image.ts'
+
+/** One line of a search. `name` can be pulled as it is. */
+export const SearchResult = z.object({
+  name: z.string(),
+  description: z.string(),
+  stars: z.number(),
+  isOfficial: z.boolean(),
+})
+export type SearchResult = z.output<typeof SearchResult>
+
+/** What a name stands for in its registry, without a byte of its layers. */
+export const RemoteDescription = z.object({
+  digest: z.string(),
+  mediaType: z.string(),
+  sizeBytes: z.number(),
+  platforms: z.array(z.object({ os: z.string(), architecture: z.string(), variant: z.string() })),
+})
+export type RemoteDescription = z.output<typeof RemoteDescription>
 
 /** A registry that we are known to. */
 export const RegistryLogin = z.object({
@@ -14,15 +33,6 @@ export const RegistryLogin = z.object({
 })
 export type RegistryLogin = z.output<typeof RegistryLogin>
 
-export const SearchResult = z.object({
-  /** As it is pulled: `alpine`, `registry.example:5000/team/app`. */
-  name: z.string(),
-  description: z.string(),
-  starCount: z.number().int(),
-  isOfficial: z.boolean(),
-})
-export type SearchResult = z.output<typeof SearchResult>
-
 /** How registries are reached. */
 export const RegistrySettings = z.object({
   /** Asked first for images of `host`, in this order; the registry itself comes last. */
@@ -32,21 +42,27 @@ export const RegistrySettings = z.object({
 })
 export type RegistrySettings = z.output<typeof RegistrySettings>
 
-const Login = z.object({ host: z.string().default('docker.io'), username: z.string().min(1), password: z.string() })
-
 export const registry = {
   /** Registries that we are logged in to. */
   list: query(z.object({}), z.array(RegistryLogin)),
   /** Asks the registry whether it takes the name and password, then keeps them. */
-  login: command(Login, RegistryLogin),
+  login: command(
+    z.object({ host: z.string().default('docker.io'), username: z.string().min(1), password: z.string() }),
+    RegistryLogin,
+  ),
   logout: command(z.object({ host: z.string() }), z.void()),
-  /** Whether a registry answers and takes what we have for it; the error says what is wrong. */
+  /** Whether a registry answers and takes what we have for it, and as whom; the error says what is wrong. */
   test: query(z.object({ host: z.string() }), z.object({ username: z.string() })),
-  /** Images by name: of Docker Hub, or of another registry where the term begins with its host. */
+  settings: query(z.object({}), RegistrySettings),
+  /** Holds from the next pull or push on. */
+  setSettings: command(RegistrySettings, z.void()),
+  /** Searches Docker Hub, or the registry whose host the term begins with. */
   search: query(
-    z.object({ term: z.string().min(1), limit: z.number().int().min(1).max(100).default(25) }),
+    z.object({ term: z.string().min(1).max(256), limit: z.number().int().min(1).max(100).default(25) }),
     z.array(SearchResult),
   ),
-  settings: query(z.object({}), RegistrySettings),
-  setSettings: command(RegistrySettings, z.void()),
-} as const
+  /** Asks a registry whether it takes these credentials. They are not kept. */
+  checkLogin: command(z.object({ host: z.string().min(1).max(256), auth: RegistryAuth }), z.void()),
+  /** Every tag of a repository. */
+  tags: query(z.object({ reference: z.string(), auth: RegistryAuth.optional() }), z.array(z.string())),
+}

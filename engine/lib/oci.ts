@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { EngineError } from '../contract/errors.ts'
-import { assertDigest, digestOf } from './digest.ts'
+import { assertDigest } from './digest.ts'
 
 /** A manifest or config larger than this is refused (containerd `MaxManifestSize`). */
 export const MAX_DOCUMENT_BYTES = 4 * 1024 * 1024
@@ -78,31 +78,4 @@ export function parseDocument<T extends z.ZodType>(schema: T, document: Buffer, 
 /** What a person brought in is not as it must be. */
 export function invalidImage(reason: string, message: string): EngineError {
   return new EngineError('invalidArgument', reason, message)
-}
-
-interface Sized {
-  readonly digest: string
-  readonly size: number
-}
-
-/** An OCI manifest of a config and its layers; `head` is the first bytes of a layer, which tell its compression. */
-export function buildManifest(
-  config: Sized,
-  layers: readonly (Sized & { readonly head: Buffer })[],
-): { readonly bytes: Buffer; readonly mediaType: string; readonly digest: string } {
-  const mediaType = MEDIA_TYPES.ociManifest
-  const document = {
-    schemaVersion: 2,
-    mediaType,
-    config: { mediaType: MEDIA_TYPES.ociConfig, digest: config.digest, size: config.size },
-    layers: layers.map(({ digest, size, head }) => ({ mediaType: layerType(head), digest, size })),
-  }
-  const bytes = Buffer.from(JSON.stringify(document))
-  return { bytes, mediaType, digest: digestOf(bytes) }
-}
-
-function layerType(head: Buffer): string {
-  if (head.subarray(0, 2).equals(Buffer.from([0x1f, 0x8b]))) return `${MEDIA_TYPES.ociLayer}+gzip`
-  if (head.equals(Buffer.from([0x28, 0xb5, 0x2f, 0xfd]))) return `${MEDIA_TYPES.ociLayer}+zstd`
-  return MEDIA_TYPES.ociLayer
 }

@@ -60,3 +60,10 @@ export function normalizeReference(text: string): string {
 export function familiarReference(reference: string): string {
   return reference.replace(/^docker\.io\/(library\/)?/, '')
 }
+
+/** Whether a reference fits a pattern of `docker images`: with its tag or without, `*` and `?` within one part of a path. */
+export function matchesReference(reference: string, pattern: string): boolean {
+  const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&')
+  const wanted = new RegExp(`^${escaped.replaceAll('*', '[^/]*').replaceAll('?', '[^/]')}$`)
+  return wanted.test(reference) || wanted.test(reference.replace(/:[^/:]+$/, ''))
+}

@@ -1,5 +1,5 @@
 import type { RegistryLogin } from '../contract/registry.ts'
-import { askHelper, eraseByHelper, findHelper, listHelper, storeByHelper } from './credential-helper.ts'
+import { askHelper, eraseByHelper, findHelper, listHelper, type RunHelper, storeByHelper } from './credential-helper.ts'
 import { type AuthEntry, type DockerConfig, readDockerConfig, writeDockerConfig } from './docker-config.ts'
 
 const HUB = 'docker.io'
@@ -20,37 +20,47 @@ export interface Logins {
   forget(host: string): Promise<void>
 }
 
-/** Logins of a folder that holds docker's `config.json`. */
-export function createLogins(folder: string): Logins {
+/** Where logins are kept: the folder of docker's `config.json`, and a way to run the helpers that it names. */
+export interface CredentialSource {
+  readonly configFolder: string
+  readonly runHelper: RunHelper
+}
+
+/** Logins as docker keeps them. */
+export function createLogins({ configFolder: folder, runHelper: run }: CredentialSource): Logins {
   const remembered = new Map<string, Credentials>()
   return {
-    find: async (host) => remembered.get(host) ?? findKept(await readDockerConfig(folder), host),
+    find: async (host) => remembered.get(host) ?? findKept(await readDockerConfig(folder), host, run),
     async list() {
       const inMemory = [...remembered].map(
         ([host, kept]): RegistryLogin => ({ host, username: nameOf(kept), keptIn: 'memory', helper: '' }),
       )
-      const kept = await listKept(await readDockerConfig(folder))
+      const kept = await listKept(await readDockerConfig(folder), run)
       return [...inMemory, ...kept.filter(({ host }) => !remembered.has(host))]
     },
     async keep(host, credentials) {
       const config = await readDockerConfig(folder)
-      const helper = helperFor(config, host) ?? (await findHelper())
+      const named = helperFor(config, host)
+      const helper = named ? { name: named, run } : await findHelper(run)
       if (!helper) {
         remembered.set(host, credentials)
         return { host, username: nameOf(credentials), keptIn: 'memory', helper: '' }
       }
       await storeByHelper(helper, keyOf(host), credentials)
       remembered.delete(host)
-      if (!helperFor(config, host)) {
-        await writeDockerConfig(folder, { ...config, credHelpers: { ...config.credHelpers, [keyOf(host)]: helper } })
+      if (!named) {
+        await writeDockerConfig(folder, {
+          ...config,
+          credHelpers: { ...config.credHelpers, [keyOf(host)]: helper.name },
+        })
       }
-      return { host, username: nameOf(credentials), keptIn: 'helper', helper }
+      return { host, username: nameOf(credentials), keptIn: 'helper', helper: helper.name }
     },
     async forget(host) {
       remembered.delete(host)
       const config = await readDockerConfig(folder)
       const helper = helperFor(config, host)
-      if (helper) await eraseByHelper(helper, keyOf(host))
+      if (helper) await eraseByHelper({ name: helper, run }, keyOf(host))
       const auths = Object.entries(config.auths ?? {}).filter(([key]) => hostOf(key) !== host)
       if (auths.length === Object.keys(config.auths ?? {}).length) return
       await writeDockerConfig(folder, { ...config, auths: Object.fromEntries(auths) })
@@ -69,15 +79,15 @@ export function hostOf(key: string): string {
   return ['index.docker.io', 'registry-1.docker.io', ''].includes(host) ? HUB : host
 }
 
-async function findKept(config: DockerConfig, host: string): Promise<Credentials | null> {
+async function findKept(config: DockerConfig, host: string, run: RunHelper): Promise<Credentials | null> {
   const helper = helperFor(config, host)
-  const kept = helper ? await askHelper(helper, keyOf(host)) : null
+  const kept = helper ? await askHelper({ name: helper, run }, keyOf(host)) : null
   if (kept) return kept
   const entry = Object.entries(config.auths ?? {}).find(([key]) => hostOf(key) === host)
   return entry ? readEntry(entry[1]) : null
 }
 
-async function listKept(config: DockerConfig): Promise<RegistryLogin[]> {
+async function listKept(config: DockerConfig, run: RunHelper): Promise<RegistryLogin[]> {
   const helpers = [...new Set([config.credsStore, ...Object.values(config.credHelpers ?? {})])].filter(
     (name) => name !== undefined,
   )
@@ -88,7 +98,7 @@ async function listKept(config: DockerConfig): Promise<RegistryLogin[]> {
     if (kept) found.set(hostOf(key), { host: hostOf(key), username: nameOf(kept), keptIn: 'file', helper: '' })
   }
   for (const helper of helpers) {
-    for (const [key, username] of Object.entries(await listHelper(helper).catch(() => ({})))) {
+    for (const [key, username] of Object.entries(await listHelper({ name: helper, run }).catch(() => ({})))) {
       found.set(hostOf(key), { host: hostOf(key), username, keptIn: 'helper', helper })
     }
   }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { EngineError } from '../contract/errors.ts'
+import type { RemoteDescription } from '../contract/registry.ts'
 import { assertDigest, digestOf, isDigest } from '../lib/digest.ts'
 import {
   type Descriptor,
@@ -15,6 +16,7 @@ import { registryError, type Session } from './session.ts'
 import { type RegistryResponse, readText } from './transport.ts'
 
 const MAX_DEPTH = 4
+const ConfigPlatform = z.object({ os: z.string(), architecture: z.string(), variant: z.string().nullish() })
 const ACCEPT = [
   MEDIA_TYPES.ociIndex,
   MEDIA_TYPES.ociManifest,
@@ -31,33 +33,6 @@ export interface ResolvedImage {
   readonly manifestBytes: Buffer
   readonly manifestType: string
   readonly config: Buffer
-}
-
-/** What a name stands for in a registry. */
-export interface DescribedImage {
-  readonly digest: string
-  readonly mediaType: string
-  readonly sizeBytes: number
-  readonly platforms: readonly Platform[]
-}
-const ConfigPlatform = z.object({ os: z.string(), architecture: z.string(), variant: z.string().nullish() })
-
-/** Tells what a tag or digest names, and for which platforms it is built. */
-export async function describeImage(
-  session: Session,
-  wanted: { readonly path: string; readonly target: string; readonly signal: AbortSignal },
-): Promise<DescribedImage> {
-  const { path, target, signal } = wanted
-  const { bytes, digest, mediaType } = await fetchManifest(session, wanted)
-  const described = { digest, mediaType, sizeBytes: bytes.length }
-  const read = parseManifestOrIndex(bytes, `manifest ${path}:${target}`)
-  if ('index' in read) {
-    const images = read.index.manifests.filter((entry) => !isAttestation(entry))
-    return { ...described, platforms: images.flatMap(({ platform }) => platform ?? []) }
-  }
-  assertDigest(read.manifest.config.digest, `the manifest ${target}`)
-  const config = await fetchDocument(session, { path, descriptor: read.manifest.config, signal })
-  return { ...described, platforms: [parseDocument(ConfigPlatform, config, 'the config')] }
 }
 
 /** Finds the image that a tag or digest names for a platform. */
@@ -81,7 +56,7 @@ export async function resolveImage(
       for (const { digest: named } of [read.manifest.config, ...read.manifest.layers])
         assertDigest(named, `the manifest ${target}`)
       const config = await fetchDocument(session, { path, descriptor: read.manifest.config, signal })
-      if (wanted.platform.isDemanded) assertPlatform(config, wanted)
+      if (wanted.platform.isDemanded) assertPlatform(readPlatform(config), wanted)
       return {
         topDigest,
         manifest: read.manifest,
@@ -102,10 +77,9 @@ export interface WantedPlatform extends Platform {
 }
 
 function assertPlatform(
-  config: Buffer,
+  actual: Platform,
   { path, target, platform }: { path: string; target: string; platform: Platform },
 ): void {
-  const actual = parseDocument(ConfigPlatform, config, 'the config')
   if (choosePlatform([{ platform: actual }], platform)) return
   throw new EngineError(
     'notFound',
@@ -127,6 +101,23 @@ function chooseChild(
     `no matching manifest for ${formatPlatform(platform)} in the manifest list entries of ${path}: it has ${others.map(formatPlatform).join(', ') || 'none'}`,
   )
 }
+
+/** What a name stands for, and the platforms that it can be had for; the config tells that of a lone manifest. */
+export async function describeManifest(
+  session: Session,
+  { path, target, signal }: { readonly path: string; readonly target: string; readonly signal: AbortSignal },
+): Promise<RemoteDescription> {
+  const { bytes, digest, mediaType } = await fetchManifest(session, { path, target, signal })
+  const read = parseManifestOrIndex(bytes, `manifest ${path}:${target}`)
+  const found =
+    'index' in read
+      ? read.index.manifests.filter((entry) => !isAttestation(entry)).flatMap((entry) => entry.platform ?? [])
+      : [await fetchDocument(session, { path, descriptor: read.manifest.config, signal }).then(readPlatform)]
+  const platforms = found.map(({ os, architecture, variant }) => ({ os, architecture, variant: variant ?? '' }))
+  return { digest, mediaType, sizeBytes: bytes.length, platforms }
+}
+
+const readPlatform = (config: Buffer): Platform => parseDocument(ConfigPlatform, config, 'the config')
 
 /** A manifest or index, verified by the digest that was asked for or that the registry claims. */
 export async function fetchManifest(

@@ -1,27 +1,18 @@
-import type { RegistryLogin, SearchResult } from '../contract/registry.ts'
+import { EngineError } from '../contract/errors.ts'
+import type { RemoteDescription, SearchResult } from '../contract/registry.ts'
 import { digestOf } from '../lib/digest.ts'
 import type { Reference } from '../lib/reference.ts'
-import { type Credentials, createLogins, type Logins } from './credentials.ts'
+import { type CredentialSource, type Credentials, createLogins, type Logins } from './credentials.ts'
 import { type BlobDownload, downloadBlob } from './download.ts'
-import {
-  type DescribedImage,
-  describeImage,
-  type ResolvedImage,
-  resolveImage,
-  type WantedPlatform,
-} from './manifests.ts'
-import { searchCatalog, searchHub } from './search.ts'
+import { describeManifest, type ResolvedImage, resolveImage, type WantedPlatform } from './manifests.ts'
+import { searchCatalog, searchIndex } from './search.ts'
 import { createSession, registryError, type Session } from './session.ts'
 import { createSettingsFile, type SettingsFile } from './settings.ts'
 import { listTags } from './tags.ts'
 import { createTransport, readText } from './transport.ts'
 import { type BlobUpload, type UploadOutcome, uploadBlob } from './upload.ts'
 
-const HUB = 'docker.io'
-
-export interface RegistryOptions {
-  /** Folder of docker's `config.json`. */
-  readonly configFolder: string
+export interface RegistryOptions extends CredentialSource {
   /** Keeps mirrors and insecure registries. */
   readonly settingsFile: string
   /** More registries that may be spoken to without encryption, as `host[:port]`. */
@@ -33,51 +24,53 @@ export interface RegistryOptions {
 /** One repository of one registry, for one pull or push. */
 export interface Repository {
   resolve(target: string, platform: WantedPlatform, signal: AbortSignal): Promise<ResolvedImage>
-  describe(target: string, signal: AbortSignal): Promise<DescribedImage>
+  describe(target: string, signal: AbortSignal): Promise<RemoteDescription>
   tags(signal: AbortSignal): Promise<string[]>
   download(blob: Omit<BlobDownload, 'path' | 'firstWaitMs'>): Promise<void>
   upload(blob: Omit<BlobUpload, 'path' | 'firstWaitMs'>): Promise<UploadOutcome>
   /** Stores a manifest under a tag; answers its digest. */
-  putManifest(manifest: ManifestToPut): Promise<string>
-}
-interface ManifestToPut {
-  readonly tag: string
-  readonly bytes: Buffer
-  readonly mediaType: string
-  readonly signal: AbortSignal
+  putManifest(manifest: {
+    readonly tag: string
+    readonly bytes: Buffer
+    readonly mediaType: string
+    readonly signal: AbortSignal
+  }): Promise<string>
 }
 
 export interface Registry {
   readonly logins: Logins
   readonly settings: SettingsFile
-  /** A repository to read from: its mirrors first, as far as they have it. */
-  openSources(reference: Pick<Reference, 'host' | 'path'>, credentials?: Credentials): Promise<Repository[]>
   open(reference: Pick<Reference, 'host' | 'path'>, options: OpenOptions): Promise<Repository>
-  /** Logs in with these credentials, or with what is kept; throws `unauthorized` when they are not taken. */
+  /** A repository to read from: its mirrors first, itself last. */
+  openSources(reference: Pick<Reference, 'host' | 'path'>, credentials?: Credentials): Promise<Repository[]>
+  /** Whether a registry takes these credentials, or those that are kept; throws `unauthorized` when not. */
   checkLogin(host: string, credentials: Credentials | undefined, signal: AbortSignal): Promise<void>
-  search(host: string, options: { term: string; limit: number; signal: AbortSignal }): Promise<SearchResult[]>
+  search(query: {
+    readonly term: string
+    readonly limit: number
+    readonly signal: AbortSignal
+  }): Promise<SearchResult[]>
   close(): Promise<void>
 }
 export interface OpenOptions {
   readonly access: 'pull' | 'pull,push'
-  /** Absent: those that are kept. */
+  /** Absent: those of docker's `config.json`. */
   readonly credentials?: Credentials | undefined
   /** More repositories of the same registry that are read, for mounts. */
   readonly alsoRead?: readonly string[]
 }
-export type { Credentials, RegistryLogin }
 
 /** Everything the engine asks of registries. */
 export function createRegistry(options: RegistryOptions): Registry {
   const waits = options.firstWaitMs === undefined ? {} : { firstWaitMs: options.firstWaitMs }
   const transport = createTransport(waits)
-  const logins = createLogins(options.configFolder)
+  const logins = createLogins(options)
   const settings = createSettingsFile(options.settingsFile)
+  const readInsecure = async () => [...options.insecure, ...(await settings.read()).insecure]
+  const credentialsOf = (host: string, given?: Credentials) => async () => given ?? logins.find(host)
+  const startSession = async (host: string, scopes: readonly string[], given?: Credentials) =>
+    createSession({ transport, host, insecure: await readInsecure(), credentials: credentialsOf(host, given), scopes })
 
-  const startSession = async (host: string, scopes: readonly string[], credentials?: Credentials) => {
-    const insecure = [...options.insecure, ...(await settings.read()).insecure]
-    return createSession({ transport, host, insecure, credentials: findWith(logins, host, credentials), scopes })
-  }
   const open: Registry['open'] = async ({ host, path }, { access, credentials, alsoRead = [] }) => {
     const scopes = [`repository:${path}:${access}`, ...alsoRead.map((other) => `repository:${other}:pull`)]
     return repositoryOf(await startSession(host, scopes, credentials), path, waits)
@@ -88,17 +81,17 @@ export function createRegistry(options: RegistryOptions): Registry {
     open,
     async openSources(reference, credentials) {
       const mirrors = (await settings.read()).mirrors.filter(({ host }) => host === reference.host)
-      const scopes = [`repository:${reference.path}:pull`]
       const nearer = mirrors.map(({ url }) => {
         const endpoint = new URL(url)
+        const { host } = endpoint
+        const scopes = [`repository:${reference.path}:pull`]
         // A mirror is another host: it gets its own credentials or none.
-        const credentialsOf = findWith(logins, endpoint.host)
         const session = createSession({
           transport,
-          host: endpoint.host,
+          host,
           endpoint,
           insecure: [],
-          credentials: credentialsOf,
+          credentials: credentialsOf(host),
           scopes,
         })
         return repositoryOf(session, reference.path, waits)
@@ -111,26 +104,25 @@ export function createRegistry(options: RegistryOptions): Registry {
       const text = await readText(response)
       if (response.statusCode !== 200) throw registryError(host, response.statusCode, text)
     },
-    search: async (host, wanted) =>
-      host === HUB ? searchHub(transport, wanted) : searchHost(startSession, host, wanted),
+    async search(query) {
+      const insecure = await readInsecure()
+      return searchIndex(transport, { ...query, insecure }).catch(async (error: unknown) => {
+        const slash = query.term.indexOf('/')
+        const isMissing = error instanceof EngineError && error.code === 'notFound'
+        if (!isMissing || slash < 0) throw error
+        // Registries that have no index to search have a catalog.
+        const session = await startSession(query.term.slice(0, slash), ['registry:catalog:*'])
+        return searchCatalog(session, { ...query, term: query.term.slice(slash + 1) })
+      })
+    },
     close: () => transport.close(),
   }
-}
-
-const findWith = (logins: Logins, host: string, given?: Credentials) => async () => given ?? logins.find(host)
-
-async function searchHost(
-  startSession: (host: string, scopes: readonly string[]) => Promise<Session>,
-  host: string,
-  wanted: { term: string; limit: number; signal: AbortSignal },
-): Promise<SearchResult[]> {
-  return searchCatalog(await startSession(host, ['registry:catalog:*']), wanted)
 }
 
 function repositoryOf(session: Session, path: string, waits: { readonly firstWaitMs?: number }): Repository {
   return {
     resolve: (target, platform, signal) => resolveImage(session, { path, target, platform, signal }),
-    describe: (target, signal) => describeImage(session, { path, target, signal }),
+    describe: (target, signal) => describeManifest(session, { path, target, signal }),
     tags: (signal) => listTags(session, path, signal),
     download: (blob) => downloadBlob(session, { ...blob, path, ...waits }),
     upload: (blob) => uploadBlob(session, { ...blob, path, ...waits }),
@@ -141,7 +133,7 @@ function repositoryOf(session: Session, path: string, waits: { readonly firstWai
 async function putManifest(
   session: Session,
   path: string,
-  { tag, bytes, mediaType, signal }: ManifestToPut,
+  { tag, bytes, mediaType, signal }: Parameters<Repository['putManifest']>[0],
 ): Promise<string> {
   const response = await session.request(`${path}/manifests/${tag}`, {
     method: 'PUT',

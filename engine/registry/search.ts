@@ -1,44 +1,49 @@
 import { z } from 'zod'
+import { EngineError } from '../contract/errors.ts'
 import type { SearchResult } from '../contract/registry.ts'
-import { parseDocument } from '../lib/oci.ts'
 import { registryError, type Session } from './session.ts'
-import { readText, type Transport } from './transport.ts'
+import { isLoopback, readText, type Transport } from './transport.ts'
 
-const HUB_SEARCH = 'https://index.docker.io/v1/search'
-const CATALOG_PAGE = 1000
-const HubAnswer = z.object({
+const HUB_INDEX = 'index.docker.io'
+const Answer = z.object({
   results: z.array(
     z.object({
       name: z.string(),
       description: z.string().nullish(),
-      star_count: z.number().int().nullish(),
+      star_count: z.number().nullish(),
       is_official: z.boolean().nullish(),
     }),
   ),
 })
-const Catalog = z.object({ repositories: z.array(z.string()).nullable() })
 
-/** Images of Docker Hub by a term, best first. */
-export async function searchHub(
+/** Asks an index by its version 1 protocol, the one that `docker search` speaks. A term may begin with the index's host. */
+export async function searchIndex(
   transport: Transport,
-  { term, limit, signal }: { term: string; limit: number; signal: AbortSignal },
+  { term, limit, insecure, signal }: { term: string; limit: number; insecure: readonly string[]; signal: AbortSignal },
 ): Promise<SearchResult[]> {
-  const url = new URL(`${HUB_SEARCH}?${new URLSearchParams({ q: term, n: String(limit) })}`)
-  const response = await transport.send({ method: 'GET', url, signal })
-  const text = await readText(response)
-  if (response.statusCode !== 200) throw registryError(url.host, response.statusCode, text)
-  return readHubAnswer(text).slice(0, limit)
-}
-
-/** What Docker Hub answers to a search. */
-export function readHubAnswer(text: string): SearchResult[] {
-  return parseDocument(HubAnswer, Buffer.from(text), 'the answer to the search').results.map((found) => ({
-    name: found.name,
-    description: found.description ?? '',
-    starCount: found.star_count ?? 0,
-    isOfficial: found.is_official ?? false,
+  const slash = term.indexOf('/')
+  const first = slash > 0 ? term.slice(0, slash) : ''
+  const hasHost = /[.:]/.test(first) || first === 'localhost'
+  const host = hasHost ? first : HUB_INDEX
+  const isPlain = insecure.includes(host) || isLoopback(new URL(`http://${host}`).hostname)
+  const url = new URL('/v1/search', `${isPlain ? 'http' : 'https'}://${host}`)
+  url.searchParams.set('q', hasHost ? term.slice(slash + 1) : term)
+  url.searchParams.set('n', String(limit))
+  const response = await transport.send({ method: 'GET', url, signal, headers: { accept: 'application/json' } })
+  if (response.statusCode !== 200) throw registryError(host, response.statusCode, await readText(response))
+  const parsed = Answer.safeParse(await response.body.json().catch(() => null))
+  if (!parsed.success)
+    throw new EngineError('unavailable', 'registry.bad-search', `${host} gave no results that can be read`)
+  return parsed.data.results.slice(0, limit).map((result) => ({
+    name: hasHost ? `${host}/${result.name}` : result.name,
+    description: result.description ?? '',
+    stars: result.star_count ?? 0,
+    isOfficial: result.is_official ?? false,
   }))
 }
+
+const CATALOG_PAGE = 1000
+const Catalog = z.object({ repositories: z.array(z.string()).nullable() })
 
 /** Repositories of a registry whose name holds the term, page by page of its catalog until there are enough. */
 export async function searchCatalog(
@@ -50,11 +55,10 @@ export async function searchCatalog(
   for (;;) {
     const page = new URLSearchParams({ n: String(CATALOG_PAGE), ...(last ? { last } : {}) })
     const response = await session.request(`_catalog?${page}`, { method: 'GET', signal })
-    const text = await readText(response)
-    if (response.statusCode !== 200) throw registryError(session.host, response.statusCode, text)
-    const names = parseDocument(Catalog, Buffer.from(text), 'the catalog').repositories ?? []
+    if (response.statusCode !== 200) throw registryError(session.host, response.statusCode, await readText(response))
+    const names = Catalog.parse(await response.body.json()).repositories ?? []
     for (const name of names.filter((one) => one.includes(term))) {
-      found.push({ name: `${session.host}/${name}`, description: '', starCount: 0, isOfficial: false })
+      found.push({ name: `${session.host}/${name}`, description: '', stars: 0, isOfficial: false })
     }
     const next = names.at(-1) ?? ''
     if (found.length >= limit || names.length < CATALOG_PAGE || next === last) return found.slice(0, limit)

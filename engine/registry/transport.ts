@@ -111,7 +111,7 @@ export function isBroken(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException
   return (
     typeof code === 'string' &&
-    !/^(ERR_TLS|CERT|DEPTH|SELF|UNABLE|ENOTFOUND|ERR_SSL|ENOSPC|EDQUOT|EACCES|EIO)/.test(code)
+    !/^(ERR_TLS|CERT|DEPTH|SELF|UNABLE|ENOTFOUND|EAI_AGAIN|ERR_SSL|ENOSPC|EDQUOT|EACCES|EIO)/.test(code)
   )
 }
 

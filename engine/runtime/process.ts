@@ -83,7 +83,7 @@ export function parseImageConfig(text: string): ImageConfig {
     user: config?.User ?? '',
     stopSignal: config?.StopSignal ?? '',
     labels: config?.Labels ?? {},
-    exposedPorts: Object.keys(config?.ExposedPorts ?? {}),
+    exposedPorts: Object.keys(config?.ExposedPorts ?? {}).map(withProtocol),
     volumes: Object.keys(config?.Volumes ?? {}),
     healthcheck: check?.Test?.length
       ? {
@@ -102,6 +102,8 @@ export function parseImageConfig(text: string): ImageConfig {
     })),
   }
 }
+
+const withProtocol = (port: string) => (port.includes('/') ? port : `${port}/tcp`)
 
 function parseJson(text: string): unknown {
   try {
@@ -146,9 +148,12 @@ export function resolveProcess(image: ImageConfig, request: CreateContainer) {
     workingDir,
     user: request.user ?? image.user,
     stopSignal: request.stopSignal ?? (image.stopSignal || 'SIGTERM'),
-    healthcheck: request.healthcheck ?? image.healthcheck,
+    healthcheck: effectiveHealthcheck(request.healthcheck ?? image.healthcheck),
   }
 }
+
+/** `NONE` takes the image's healthcheck away. */
+const effectiveHealthcheck = (check: HealthcheckSpec | null) => (check?.test[0] === 'NONE' ? null : check)
 
 /** Later entries win in place; one without `=` takes its name away. */
 export function mergeEnv(base: readonly string[], over: readonly string[]): string[] {

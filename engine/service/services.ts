@@ -1,4 +1,5 @@
 import type { CreateContainer, TerminalIn } from '../contract/container.ts'
+import type { RegistryAuth } from '../contract/image.ts'
 import type { CreateNetwork } from '../contract/network.ts'
 import type { RegistrySettings } from '../contract/registry.ts'
 import type { SystemInfo } from '../contract/system.ts'
@@ -15,18 +16,21 @@ import { createHealthMonitor } from './container/health.ts'
 import { inspectContainer, listContainers } from './container/list.ts'
 import { followLog, readLogWindow } from './container/logs.ts'
 import { pauseContainer, unpauseContainer } from './container/pause.ts'
+import { listContainerProcesses, measureContainer, resizeContainer } from './container/processes.ts'
 import { removeContainer } from './container/remove.ts'
 import { renameContainer } from './container/rename.ts'
 import { startContainer } from './container/start.ts'
 import { streamStats } from './container/stats.ts'
-import { killContainer, restartContainer, stopContainer } from './container/stop.ts'
-import { attachContainer, type ExecRequest, execInContainer } from './container/terminal.ts'
+import { killContainer, restartContainer, type StopOptions, stopContainer } from './container/stop.ts'
+import { type AttachOptions, attachContainer, type ExecRequest, execInContainer } from './container/terminal.ts'
+import { type ContainerUpdate, updateContainer } from './container/update.ts'
 import { waitForExit } from './container/wait.ts'
 import type { ServiceContext } from './context.ts'
 import { createStarter, importArchive, loadArchive } from './image/import.ts'
 import { inspectImage, listImages } from './image/list.ts'
-import { describeRemote, type PullRequest, pullImage, type RemoteRequest } from './image/pull.ts'
+import { type PullRequest, pullImage } from './image/pull.ts'
 import { type PushRequest, pushImage } from './image/push.ts'
+import { describeRemote, openRepository } from './image/remote.ts'
 import { removeImage, tagImage } from './image/remove.ts'
 import { connectNetwork } from './network/connect.ts'
 import { createNetwork } from './network/create.ts'
@@ -34,12 +38,10 @@ import { disconnectNetwork } from './network/disconnect.ts'
 import { inspectNetwork, listNetworks } from './network/list.ts'
 import { pruneNetworks, removeNetwork } from './network/remove.ts'
 import {
-  checkLogin,
   listLogins,
   logIn,
   logOut,
   readRegistrySettings,
-  searchImages,
   testLogin,
   writeRegistrySettings,
 } from './registry/registries.ts'
@@ -64,11 +66,15 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
     health,
     container: {
       list: (all: boolean) => listContainers(context, all),
-      inspect: (id: string) => inspectContainer(context, id),
+      inspect: (id: string) => inspectContainer(context, health, id),
       create: (config: CreateContainer) => createContainer(context, config),
       start,
-      stop: (id: string, timeoutSeconds?: number) => stopContainer(context, id, timeoutSeconds),
-      restart: (id: string, timeoutSeconds?: number) => restartContainer(context, id, { timeoutSeconds, start }),
+      stop: (id: string, options?: StopOptions) => stopContainer(context, id, options),
+      restart: (id: string, options?: StopOptions) => restartContainer(context, id, { ...options, start }),
+      update: (id: string, update: ContainerUpdate) => updateContainer(context, id, update),
+      processes: (id: string, psArgs: readonly string[]) => listContainerProcesses(context, id, psArgs),
+      resize: (id: string, size: { columns: number; rows: number }) => resizeContainer(context, id, size),
+      measure: (id: string) => measureContainer(context, id),
       kill: (id: string, signal: string) => killContainer(context, id, signal),
       pause: (id: string) => pauseContainer(context, id),
       unpause: (id: string) => unpauseContainer(context, id),
@@ -82,7 +88,7 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
         id: string,
         up: AsyncIterable<TerminalIn>,
         signal: AbortSignal,
-        options: { readonly waitForStart?: boolean } = {},
+        options: Omit<AttachOptions, 'signal'> = {},
       ) => attachContainer(context, id, up, { signal, ...options }),
       statPath: (id: string, path: string) => statContainerPath(context, id, path),
       readArchive: (input: Parameters<typeof readContainerArchive>[1], signal: AbortSignal) =>
@@ -94,8 +100,12 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       ) => writeContainerArchive(context, input, content, signal),
       export: (id: string, signal: AbortSignal) => exportContainer(context, id, signal),
       changes: (id: string) => listContainerChanges(context, id),
-      exec: (request: ExecRequest, up: AsyncIterable<TerminalIn>, signal: AbortSignal) =>
-        execInContainer(context, request, up, signal),
+      exec: (
+        request: ExecRequest,
+        up: AsyncIterable<TerminalIn>,
+        signal: AbortSignal,
+        onStarted?: (pid: number) => void,
+      ) => execInContainer(context, request, up, { signal, onStarted }),
     },
     image: {
       list: () => listImages(context),
@@ -104,10 +114,25 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       load: (archive: AsyncIterable<Uint8Array>, signal: AbortSignal) => loadArchive(context, archive, signal),
       createStarter: (signal: AbortSignal) => createStarter(context, signal),
       pull: (request: PullRequest, signal: AbortSignal) => pullImage(context, request, signal),
-      describeRemote: (request: RemoteRequest, signal: AbortSignal) => describeRemote(context, request, signal),
       push: (request: PushRequest, signal: AbortSignal) => pushImage(context, request, signal),
       tag: (id: string, reference: string) => tagImage(context, id, reference),
       remove: (id: string, force: boolean) => removeImage(context, id, force),
+    },
+    registry: {
+      list: () => listLogins(context),
+      login: (input: Parameters<typeof logIn>[1], signal: AbortSignal) => logIn(context, input, signal),
+      logout: (host: string) => logOut(context, host),
+      test: (host: string, signal: AbortSignal) => testLogin(context, host, signal),
+      settings: () => readRegistrySettings(context),
+      setSettings: (settings: RegistrySettings) => writeRegistrySettings(context, settings),
+      search: (query: { term: string; limit: number }, signal: AbortSignal) =>
+        context.registry.search({ ...query, signal }),
+      checkLogin: (host: string, auth: RegistryAuth, signal: AbortSignal) =>
+        context.registry.checkLogin(host, auth, signal),
+      tags: async (input: { reference: string; auth?: RegistryAuth | undefined }, signal: AbortSignal) =>
+        (await openRepository(context, input)).tags(signal),
+      describe: (input: { reference: string; auth?: RegistryAuth | undefined }, signal: AbortSignal) =>
+        describeRemote(context, input, signal),
     },
     volume: {
       list: () => listVolumes(context),
@@ -122,16 +147,6 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       prune: (labels: readonly string[]) => pruneNetworks(context, labels),
       connect: (input: Parameters<typeof connectNetwork>[1]) => connectNetwork(context, input),
       disconnect: (input: Parameters<typeof disconnectNetwork>[1]) => disconnectNetwork(context, input),
-    },
-    registry: {
-      list: () => listLogins(context),
-      check: (input: Parameters<typeof checkLogin>[1], signal: AbortSignal) => checkLogin(context, input, signal),
-      login: (input: Parameters<typeof logIn>[1], signal: AbortSignal) => logIn(context, input, signal),
-      logout: (host: string) => logOut(context, host),
-      test: (host: string, signal: AbortSignal) => testLogin(context, host, signal),
-      search: (input: { term: string; limit: number }, signal: AbortSignal) => searchImages(context, input, signal),
-      settings: () => readRegistrySettings(context),
-      setSettings: (settings: RegistrySettings) => writeRegistrySettings(context, settings),
     },
     system: {
       info: () => describeSystem(context, machine),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { ContainerStatus, CreateContainer, HealthcheckSpec, HealthState, MountSpec } from '../contract/container.ts'
-import { NetworkDriverName } from '../contract/network.ts'
+import { NetworkDriverName, RequestedAddresses } from '../contract/network.ts'
 
 const ProcessRef = z.object({ pid: z.number().int(), startTicks: z.number() })
 
@@ -58,6 +58,7 @@ export const EndpointRecord = z.object({
   aliases: z.array(z.string()),
   links: z.array(z.string()),
   priority: z.number().int(),
+  requested: RequestedAddresses.prefault({}),
 })
 export type EndpointRecord = z.output<typeof EndpointRecord>
 

@@ -17,6 +17,8 @@ const STREAMS = new Set([
   'container.attach',
   'container.exec',
   'image.importArchive',
+  'image.pull',
+  'image.push',
   'system.events',
 ])
 

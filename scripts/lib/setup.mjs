@@ -50,13 +50,12 @@ export function ensurePackages() {
   execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: ROOT, stdio: ['ignore', 2, 2] })
 }
 
-/** What the suites need beside the app. */
+/** What the window's suite needs beside the app. */
 const TEST_TOOLS = [
   { any: ['Xvfb'], package: 'xvfb' },
   { any: ['openbox'], package: 'openbox' },
   { any: ['docker-registry'], package: 'docker-registry' },
   { any: ['skopeo'], package: 'skopeo' },
-  { any: ['openssl'], package: 'openssl' },
 ]
 /** What `npm run dist` needs to make a .deb. */
 const DIST_TOOLS = [

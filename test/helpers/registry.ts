@@ -1,72 +1,121 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import http from 'node:http'
 import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { waitUntil } from './engine.ts'
 
-/** Whether the real registry is here. */
-export const hasRegistry = spawnSync('docker-registry', ['--version']).status === 0
-/** The user of a registry that wants a login. */
-export const REGISTRY_USER = { username: 'ann', password: 'secret-word' }
-const HTPASSWD = 'ann:$2y$04$Ii4vDkantOcoRpH8lbLAKOOh9fOZd6ZXrXNchL10HQKcc3ossK/v.\n'
+/** Whether Debian's registry and skopeo are here. */
+export const hasRegistry =
+  spawnSync('docker-registry', ['--version']).status === 0 && spawnSync('skopeo', ['--version']).status === 0
 
-/** The real registry (docker-distribution), on loopback, with storage of its own. */
+/** The user that a registry with `auth` knows, and the hash of the password (bcrypt). */
+export const LOGIN = { username: 'sailor', password: 'hunter2' }
+const HASH = '$2b$04$oMOa6UBjvOu1nNOM1Bt98.AGxT7/g6xsp8s5LXw3Lh9b9zs/s0w8S'
+
 export interface TestRegistry {
-  /** `localhost:port` */
+  /** `127.0.0.1:port`. */
   readonly host: string
   readonly port: number
-  close(): Promise<void>
+  stop(): Promise<void>
 }
 
-/** Starts a registry; with `auth` it wants basic auth, with `tls` it speaks TLS with this certificate. */
-export async function startRegistry(
-  options: { readonly auth?: boolean; readonly tls?: { readonly certificate: string; readonly key: string } } = {},
-): Promise<TestRegistry> {
-  const folder = mkdtempSync(path.join(process.env['SLIPWAY_TEST_FOLDER'] ?? os.tmpdir(), 'slw-registry-'))
+/** A real registry on loopback with storage of its own. */
+export async function startRegistry(options: { readonly auth?: boolean } = {}): Promise<TestRegistry> {
+  const base = mkdtempSync(path.join(os.tmpdir(), 'slreg-'))
   const port = await freePort()
-  mkdirSync(path.join(folder, 'data'))
-  writeFileSync(path.join(folder, 'htpasswd'), HTPASSWD)
+  writeFileSync(path.join(base, 'users'), `${LOGIN.username}:${HASH}\n`)
+  const auth = options.auth ? { auth: { htpasswd: { realm: 'harbour', path: path.join(base, 'users') } } } : {}
   const config = {
     version: 0.1,
-    log: { level: 'error' },
-    storage: { filesystem: { rootdirectory: path.join(folder, 'data') }, delete: { enabled: true } },
-    http: { addr: `127.0.0.1:${port}`, ...(options.tls ? { tls: options.tls } : {}) },
-    ...(options.auth ? { auth: { htpasswd: { realm: 'test', path: path.join(folder, 'htpasswd') } } } : {}),
+    log: { level: 'error', accesslog: { disabled: true } },
+    storage: { filesystem: { rootdirectory: path.join(base, 'data') }, delete: { enabled: true } },
+    http: { addr: `127.0.0.1:${port}`, secret: 'a test' },
+    ...auth,
   }
-  // JSON is YAML.
-  writeFileSync(path.join(folder, 'config.yml'), JSON.stringify(config))
-  const child = spawn('docker-registry', ['serve', path.join(folder, 'config.yml')], { stdio: 'ignore' })
-  await waitUntil(() => isOpen(port, child), 'the registry')
+  writeFileSync(path.join(base, 'config.yml'), JSON.stringify(config))
+  const child = spawn('docker-registry', ['serve', path.join(base, 'config.yml')], { stdio: 'ignore' })
+  await waitUntil(() => answers(port), 'the registry')
   return {
-    host: `localhost:${port}`,
+    host: `127.0.0.1:${port}`,
     port,
-    async close() {
-      const ended = new Promise((resolve) => child.once('exit', resolve))
-      if (child.exitCode === null && child.signalCode === null) {
-        child.kill('SIGKILL')
-        await ended
-      }
-      rmSync(folder, { recursive: true, force: true })
+    async stop() {
+      await end(child)
+      rmSync(base, { recursive: true, force: true })
     },
   }
 }
 
-/** A port of loopback that nobody has now. */
-export async function freePort(): Promise<number> {
-  const server = net.createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as net.AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
+/** What a fault does to a request: `true` when it has answered itself. */
+export type Fault = (
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+  upstream: () => Promise<http.IncomingMessage>,
+) => Promise<boolean> | boolean
+
+/** A proxy before a registry that passes requests on, unless its fault does something else with them. */
+export interface FaultyProxy {
+  readonly host: string
+  /** `METHOD path` of every request, in order. */
+  readonly requests: string[]
+  fault: Fault
+  stop(): Promise<void>
 }
 
-function isOpen(port: number, child: ChildProcess): Promise<boolean> {
-  if (child.exitCode !== null) throw new Error(`docker-registry ended with ${child.exitCode}`)
-  return new Promise((resolve) => {
-    const socket = net.connect(port, '127.0.0.1')
-    socket.once('connect', () => resolve(true))
-    socket.once('error', () => resolve(false))
-    socket.once('connect', () => socket.destroy())
+export async function startFaultyProxy(registry: { readonly port: number }): Promise<FaultyProxy> {
+  const requests: string[] = []
+  const server = http.createServer(async (request, response) => {
+    requests.push(`${request.method} ${request.url}`)
+    const upstream = () =>
+      new Promise<http.IncomingMessage>((resolve, reject) => {
+        const { url = '/', method = 'GET', headers } = request
+        const onward = http.request({ host: '127.0.0.1', port: registry.port, path: url, method, headers }, resolve)
+        onward.on('error', reject)
+        request.pipe(onward)
+      })
+    try {
+      if (await proxy.fault(request, response, upstream)) return
+      const answer = await upstream()
+      response.writeHead(answer.statusCode ?? 500, answer.headers)
+      answer.pipe(response)
+    } catch {
+      response.destroy()
+    }
   })
+  const port = await new Promise<number>((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as net.AddressInfo).port))
+  })
+  const proxy: FaultyProxy = {
+    host: `127.0.0.1:${port}`,
+    requests,
+    fault: () => false,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+  return proxy
 }
+
+/** A port of this machine that nothing listens on. */
+export const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = net.createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as net.AddressInfo
+      server.close(() => resolve(port))
+    })
+  })
+
+const answers = (port: number): Promise<boolean> =>
+  fetch(`http://127.0.0.1:${port}/v2/`, { headers: { connection: 'close' } }).then(
+    () => true,
+    () => false,
+  )
+
+const end = (child: ChildProcess): Promise<void> =>
+  new Promise((resolve) => {
+    child.once('exit', () => resolve())
+    child.kill()
+  })

@@ -1,148 +1,309 @@
-import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { hasDocker } from '../helpers/docker.ts'
-import { type DockerTest, startDocker } from '../helpers/docker-test.ts'
-import { hasRegistry, REGISTRY_USER, startRegistry, type TestRegistry } from '../helpers/registry.ts'
-import { listStore } from '../helpers/store.ts'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { buildDockerArchive, buildTar } from '../fixtures/archives.ts'
+import { busyboxArchive, dockerOn, hasDocker } from '../helpers/docker.ts'
+import { startEngine, type TestEngine, waitUntil } from '../helpers/engine.ts'
+import {
+  type FaultyProxy,
+  hasRegistry,
+  LOGIN,
+  startFaultyProxy,
+  startRegistry,
+  type TestRegistry,
+} from '../helpers/registry.ts'
 
-const isReady = hasDocker && hasRegistry
-if (!isReady) process.stderr.write('rest skipped: docker or docker-registry is missing\n')
-const hasSkopeo = spawnSync('skopeo', ['--version']).status === 0
+const why = !hasDocker ? 'there is no docker command' : hasRegistry ? '' : 'there is no docker-registry or skopeo'
+if (why) process.stderr.write(`registry skipped: ${why}\n`)
 
-describe.skipIf(!isReady)('pull and push by the stock docker command against a real registry', () => {
-  let here: DockerTest
-  let open: TestRegistry
-  let closed: TestRegistry
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'slw-docker-config-'))
-  const ok = (...args: string[]) => here.ok(...args)
-  const layoutOf = () => {
-    const { root } = here.engine.config
-    return {
-      blobs: path.join(root, 'blobs/sha256'),
-      layers: path.join(root, 'layers'),
-      images: path.join(root, 'images'),
-      temporary: path.join(root, 'tmp'),
-    }
+describe.skipIf(why !== '')('images and registries', () => {
+  let engine: TestEngine
+  let registry: TestRegistry
+  let guarded: TestRegistry
+  let proxy: FaultyProxy
+  let docker: ReturnType<typeof dockerOn>
+  const base = mkdtempSync(path.join(os.tmpdir(), 'slrt-'))
+  const ok = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await docker(args)
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    return stdout
   }
+  const skopeo = (...args: string[]) => {
+    const { status, stdout, stderr } = spawnSync('skopeo', args, { encoding: 'utf8' })
+    expect({ status, stderr }).toMatchObject({ status: 0 })
+    return stdout
+  }
+  /** Content on disk, and whether some of it is half-made. */
+  const stored = () => {
+    const folders = ['blobs/sha256', 'layers', 'tmp'].map((name) => path.join(engine.config.root, name))
+    return folders.flatMap((folder) => {
+      try {
+        return readdirSync(folder)
+      } catch {
+        return []
+      }
+    })
+  }
+  const load = async (tag: string, archive: Buffer) => {
+    const file = path.join(base, 'load.tar')
+    writeFileSync(file, archive)
+    await ok('load', '--quiet', '--input', file)
+    return tag
+  }
+  const forget = async (...tags: string[]) => void (await docker(['rmi', '--force', ...tags]))
 
   beforeAll(async () => {
-    process.env['DOCKER_CONFIG'] = folder
-    here = await startDocker()
-    ;[open, closed] = await Promise.all([startRegistry(), startRegistry({ auth: true })])
+    engine = await startEngine()
+    await engine.engine.listen()
+    docker = dockerOn(engine.config.socket)
+    registry = await startRegistry()
+    guarded = await startRegistry({ auth: true })
+    proxy = await startFaultyProxy(registry)
+    await load('box:1', await busyboxArchive(['box:1']))
+    await load('big:1', await bigArchive())
+    for (const name of ['box:1', 'big:1']) {
+      await ok('tag', name, `${registry.host}/fleet/${name}`)
+      await ok('push', '--quiet', `${registry.host}/fleet/${name}`)
+    }
+    await forget(`${registry.host}/fleet/big:1`, 'big:1')
+  }, 60_000)
+  afterEach(() => {
+    proxy.fault = () => false
+    proxy.requests.length = 0
   })
   afterAll(async () => {
-    delete process.env['DOCKER_CONFIG']
-    await here?.engine.destroy()
-    await Promise.all([open?.close(), closed?.close()])
-    rmSync(folder, { recursive: true, force: true })
+    await engine?.destroy()
+    for (const one of [proxy, registry, guarded]) await one?.stop()
+    rmSync(base, { recursive: true, force: true })
   })
 
-  test('an image goes to a registry and comes back with the same digest, and runs', async () => {
-    const name = `${open.host}/team/box:1`
-    await ok('tag', 'test/box:1', name)
-    const pushed = await ok('push', name)
-    const digest = /digest: (sha256:[0-9a-f]{64})/.exec(pushed)?.[1] ?? ''
-    expect(digest).not.toBe('')
-    expect(await ok('push', name)).toContain('Layer already exists')
-    await ok('rmi', '--force', 'test/box:1', name)
-    const pulled = await ok('pull', name)
-    expect(pulled).toContain(`Digest: ${digest}\nStatus: Downloaded newer image for ${name}\n`)
-    expect(pulled).toContain('Pull complete')
-    expect(await ok('run', '--rm', name, 'echo', 'here')).toBe('here\n')
-    expect(await ok('pull', name)).toContain(`Status: Image is up to date for ${name}\n`)
-    expect(await ok('images', '--digests', '--format', '{{.Repository}} {{.Digest}}')).toContain(digest)
-    await ok('tag', name, 'test/box:1')
-    // A second push of what was pulled changes nothing.
-    expect(await ok('push', name)).toContain(digest)
+  test('what was pushed is pulled again, byte for byte, and runs', async () => {
+    const name = `${registry.host}/fleet/box:1`
+    const id = await ok('inspect', '--format', '{{.Id}}', name)
+    const digest = await ok('inspect', '--format', '{{index .RepoDigests 0}}', name)
+    await ok('rmi', '--force', 'box:1', name)
+    const said = await ok('pull', name)
+    expect(said).toContain(`Status: Downloaded newer image for ${name}`)
+    expect(said).toContain(digest.trim().split('@')[1])
+    expect(await ok('inspect', '--format', '{{.Id}}', name)).toBe(id)
+    expect(await ok('run', '--rm', name, 'echo', 'afloat')).toBe('afloat\n')
+    expect(await ok('pull', name)).toContain(`Status: Image is up to date for ${name}`)
+    await ok('pull', '--quiet', digest.trim())
   })
 
-  test('an image is pulled by its digest, and then has no tag', async () => {
-    const digest = /digest: (sha256:[0-9a-f]{64})/.exec(await ok('push', `${open.host}/team/box:1`))?.[1]
-    await ok('rmi', `${open.host}/team/box:1`)
-    await ok('pull', `${open.host}/team/box@${digest}`)
-    expect(await ok('run', '--rm', `${open.host}/team/box@${digest}`, 'echo', 'by digest')).toBe('by digest\n')
-    await ok('pull', `${open.host}/team/box:1`)
+  test('skopeo reads what we push with the same digest, and we read what skopeo pushes', async () => {
+    const name = `${registry.host}/fleet/box`
+    const digest = (await ok('inspect', '--format', '{{index .RepoDigests 0}}', `${name}:1`)).trim().split('@')[1]
+    const seen = JSON.parse(skopeo('inspect', '--tls-verify=false', `docker://${name}:1`)) as { Digest: string }
+    expect(seen.Digest).toBe(digest)
+    const archive = path.join(base, 'skopeo.tar')
+    const tls = ['--insecure-policy', 'copy', '--src-tls-verify=false', '--dest-tls-verify=false']
+    skopeo(...tls, `docker://${name}:1`, `oci-archive:${archive}:copy`)
+    skopeo(...tls, `oci-archive:${archive}:copy`, `docker://${registry.host}/skopeo/box:2`)
+    await ok('pull', '--quiet', `${registry.host}/skopeo/box:2`)
+    expect(await ok('run', '--rm', `${registry.host}/skopeo/box:2`, 'echo', 'aboard')).toBe('aboard\n')
   })
 
-  test('layers are mounted from a sister repository instead of sent', async () => {
-    await ok('tag', `${open.host}/team/box:1`, `${open.host}/other/box:1`)
-    expect(await ok('push', `${open.host}/other/box:1`)).toContain('Mounted')
-  })
-
-  test('every tag of a repository is pulled with -a', async () => {
-    for (const tag of ['a', 'b']) {
-      await ok('tag', 'test/box:1', `${open.host}/many/box:${tag}`)
-      await ok('push', `${open.host}/many/box:${tag}`)
-      await ok('rmi', `${open.host}/many/box:${tag}`)
+  test('every tag of a repository comes with --all-tags', async () => {
+    const name = `${registry.host}/many/box`
+    for (const tag of ['a', 'b', 'c']) {
+      await ok('tag', `${registry.host}/fleet/box:1`, `${name}:${tag}`)
+      await ok('push', '--quiet', `${name}:${tag}`)
+      await ok('rmi', `${name}:${tag}`)
     }
-    await ok('pull', '--all-tags', `${open.host}/many/box`)
-    const listed = await ok('images', '--format', '{{.Repository}}:{{.Tag}}')
-    expect(listed).toContain(`${open.host}/many/box:a`)
-    expect(listed).toContain(`${open.host}/many/box:b`)
+    await ok('pull', '--quiet', '--all-tags', name)
+    const listed = (await ok('images', '--format', '{{.Tag}}', name)).trim().split('\n')
+    expect(listed.sort()).toEqual(['a', 'b', 'c'])
   })
 
-  test('what is not there is a 404 that names it, and leaves nothing', async () => {
-    const before = listStore(layoutOf())
-    const missing = await here.docker(['pull', `${open.host}/team/nosuch:1`])
-    expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining('team/nosuch:1 not found') })
-    expect((await here.ask('POST', `/images/create?fromImage=${open.host}/team/nosuch&tag=1`)).status).toBe(404)
-    const wrong = await here.docker(['pull', '--platform', 'linux/s390x', `${open.host}/team/box:1`])
-    expect(wrong).toMatchObject({ code: 1 })
-    expect(listStore(layoutOf())).toEqual(before)
+  test('a push to a sister repository mounts the layers instead of sending them', async () => {
+    const name = `${registry.host}/sister/box:1`
+    await ok('tag', `${registry.host}/fleet/box:1`, name)
+    expect(await ok('push', name)).toContain('Mounted from another repository')
   })
 
-  test('the registry is asked what a name stands for', async () => {
-    const { status, json } = await here.ask('GET', `/distribution/${open.host}/team/box:1/json`)
-    expect(status).toBe(200)
-    expect(json).toMatchObject({
-      Descriptor: { digest: expect.stringMatching(/^sha256:/), size: expect.any(Number) },
-      Platforms: [{ os: 'linux', architecture: 'amd64' }],
-    })
-  })
-
-  test('a registry is searched by its catalog', async () => {
-    expect(await ok('search', '--format', '{{.Name}}', `${open.host}/team`)).toBe(`${open.host}/team/box\n`)
-  })
-
-  test('login asks the registry; pull and push use what it keeps; logout forgets it', async () => {
-    const name = `${closed.host}/team/box:1`
-    await ok('tag', 'test/box:1', name)
-    const refused = await here.docker(['push', name])
-    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('no basic auth credentials') })
-    const wrong = await here.docker(['login', '-u', 'ann', '--password-stdin', closed.host], 'wrong')
-    expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining('401') })
-    const right = await here.docker(
-      ['login', '-u', REGISTRY_USER.username, '--password-stdin', closed.host],
-      REGISTRY_USER.password,
-    )
-    expect(right.code).toBe(0)
-    expect(readFileSync(path.join(folder, 'config.json'), 'utf8')).toContain(closed.host)
-    await ok('push', name)
+  test('a registry with a password wants a login, and takes the right one', async () => {
+    const name = `${guarded.host}/crew/box:1`
+    await ok('tag', `${registry.host}/fleet/box:1`, name)
+    expect((await docker(['push', name])).stderr).toContain('no basic auth credentials')
+    const config = path.join(base, 'docker')
+    mkdirSync(config, { recursive: true })
+    const own = (args: readonly string[], input = '') => docker(['--config', config, ...args], input)
+    const login = ['login', '--username', LOGIN.username, '--password-stdin', guarded.host]
+    expect(await own(login, 'wrong')).toMatchObject({ code: 1, stderr: expect.stringContaining('401') })
+    expect(await own(login, LOGIN.password)).toMatchObject({ code: 0, stdout: expect.stringContaining('Succeeded') })
+    expect(await own(['push', '--quiet', name])).toMatchObject({ code: 0 })
     await ok('rmi', name)
-    await ok('pull', name)
-    await ok('logout', closed.host)
-    const after = await here.docker(['pull', name])
-    expect(after).toMatchObject({ code: 1, stderr: expect.stringContaining(`pull access denied for ${name}`) })
+    expect(await own(['pull', '--quiet', name])).toMatchObject({ code: 0, stdout: `${name}\n` })
+    expect(readFileSync(path.join(config, 'config.json'), 'utf8')).toContain(guarded.host)
   })
 
-  test.skipIf(!hasSkopeo)('skopeo reads what we push, and we read what skopeo pushes, by the same digest', async () => {
-    const skopeo = (...args: string[]) => execFileSync('skopeo', ['--insecure-policy', ...args], { encoding: 'utf8' })
-    const ours = `${open.host}/team/box:1`
-    const digest = /digest: (sha256:[0-9a-f]{64})/.exec(await ok('push', ours))?.[1]
-    expect(skopeo('inspect', '--tls-verify=false', '--format', '{{.Digest}}', `docker://${ours}`).trim()).toBe(digest)
-    const theirs = `${open.host}/skopeo/box:1`
-    skopeo(
-      'copy',
-      '--preserve-digests',
-      '--src-tls-verify=false',
-      '--dest-tls-verify=false',
-      `docker://${ours}`,
-      `docker://${theirs}`,
-    )
-    expect(await ok('pull', theirs)).toContain(`Digest: ${digest}`)
-    expect(await ok('run', '--rm', theirs, 'echo', 'from skopeo')).toBe('from skopeo\n')
+  test('a download that is cut goes on where it ended', async () => {
+    const name = `${proxy.host}/fleet/big:1`
+    let cuts = 0
+    const ranges: string[] = []
+    proxy.fault = async (request, response, upstream) => {
+      if (!request.url?.includes('/blobs/') || request.method !== 'GET') return false
+      if (request.headers.range) ranges.push(request.headers.range)
+      if (cuts >= 2) return false
+      const answer = await upstream()
+      if (Number(answer.headers['content-length']) < 1_000_000) {
+        response.writeHead(answer.statusCode ?? 500, answer.headers)
+        answer.pipe(response)
+        return true
+      }
+      cuts += 1
+      response.writeHead(answer.statusCode ?? 500, answer.headers)
+      let sent = 0
+      for await (const chunk of answer) {
+        response.write(chunk)
+        sent += (chunk as Buffer).length
+        if (sent > 500_000) break
+      }
+      response.destroy()
+      return true
+    }
+    await ok('pull', '--quiet', name)
+    expect(cuts).toBe(2)
+    expect(ranges.length).toBeGreaterThanOrEqual(2)
+    expect(ranges.every((range) => /^bytes=[1-9]\d*-/.test(range))).toBe(true)
+    await forget(name)
+  })
+
+  test('a registry that is busy is asked again, when it says', async () => {
+    let refused = 0
+    proxy.fault = (_request, response) => {
+      if (refused >= 3) return false
+      refused += 1
+      response.writeHead(refused === 2 ? 503 : 429, { 'retry-after': '0' }).end()
+      return true
+    }
+    await ok('pull', '--quiet', `${proxy.host}/fleet/box:1`)
+    expect(refused).toBe(3)
+    await forget(`${proxy.host}/fleet/box:1`)
+  })
+
+  test('bytes of another digest are refused, and nothing of them is left', async () => {
+    const before = stored()
+    proxy.fault = async (request, response, upstream) => {
+      if (!request.url?.includes('/blobs/') || request.method !== 'GET') return false
+      const answer = await upstream()
+      const chunks: Buffer[] = []
+      for await (const chunk of answer) chunks.push(chunk as Buffer)
+      const bytes = Buffer.concat(chunks)
+      if (bytes.length > 100_000) bytes[70_000] = (bytes[70_000] ?? 0) ^ 1
+      response.writeHead(answer.statusCode ?? 500, answer.headers).end(bytes)
+      return true
+    }
+    const { code, stderr } = await docker(['pull', '--quiet', `${proxy.host}/fleet/big:1`])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/gave bytes of digest sha256:[0-9a-f]{64} for the blob sha256:/)
+    await waitUntil(() => `${stored().sort()}` === `${before.sort()}`, 'the store as it was')
+  })
+
+  test('a manifest of another digest than was asked for is refused', async () => {
+    const digest = JSON.parse(skopeo('inspect', '--tls-verify=false', `docker://${registry.host}/fleet/box:1`)).Digest
+    proxy.fault = async (request, response, upstream) => {
+      if (!request.url?.includes('/manifests/')) return false
+      const answer = await upstream()
+      const chunks: Buffer[] = []
+      for await (const chunk of answer) chunks.push(chunk as Buffer)
+      response.writeHead(200, { 'content-type': String(answer.headers['content-type']) })
+      response.end(Buffer.concat([...chunks, Buffer.from('\n')]))
+      return true
+    }
+    const { code, stderr } = await docker(['pull', '--quiet', `${proxy.host}/fleet/box@${digest}`])
+    expect(code).toBe(1)
+    expect(stderr).toContain('gave a manifest of digest')
+  })
+
+  test('credentials do not follow a redirect to another host', async () => {
+    const seen: (string | undefined)[] = []
+    const elsewhere = await startFaultyProxy(registry)
+    elsewhere.fault = (request) => {
+      seen.push(request.headers.authorization)
+      return false
+    }
+    proxy.fault = (request, response) => {
+      if (!request.headers.authorization) {
+        response.writeHead(401, { 'www-authenticate': 'Basic realm="harbour"' }).end()
+        return true
+      }
+      if (!request.url?.includes('/blobs/')) return false
+      response.writeHead(307, { location: `http://${elsewhere.host}${request.url}` }).end()
+      return true
+    }
+    const config = path.join(base, 'redirect')
+    mkdirSync(config)
+    const auth = Buffer.from(`${LOGIN.username}:${LOGIN.password}`).toString('base64')
+    writeFileSync(path.join(config, 'config.json'), JSON.stringify({ auths: { [proxy.host]: { auth } } }))
+    expect(await docker(['--config', config, 'pull', '--quiet', `${proxy.host}/fleet/box:1`])).toMatchObject({
+      code: 0,
+    })
+    await elsewhere.stop()
+    expect(seen.length).toBeGreaterThan(0)
+    expect(seen.every((header) => header === undefined)).toBe(true)
+    await forget(`${proxy.host}/fleet/box:1`)
+  })
+
+  test('two pulls of one image share the work', async () => {
+    const name = `${proxy.host}/fleet/big:1`
+    await Promise.all([ok('pull', '--quiet', name), ok('pull', '--quiet', name)])
+    const blobs = proxy.requests.filter((line) => line.startsWith('GET') && line.includes('/blobs/'))
+    const layers = blobs.filter((line, index) => blobs.indexOf(line) !== index)
+    // The config is small and read by each; a layer is fetched once.
+    expect(new Set(layers).size).toBeLessThanOrEqual(1)
+    await forget(name)
+  })
+
+  test('a pull whose client goes away stops and leaves nothing', async () => {
+    const before = stored()
+    let held = 0
+    proxy.fault = async (request, response, upstream) => {
+      if (!request.url?.includes('/blobs/') || request.method !== 'GET') return false
+      const answer = await upstream()
+      response.writeHead(answer.statusCode ?? 500, answer.headers)
+      if (Number(answer.headers['content-length']) < 1_000_000) {
+        answer.pipe(response)
+        return true
+      }
+      held += 1
+      answer.once('data', (chunk) => response.write(chunk))
+      return true
+    }
+    const pulling = spawnPull(engine.config.socket, `${proxy.host}/fleet/big:1`)
+    await waitUntil(() => held > 0, 'a layer on its way')
+    pulling.kill('SIGINT')
+    await waitUntil(() => `${stored().sort()}` === `${before.sort()}`, 'the store as it was')
+  })
+
+  test('what is not there is named', async () => {
+    const { code, stderr } = await docker(['pull', `${registry.host}/no/such:1`])
+    expect(code).toBe(1)
+    expect(stderr).toContain(`manifest for ${registry.host}/no/such:1 not found`)
+    expect(await ok('images', '--format', '{{.Repository}}', `${registry.host}/no/such`)).toBe('')
   })
 })
+
+const spawnPull = (socket: string, name: string) =>
+  spawn('docker', ['--host', `unix://${socket}`, 'pull', name], { stdio: 'ignore' })
+
+/** An image of three layers, two of them of some MB that do not compress. */
+async function bigArchive(): Promise<Buffer> {
+  const noise = (seed: number) => {
+    const bytes = Buffer.alloc(6_000_000)
+    for (let at = 0, state = seed; at < bytes.length; at += 4) {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+      bytes.writeUInt32LE(state, at)
+    }
+    return bytes
+  }
+  const layers = await Promise.all([
+    buildTar([{ name: 'a', content: noise(1) }]),
+    buildTar([{ name: 'b', content: noise(2) }]),
+    buildTar([{ name: 'c', content: 'small' }]),
+  ])
+  return buildDockerArchive(layers, { tags: ['big:1'] })
+}

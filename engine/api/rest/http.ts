@@ -7,6 +7,8 @@ const MAX_JSON_BYTES = 4 * 1024 * 1024
 export interface RestRequest {
   readonly params: Readonly<Record<string, string>>
   readonly query: URLSearchParams
+  /** The minor version that the client speaks: 51 of `/v1.51/…`, and of a path without one. */
+  readonly version: number
   readonly message: IncomingMessage
   readonly signal: AbortSignal
 }

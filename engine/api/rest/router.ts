@@ -30,10 +30,10 @@ const VERSION = /^\/v(\d+)\.(\d+)(?=\/)/
 const OLDEST = 24
 const NEWEST = 51
 
-/** Takes `/v1.43` off a path. Versions newer than 1.51 and older than 1.24 are refused in Docker's words. */
-export function splitVersion(path: string): string {
+/** Takes `/v1.43` off a path and answers with its 43. Versions newer than 1.51 and older than 1.24 are refused in Docker's words. */
+export function splitVersion(path: string): { readonly path: string; readonly version: number } {
   const found = VERSION.exec(path)
-  if (!found) return path
+  if (!found) return { path, version: NEWEST }
   const [prefix, major, minor] = found
   if (Number(major) !== 1 || Number(minor) > NEWEST)
     throw new EngineError(
@@ -47,7 +47,7 @@ export function splitVersion(path: string): string {
       'version.too-old',
       `client version ${major}.${minor} is too old. Minimum supported API version is 1.${OLDEST}, please upgrade your client to a newer version`,
     )
-  return path.slice(prefix.length)
+  return { path: path.slice(prefix.length), version: Number(minor) }
 }
 
 /** A router over Docker's paths. `{name}` is one segment, `{name...}` may hold slashes (image names do). */

@@ -9,13 +9,16 @@ import type { Services } from '../../service/services.ts'
 import { type RestAnswer, type RestRequest, readJson } from './http.ts'
 import { createRouter, type Hijack, type Route, type Router, splitVersion } from './router.ts'
 import { archiveRoutes } from './routes/archive.ts'
+import { attachRoutes } from './routes/attach.ts'
 import { containerRoutes } from './routes/containers.ts'
 import { execRoutes } from './routes/exec.ts'
 import { imageRoutes } from './routes/images.ts'
+import { logRoutes } from './routes/logs.ts'
 import { networkRoutes } from './routes/networks.ts'
 import { missingRoutes } from './routes/not-here.ts'
+import { pluginRoutes } from './routes/plugins.ts'
 import { registryRoutes } from './routes/registry.ts'
-import { streamRoutes } from './routes/streams.ts'
+import { statsRoutes } from './routes/stats.ts'
 import { systemRoutes } from './routes/system.ts'
 import { volumeRoutes } from './routes/volumes.ts'
 
@@ -27,12 +30,15 @@ export const allRoutes = (services: Services): Route[] => [
   ...systemRoutes(services),
   ...containerRoutes(services),
   ...archiveRoutes(services),
-  ...streamRoutes(services),
+  ...attachRoutes(services),
+  ...logRoutes(services),
+  ...statsRoutes(services),
   ...execRoutes(services),
   ...registryRoutes(services),
   ...imageRoutes(services),
   ...volumeRoutes(services),
   ...networkRoutes(services),
+  ...pluginRoutes,
 ]
 
 /** The Docker Engine API on a unix socket of mode 0600. `close` ends every connection. */
@@ -86,8 +92,9 @@ function refuseIfServed(socket: string): Promise<void> {
 
 function parse(router: Router, message: http.IncomingMessage, signal: AbortSignal) {
   const url = new URL(message.url ?? '/', 'http://docker')
-  const { route, params } = router.match(message.method ?? 'GET', splitVersion(url.pathname))
-  const request: RestRequest = { params, query: url.searchParams, message, signal }
+  const { path: target, version } = splitVersion(url.pathname)
+  const { route, params } = router.match(message.method ?? 'GET', target)
+  const request: RestRequest = { params, query: url.searchParams, version, message, signal }
   return { route, request }
 }
 

@@ -1,10 +1,10 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import type { CreateContainer } from '../../contract/container.ts'
+import { type CreateContainer, PortBinding } from '../../contract/container.ts'
 import { EngineError } from '../../contract/errors.ts'
 import { createRandomName, newId, validateName } from '../../lib/names.ts'
 import { parseSignal } from '../../lib/signals.ts'
-import { parseImageConfig, resolveProcess } from '../../runtime/process.ts'
+import { type ImageConfig, parseImageConfig, resolveProcess } from '../../runtime/process.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { findImage } from '../image/find.ts'
@@ -32,7 +32,7 @@ async function createLocked(
   const process = resolveProcess(imageConfig, config)
   parseSignal(process.stopSignal)
   const name = chooseName(context, config.name)
-  const { config: checked, warnings } = await completeRequest(context, config)
+  const { config: checked, warnings } = await completeRequest(context, addImageFacts(config, imageConfig))
   const request = resolveRequest(context, checked)
   const id = newId()
   const undo = createUndoStack(context.log)
@@ -83,6 +83,27 @@ async function createLocked(
   }
 }
 
+/** The request with the labels and ports of its image, which a container shows as its own. */
+function addImageFacts(config: CreateContainer, image: ImageConfig): CreateContainer {
+  const key = ({ containerPort, protocol }: CreateContainer['ports'][number]) => `${containerPort}/${protocol}`
+  const bound = new Set(config.ports.map(key))
+  const exposedPorts = [...new Set([...config.exposedPorts, ...image.exposedPorts, ...bound])]
+  const published = config.publishAllPorts ? exposedPorts.filter((port) => !bound.has(port)) : []
+  return {
+    ...config,
+    labels: { ...image.labels, ...config.labels },
+    exposedPorts,
+    ports: [...config.ports, ...published.map(toBinding)],
+  }
+}
+
+function toBinding(port: string): CreateContainer['ports'][number] {
+  const [containerPort, protocol] = port.split('/')
+  const parsed = PortBinding.safeParse({ containerPort: Number(containerPort), protocol })
+  if (parsed.success) return parsed.data
+  throw new EngineError('invalidArgument', 'port.invalid', `exposed port ${JSON.stringify(port)} cannot be published`)
+}
+
 function chooseName(context: ServiceContext, wanted: string): string {
   const taken = (name: string) => context.containers.list().find((record) => record.name === name)
   const asked = wanted.replace(/^\//, '')
@@ -93,7 +114,7 @@ function chooseName(context: ServiceContext, wanted: string): string {
     }
     return newId().slice(0, 12)
   }
-  validateName(asked)
+  validateName(asked, 'container name')
   const holder = taken(asked)
   if (!holder) return asked
   throw new EngineError(

@@ -1,6 +1,10 @@
+import type { HealthResult } from '../../contract/container.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { publishContainer, putState } from './update-state.ts'
+
+const KEPT_RESULTS = 5
+const MAX_OUTPUT = 4096
 
 /** Where a healthcheck stands between two probes. */
 export interface HealthProgress {
@@ -24,12 +28,15 @@ export function nextHealth(
 export interface HealthMonitor {
   /** Begins probing a container that just started; it ends by itself with the container. */
   watch(record: ContainerRecord): void
+  /** Failures in a row since the start, and the last five probes, oldest first. */
+  describe(id: string): { readonly failures: number; readonly results: readonly HealthResult[] }
   close(): void
 }
 
 /** One timer a container with a healthcheck; none otherwise. */
 export function createHealthMonitor(context: ServiceContext): HealthMonitor {
   const timers = new Map<string, NodeJS.Timeout>()
+  const history = new Map<string, { failures: number; results: readonly HealthResult[] }>()
 
   const probe = async (id: string, startedAt: string, progress: HealthProgress): Promise<void> => {
     const record = context.containers.get(id)
@@ -41,16 +48,28 @@ export function createHealthMonitor(context: ServiceContext): HealthMonitor {
       !['running', 'paused'].includes(record.state.status)
     ) {
       timers.delete(id)
+      if (!record) history.delete(id)
       return
     }
     let next = progress
     if (record.state.status === 'running') {
-      const { exitCode } = await context.runtime.probe(record, check).catch(() => ({ exitCode: 1 }))
+      const begun = context.now().toISOString()
+      const { exitCode, output } = await context.runtime
+        .probe(record, check)
+        .catch((error: unknown) => ({ exitCode: 1, output: String(error) }))
       next = nextHealth(
         progress,
         { exitCode, ageSeconds: (context.now().getTime() - Date.parse(startedAt)) / 1000 },
         check,
       )
+      const result = {
+        startedAt: begun,
+        endedAt: context.now().toISOString(),
+        exitCode,
+        output: output.slice(0, MAX_OUTPUT),
+      }
+      const results = [...(history.get(id)?.results ?? []), result].slice(-KEPT_RESULTS)
+      history.set(id, { failures: next.failures, results })
       if (next.state !== record.state.health) await commit(id, startedAt, next.state)
     }
     schedule(id, startedAt, next, check.intervalSeconds)
@@ -73,11 +92,13 @@ export function createHealthMonitor(context: ServiceContext): HealthMonitor {
   return {
     watch(record) {
       const check = record.process.healthcheck
-      if (!check || check.test[0] === 'NONE') return
+      if (!check) return
+      history.delete(record.id)
       clearTimeout(timers.get(record.id))
       const state = record.state.health === 'none' ? 'starting' : record.state.health
       schedule(record.id, record.state.startedAt, { state, failures: 0 }, check.intervalSeconds)
     },
+    describe: (id) => history.get(id) ?? { failures: 0, results: [] },
     close() {
       for (const timer of timers.values()) clearTimeout(timer)
       timers.clear()

@@ -4,6 +4,7 @@ import type { ServiceContext } from '../context.ts'
 import { filesOwner } from '../network/join.ts'
 import { describeEndpoints } from '../network/list.ts'
 import { findContainer } from './find.ts'
+import type { HealthMonitor } from './health.ts'
 import { isAlive } from './state.ts'
 
 /** Containers, newest first; without `all` only those with a process. */
@@ -16,11 +17,12 @@ export function listContainers(context: ServiceContext, all: boolean): Container
 }
 
 /** Everything about one container. */
-export function inspectContainer(context: ServiceContext, ref: string): ContainerDetail {
+export function inspectContainer(context: ServiceContext, health: HealthMonitor, ref: string): ContainerDetail {
   const record = findContainer(context.containers, ref)
   const { layout } = context
   const [path = '', ...args] = record.process.args
   const filesOf = filesOwner(context, record)
+  const { failures, results } = health.describe(record.id)
   return {
     ...summarise(record),
     pid: record.state.init?.pid ?? 0,
@@ -31,6 +33,9 @@ export function inspectContainer(context: ServiceContext, ref: string): Containe
     env: record.process.env,
     workingDir: record.process.workingDir,
     user: record.process.user,
+    healthcheck: record.process.healthcheck,
+    healthFailures: failures,
+    healthResults: [...results],
     hostname: record.hostname,
     gateway: record.endpoints[0]?.gateway ?? '',
     macAddress: record.endpoints[0]?.macAddress ?? '',

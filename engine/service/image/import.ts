@@ -72,23 +72,6 @@ export async function commitImage(context: ServiceContext, imported: ImportedIma
   })
 }
 
-/** Notes where an image can be had, once a registry has it. */
-export async function keepOrigin(
-  context: ServiceContext,
-  id: string,
-  { repoDigest, manifest }: NonNullable<ImportedImage['origin']>,
-): Promise<void> {
-  await context.locks.withLock('images', async () => {
-    const record = context.images.get(id)
-    // Removed while it was pushed: the registry has it, we have not.
-    if (!record) return
-    const kept = record.manifest ?? { digest: manifest.digest, mediaType: manifest.mediaType }
-    if (!record.manifest) await writeFileAtomic(context.layout.blob(manifest.digest), manifest.bytes)
-    const repoDigests = [...new Set([...record.repoDigests, repoDigest])]
-    await context.images.put({ ...record, repoDigests, manifest: kept })
-  })
-}
-
 /** Takes references away from the images that hold them, so that one reference names one image. */
 export async function moveReferences(
   context: ServiceContext,

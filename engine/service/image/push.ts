@@ -2,158 +2,98 @@ import { open, readFile, stat } from 'node:fs/promises'
 import { EngineError } from '../../contract/errors.ts'
 import type { PushProgress, RegistryAuth } from '../../contract/image.ts'
 import { inParallel, streamWork } from '../../lib/async.ts'
-import { buildManifest, parseManifestOrIndex } from '../../lib/oci.ts'
-import { parseReference } from '../../lib/reference.ts'
+import { digestOf } from '../../lib/digest.ts'
+import { MEDIA_TYPES, parseManifestOrIndex } from '../../lib/oci.ts'
+import { familiarReference, normalizeReference, parseReference, type Reference } from '../../lib/reference.ts'
 import type { Repository } from '../../registry/registry.ts'
-import type { Lease } from '../../store/content.ts'
 import type { ImageRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
-import { keepOrigin } from './import.ts'
 
-const PARALLEL = 5
+const PARALLEL = 4
 
 export interface PushRequest {
   readonly reference: string
   readonly auth?: RegistryAuth | undefined
 }
-interface Work {
+interface PushOptions {
   readonly signal: AbortSignal
   readonly onProgress: (progress: PushProgress) => void
 }
-/** An image as it goes to a registry. */
-export interface PushableImage {
-  readonly manifest: { readonly bytes: Buffer; readonly mediaType: string; readonly digest: string }
-  readonly config: Buffer
+interface ManifestToPush {
+  readonly bytes: Buffer
+  readonly mediaType: string
 }
 
-/** Pushes what a tag names to the registry that it names. Leaving the loop cancels. */
+/** Pushes what a reference names to the registry that it names, and tells its progress. Leaving the loop cancels. */
 export function pushImage(
   context: ServiceContext,
   request: PushRequest,
   signal: AbortSignal,
 ): AsyncIterable<PushProgress> {
-  return streamWork(signal, async (stop, onProgress) => {
-    const lease = context.image.content.open()
-    try {
-      await push(context, request, { lease, work: { signal: stop, onProgress } })
-    } finally {
-      await lease.release()
-    }
-  })
+  return streamWork(signal, (stop, onProgress) => push(context, request, { signal: stop, onProgress }))
 }
 
-async function push(
-  context: ServiceContext,
-  request: PushRequest,
-  { lease, work }: { lease: Lease; work: Work },
-): Promise<void> {
-  const { host, path, tag: named, digest } = parseReference(request.reference)
-  if (digest) {
-    throw new EngineError('invalidArgument', 'push.digest', 'cannot push a digest reference; name a tag')
+async function push(context: ServiceContext, request: PushRequest, options: PushOptions): Promise<void> {
+  const name = normalizeReference(request.reference)
+  const reference = parseReference(name)
+  const record = context.images.list().find(({ references }) => references.includes(name))
+  if (!record) {
+    throw new EngineError(
+      'notFound',
+      'image.not-tagged',
+      `An image does not exist locally with the tag: ${familiarReference(name)}`,
+    )
   }
-  const tag = named || 'latest'
-  const record = findNamed(context, `${host}/${path}:${tag}`, request.reference)
-  holdImage(lease, record)
-  const image = await readPushable(context, record)
-  const mountFrom = sistersOf(context, record, { host, path })
-  const repository = await context.registry.open(
-    { host, path },
-    { access: 'pull,push', credentials: request.auth, alsoRead: mountFrom },
-  )
-  await pushLayers(context, record, { repository, mountFrom, work })
-  await repository.upload({
-    digest: record.id,
-    size: image.config.length,
-    source: { bytes: image.config },
-    mountFrom,
-    signal: work.signal,
-    onProgress: () => undefined,
-  })
-  const { bytes, mediaType } = image.manifest
-  const pushed = await repository.putManifest({ tag, bytes, mediaType, signal: work.signal })
-  lease.hold(`blob:${pushed}`)
-  await keepOrigin(context, record.id, { repoDigest: `${host}/${path}@${pushed}`, manifest: image.manifest })
-  context.bus.publish({ type: 'image', action: 'push', id: record.id, attributes: { name: `${host}/${path}:${tag}` } })
-  work.onProgress({ type: 'pushed', tag, digest: pushed, sizeBytes: bytes.length })
+  const lease = context.image.content.open()
+  try {
+    const blobs = [record.id, ...record.layers.map(({ digest }) => digest)]
+    lease.hold(...blobs.map((digest) => `blob:${digest}` as const))
+    if (record.manifest) lease.hold(`blob:${record.manifest.digest}`)
+    const repository = await context.registry.open(reference, {
+      access: 'pull,push',
+      credentials: request.auth,
+      alsoRead: sisters(context, record, reference),
+    })
+    await uploadBlobs(context, repository, { record, reference, options })
+    const manifest = (await keptManifest(context, record)) ?? (await buildManifest(context, record))
+    const digest = await repository.putManifest({ tag: reference.tag, ...manifest, signal: options.signal })
+    await remember(context, record.id, `${reference.host}/${reference.path}@${digest}`)
+    context.bus.publish({ type: 'image', action: 'push', id: record.id, attributes: { name: familiarReference(name) } })
+    options.onProgress({ type: 'pushed', tag: reference.tag, digest, sizeBytes: manifest.bytes.length })
+  } finally {
+    await lease.release()
+  }
 }
 
-function findNamed(context: ServiceContext, reference: string, asked: string): ImageRecord {
-  const found = context.images.list().find((record) => record.references.includes(reference))
-  if (found) return found
-  throw new EngineError('notFound', 'image.not-found', `An image does not exist locally with the tag: ${asked}`)
-}
-
-/** Other repositories of the registry that had this image, or one that shares a layer with it. */
-function sistersOf(context: ServiceContext, record: ImageRecord, to: { host: string; path: string }): string[] {
+/** Other repositories of the same registry that this image, or one that shares a layer, came from or went to. */
+function sisters(context: ServiceContext, record: ImageRecord, { host, path }: Reference): string[] {
   const digests = new Set(record.layers.map(({ digest }) => digest))
-  const paths = context.images
+  const found = context.images
     .list()
     .filter(({ layers }) => layers.some(({ digest }) => digests.has(digest)))
     .flatMap(({ repoDigests }) => repoDigests.map((one) => parseReference(one)))
-    .filter((other) => other.host === to.host && other.path !== to.path)
+    .filter((other) => other.host === host && other.path !== path)
     .map((other) => other.path)
-  return [...new Set(paths)]
+  return [...new Set(found)]
 }
 
-/** Keeps every part of an image from removal. Call it in the same turn in which the record was read. */
-export function holdImage(lease: Lease, record: ImageRecord): void {
-  lease.hold(`blob:${record.id}`)
-  if (record.manifest) lease.hold(`blob:${record.manifest.digest}`)
-  for (const { digest, chainId } of record.layers) lease.hold(`blob:${digest}`, `layer:${chainId}`)
-}
-
-/** The manifest that its registry had, or one made of what lies here. */
-export async function readPushable(context: ServiceContext, record: ImageRecord): Promise<PushableImage> {
-  const { layout } = context
-  const config = await readFile(layout.blob(record.id))
-  const kept = await readKeptManifest(context, record)
-  if (kept) return { config, manifest: kept }
-  const layers = await Promise.all(
-    record.layers.map(async ({ digest }) => {
-      const file = layout.blob(digest)
-      return { digest, size: (await stat(file)).size, head: await readHead(file) }
-    }),
-  )
-  return { config, manifest: buildManifest({ digest: record.id, size: config.length }, layers) }
-}
-
-/** The manifest that the image was pulled with, while it describes our blobs: layers may have come another way. */
-async function readKeptManifest(
-  { layout }: ServiceContext,
-  record: ImageRecord,
-): Promise<PushableImage['manifest'] | null> {
-  if (!record.manifest) return null
-  const bytes = await readFile(layout.blob(record.manifest.digest))
-  const read = parseManifestOrIndex(bytes, `the manifest ${record.manifest.digest}`)
-  if (!('manifest' in read)) return null
-  const same = read.manifest.layers.every(({ digest }, index) => digest === record.layers[index]?.digest)
-  return same ? { ...record.manifest, bytes } : null
-}
-
-async function readHead(file: string): Promise<Buffer> {
-  const handle = await open(file, 'r')
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4, 0)
-    return buffer.subarray(0, bytesRead)
-  } finally {
-    await handle.close()
-  }
-}
-
-async function pushLayers(
+async function uploadBlobs(
   context: ServiceContext,
-  record: ImageRecord,
-  { repository, mountFrom, work }: { repository: Repository; mountFrom: readonly string[]; work: Work },
+  repository: Repository,
+  { record, reference, options }: { record: ImageRecord; reference: Reference; options: PushOptions },
 ): Promise<void> {
-  const { signal, onProgress } = work
-  const digests = [...new Set(record.layers.map(({ digest }) => digest))]
-  const sizes = await Promise.all(digests.map(async (digest) => (await stat(context.layout.blob(digest))).size))
-  const layers = digests.map((digest, index) => ({ digest, size: sizes[index] ?? 0 }))
+  const { signal, onProgress } = options
+  const mountFrom = sisters(context, record, reference)
+  // A layer that comes twice goes once.
+  const layers = [...new Map(record.layers.map((layer) => [layer.digest, layer])).values()]
+  const sized = await Promise.all(
+    layers.map(async ({ digest }) => ({ digest, size: (await stat(context.layout.blob(digest))).size })),
+  )
   type State = Extract<PushProgress, { type: 'layer' }>['state']
-  const tell = ({ digest, size }: (typeof layers)[number], state: State, currentBytes: number) =>
+  const tell = ({ digest, size }: { digest: string; size: number }, state: State, currentBytes: number) =>
     onProgress({ type: 'layer', layer: digest.slice(7, 19), state, currentBytes, totalBytes: size })
-  for (const layer of layers) tell(layer, 'waiting', 0)
-  await inParallel(PARALLEL, layers, async (layer) => {
+  for (const layer of sized) tell(layer, 'waiting', 0)
+  await inParallel(PARALLEL, sized, async (layer) => {
     const outcome = await repository.upload({
       ...layer,
       source: { file: context.layout.blob(layer.digest) },
@@ -162,5 +102,66 @@ async function pushLayers(
       onProgress: (bytes) => tell(layer, 'uploading', bytes),
     })
     tell(layer, outcome, layer.size)
+  })
+  const config = await readFile(context.layout.blob(record.id))
+  await repository.upload({
+    digest: record.id,
+    size: config.length,
+    source: { bytes: config },
+    mountFrom: [],
+    signal,
+    onProgress: () => {},
+  })
+}
+
+/** The manifest that the image was pulled with, if it still describes our blobs: the digest stays the same. */
+async function keptManifest(context: ServiceContext, record: ImageRecord): Promise<ManifestToPush | null> {
+  if (!record.manifest) return null
+  const { digest, mediaType } = record.manifest
+  const bytes = await readFile(context.layout.blob(digest)).catch(() => null)
+  if (!bytes || digestOf(bytes) !== digest) return null
+  const read = parseManifestOrIndex(bytes, `the manifest ${digest}`)
+  const isOurs =
+    'manifest' in read &&
+    read.manifest.config.digest === record.id &&
+    `${read.manifest.layers.map((layer) => layer.digest)}` === `${record.layers.map((layer) => layer.digest)}`
+  return isOurs ? { bytes, mediaType } : null
+}
+
+/** An OCI manifest of the blobs as they lie in the store (image-spec, manifest.md). */
+async function buildManifest(context: ServiceContext, record: ImageRecord): Promise<ManifestToPush> {
+  const size = async (digest: string) => (await stat(context.layout.blob(digest))).size
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPES.ociManifest,
+    config: { mediaType: MEDIA_TYPES.ociConfig, digest: record.id, size: await size(record.id) },
+    layers: await Promise.all(
+      record.layers.map(async ({ digest }) => ({
+        mediaType: `${MEDIA_TYPES.ociLayer}${await compressionOf(context.layout.blob(digest))}`,
+        digest,
+        size: await size(digest),
+      })),
+    ),
+  }
+  return { bytes: Buffer.from(JSON.stringify(manifest)), mediaType: MEDIA_TYPES.ociManifest }
+}
+
+/** Suffix of the media type, by the first bytes of the blob: `''` for a plain tar. */
+async function compressionOf(file: string): Promise<'' | '+gzip' | '+zstd'> {
+  const handle = await open(file)
+  try {
+    const { buffer } = await handle.read(Buffer.alloc(4), 0, 4, 0)
+    const magic = buffer.toString('hex')
+    return magic.startsWith('1f8b') ? '+gzip' : magic === '28b52ffd' ? '+zstd' : ''
+  } finally {
+    await handle.close()
+  }
+}
+
+async function remember(context: ServiceContext, id: string, repoDigest: string): Promise<void> {
+  await context.locks.withLock('images', async () => {
+    const record = context.images.get(id)
+    if (record && !record.repoDigests.includes(repoDigest))
+      await context.images.put({ ...record, repoDigests: [...record.repoDigests, repoDigest] })
   })
 }

@@ -69,6 +69,7 @@ export async function deleteImage(context: ServiceContext, record: ImageRecord):
     ...record.layers.map(({ chainId }): ContentKey => `layer:${chainId}`).reverse(),
     ...record.layers.map(({ digest }): ContentKey => `blob:${digest}`),
     `blob:${record.id}`,
+    ...(record.manifest ? [`blob:${record.manifest.digest}` as const] : []),
   ])
   context.bus.publish({ type: 'image', action: 'delete', id: record.id })
   return removed.filter((key) => key.startsWith('layer:')).map((key) => key.slice('layer:'.length))

@@ -79,6 +79,7 @@ export async function allocateEndpoint(
     aliases: [...new Set(spec.aliases)],
     links: spec.links,
     priority: spec.priority,
+    requested: { ipAddress: spec.ipAddress, ipv6Address: spec.ipv6Address },
   }
 }
 

@@ -52,7 +52,7 @@ function describeNetwork(context: ServiceContext, record: NetworkRecord): Networ
 
 /** A container's places as inspect shows them. */
 export function describeEndpoints(context: ServiceContext, record: ContainerRecord): EndpointDetail[] {
-  return record.endpoints.map(({ links: _, priority: __, ...endpoint }) => ({
+  return record.endpoints.map((endpoint) => ({
     ...endpoint,
     networkId: context.networks.get(endpoint.network)?.id ?? '',
     dnsNames: endpoint.network === 'bridge' ? [] : dnsNamesOf(record, endpoint),

@@ -1,21 +1,11 @@
 import { EngineError } from '../../contract/errors.ts'
-import type { RegistryAuth } from '../../contract/image.ts'
-import type { RegistryLogin, RegistrySettings, SearchResult } from '../../contract/registry.ts'
+import type { RegistryLogin, RegistrySettings } from '../../contract/registry.ts'
 import { hostOf } from '../../registry/credentials.ts'
 import type { ServiceContext } from '../context.ts'
 
 /** Registries that we are logged in to. */
 export function listLogins({ registry }: ServiceContext): Promise<RegistryLogin[]> {
   return registry.logins.list()
-}
-
-/** Whether a registry takes credentials; without any, those that are kept. Keeps nothing. */
-export async function checkLogin(
-  { registry }: ServiceContext,
-  input: { readonly host: string; readonly auth?: RegistryAuth | undefined },
-  signal: AbortSignal,
-): Promise<void> {
-  await registry.checkLogin(hostOf(input.host), input.auth, signal)
 }
 
 /** Asks the registry, then keeps the login. */
@@ -45,19 +35,6 @@ export async function testLogin(
   await registry.checkLogin(host, undefined, signal)
   const credentials = await registry.logins.find(host)
   return { username: credentials && 'username' in credentials ? credentials.username : '' }
-}
-
-/** Images by name; a term that begins with a host is searched there. */
-export async function searchImages(
-  { registry }: ServiceContext,
-  input: { readonly term: string; readonly limit: number },
-  signal: AbortSignal,
-): Promise<SearchResult[]> {
-  const slash = input.term.indexOf('/')
-  const first = slash > 0 ? input.term.slice(0, slash) : ''
-  const isHost = /[.:]/.test(first) || first === 'localhost'
-  const term = isHost ? input.term.slice(slash + 1) : input.term
-  return registry.search(isHost ? hostOf(first) : 'docker.io', { term, limit: input.limit, signal })
 }
 
 /** How registries are reached, as it is set. */

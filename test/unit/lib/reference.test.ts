@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { familiarReference, normalizeReference, parseReference } from '../../../engine/lib/reference.ts'
+import {
+  familiarReference,
+  matchesReference,
+  normalizeReference,
+  parseReference,
+} from '../../../engine/lib/reference.ts'
 
 describe('references', () => {
   it.each([
@@ -32,5 +37,17 @@ describe('references', () => {
   it('leaves the default registry out of the familiar form', () => {
     expect(familiarReference('docker.io/library/busybox:latest')).toBe('busybox:latest')
     expect(familiarReference('docker.io/slipway/starter:1')).toBe('slipway/starter:1')
+  })
+
+  it.each([
+    ['busybox:1', 'busybox', true],
+    ['localhost:5000/a/b:1', 'localhost:5000/a/b', true],
+    ['localhost:5000/a/b:1', 'localhost:5000/a/*', true],
+    ['localhost:5000/a/b:1', 'localhost:5000/*', false],
+    ['a.b:1', 'a?b:1', true],
+    ['busybox:1', 'busybox:2', false],
+    ['axb:1', 'a.b', false],
+  ])('finds whether %s fits %s: %s', (reference, pattern, expected) => {
+    expect(matchesReference(reference, pattern)).toBe(expected)
   })
 })

@@ -43,6 +43,7 @@ const member = (name: string, over: Partial<EndpointRecord> = {}, of: Partial<Ne
     aliases: [],
     links: [],
     priority: 0,
+    requested: { ipAddress: '', ipv6Address: '' },
     ...over,
   },
 })

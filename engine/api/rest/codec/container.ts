@@ -1,4 +1,5 @@
 import type { ContainerDetail, ContainerSummary } from '../../../contract/container.ts'
+import { toNetworks } from './endpoint.ts'
 import { toHostConfig } from './host-config.ts'
 import { humanDuration, NO_TIME, timeOr, toUnix } from './time.ts'
 
@@ -28,7 +29,8 @@ export function statusText(container: ContainerSummary, now: number): string {
 const healthText = (health: string) => (health === 'starting' ? 'health: starting' : health)
 
 /** A row of `GET /containers/json`. */
-export function toListItem(container: ContainerSummary, detail: ContainerDetail, now: number) {
+export function toListItem(detail: ContainerDetail, facts: { readonly now: number; readonly version: number }) {
+  const container = detail
   const isAlive = container.status === 'running' || container.status === 'paused'
   return {
     Id: container.id,
@@ -37,25 +39,18 @@ export function toListItem(container: ContainerSummary, detail: ContainerDetail,
     ImageID: container.imageId,
     Command: container.command,
     Created: toUnix(container.createdAt),
-    Ports: isAlive
-      ? container.ports.map(({ containerPort, protocol, hostIp, hostPort }) => ({
-          IP: hostIp,
-          PrivatePort: containerPort,
-          PublicPort: hostPort,
-          Type: protocol,
-        }))
-      : [],
+    Ports: isAlive ? toPortList(detail) : [],
     Labels: container.labels,
     State: container.status,
-    Status: statusText(container, now),
+    Status: statusText(container, facts.now),
     HostConfig: { NetworkMode: detail.config.network },
-    NetworkSettings: { Networks: toNetworks(detail) },
+    NetworkSettings: { Networks: toNetworks(detail, facts.version) },
     Mounts: toMounts(detail),
   }
 }
 
 /** `GET /containers/{id}/json`. */
-export function toInspect(detail: ContainerDetail) {
+export function toInspect(detail: ContainerDetail, version: number) {
   const { config, status } = detail
   return {
     Id: detail.id,
@@ -74,7 +69,7 @@ export function toInspect(detail: ContainerDetail) {
       Error: detail.error,
       StartedAt: timeOr(detail.startedAt),
       FinishedAt: detail.finishedAt || NO_TIME,
-      ...(detail.health === 'none' ? {} : { Health: { Status: detail.health, FailingStreak: 0, Log: [] } }),
+      ...toHealth(detail),
     },
     Image: detail.imageId,
     ResolvConfPath: detail.resolvConfPath,
@@ -90,7 +85,7 @@ export function toInspect(detail: ContainerDetail) {
     AppArmorProfile: '',
     ExecIDs: null,
     HostConfig: toHostConfig(detail),
-    GraphDriver: { Name: 'overlay2', Data: null },
+    GraphDriver: { Name: 'overlay2', Data: {} },
     Mounts: toMounts(detail),
     Config: {
       Hostname: detail.hostname,
@@ -99,17 +94,18 @@ export function toInspect(detail: ContainerDetail) {
       AttachStdin: config.stdinOnce,
       AttachStdout: true,
       AttachStderr: true,
-      ExposedPorts: Object.fromEntries(config.ports.map((port) => [`${port.containerPort}/${port.protocol}`, {}])),
+      ExposedPorts: Object.fromEntries(exposed(detail).map((port) => [port, {}])),
       Tty: config.tty,
       OpenStdin: config.openStdin,
       StdinOnce: config.stdinOnce,
       Env: detail.env,
       Cmd: config.command,
       Image: config.image,
-      Volumes: null,
+      Volumes: toVolumes(detail),
       WorkingDir: detail.workingDir,
       Entrypoint: config.entrypoint,
       Labels: config.labels,
+      ...toHealthcheck(detail),
       ...(config.stopSignal ? { StopSignal: config.stopSignal } : {}),
       ...(config.stopTimeoutSeconds === 10 ? {} : { StopTimeout: config.stopTimeoutSeconds }),
     },
@@ -117,7 +113,7 @@ export function toInspect(detail: ContainerDetail) {
       SandboxID: detail.id,
       SandboxKey: '',
       Ports: toPortMap(detail),
-      Networks: toNetworks(detail),
+      Networks: toNetworks(detail, version),
       IPAddress: detail.ipAddress,
       Gateway: detail.gateway,
       MacAddress: detail.macAddress,
@@ -125,9 +121,12 @@ export function toInspect(detail: ContainerDetail) {
   }
 }
 
-function toPortMap({ ports, status }: ContainerDetail) {
+function toPortMap(detail: ContainerDetail) {
+  const { ports, status } = detail
   if (status !== 'running' && status !== 'paused') return {}
-  const map: Record<string, { HostIp: string; HostPort: string }[]> = {}
+  const map: Record<string, { HostIp: string; HostPort: string }[] | null> = Object.fromEntries(
+    exposed(detail).map((port) => [port, null]),
+  )
   for (const { containerPort, protocol, hostIp, hostPort } of ports) {
     const key = `${containerPort}/${protocol}`
     map[key] = [...(map[key] ?? []), { HostIp: hostIp, HostPort: String(hostPort) }]
@@ -135,28 +134,58 @@ function toPortMap({ ports, status }: ContainerDetail) {
   return map
 }
 
-function toNetworks({ networks }: ContainerDetail) {
-  return Object.fromEntries(
-    networks.map((endpoint) => [
-      endpoint.network,
-      {
-        IPAMConfig: null,
-        Links: null,
-        Aliases: endpoint.aliases,
-        MacAddress: endpoint.macAddress,
-        NetworkID: endpoint.networkId,
-        EndpointID: '',
-        Gateway: endpoint.gateway,
-        IPAddress: endpoint.ipAddress,
-        IPPrefixLen: endpoint.prefix,
-        IPv6Gateway: endpoint.ipv6Gateway,
-        GlobalIPv6Address: endpoint.ipv6Address,
-        GlobalIPv6PrefixLen: endpoint.ipv6Prefix,
-        DNSNames: endpoint.dnsNames,
-      },
-    ]),
-  )
+/** Exposed ports; records of before they were kept have the published ones alone. */
+const exposed = ({ config, ports }: ContainerDetail): readonly string[] => [
+  ...new Set([...config.exposedPorts, ...ports.map((port) => `${port.containerPort}/${port.protocol}`)]),
+]
+
+/** Published ports with their places on the host, and those that are only exposed. */
+function toPortList(detail: ContainerDetail) {
+  const published = detail.ports.map(({ containerPort, protocol, hostIp, hostPort }) => ({
+    IP: hostIp,
+    PrivatePort: containerPort,
+    PublicPort: hostPort,
+    Type: protocol,
+  }))
+  const isPublished = (key: string) => published.some((port) => `${port.PrivatePort}/${port.Type}` === key)
+  const rest = exposed(detail).filter((key) => !isPublished(key))
+  return [
+    ...published,
+    ...rest.map((key) => ({ PrivatePort: Number.parseInt(key, 10), Type: key.split('/')[1] ?? 'tcp' })),
+  ]
 }
+
+function toHealth({ health, healthFailures, healthResults }: ContainerDetail) {
+  if (health === 'none') return {}
+  const Log = healthResults.map(({ startedAt, endedAt, exitCode, output }) => ({
+    Start: startedAt,
+    End: endedAt,
+    ExitCode: exitCode,
+    Output: output,
+  }))
+  return { Health: { Status: health, FailingStreak: healthFailures, Log } }
+}
+
+function toHealthcheck({ healthcheck }: ContainerDetail) {
+  if (!healthcheck) return {}
+  const { test, intervalSeconds, timeoutSeconds, startPeriodSeconds, retries } = healthcheck
+  const nano = (seconds: number) => Math.round(seconds * 1e9)
+  return {
+    Healthcheck: {
+      Test: test,
+      Interval: nano(intervalSeconds),
+      Timeout: nano(timeoutSeconds),
+      ...(startPeriodSeconds ? { StartPeriod: nano(startPeriodSeconds) } : {}),
+      Retries: retries,
+    },
+  }
+}
+
+/** Targets of the volumes that were asked for without a name. */
+const toVolumes = ({ config }: ContainerDetail) =>
+  Object.fromEntries(
+    config.mounts.filter(({ type, source }) => type === 'volume' && source === '').map(({ target }) => [target, {}]),
+  )
 
 function toMounts({ mounts }: ContainerDetail) {
   return mounts.map(({ type, name, hostPath, target, readOnly, propagation }) => ({

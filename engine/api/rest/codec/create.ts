@@ -39,7 +39,9 @@ export function fromCreateBody(body: Json, name: string): CreateContainer {
     autoRemove: host['AutoRemove'] === true,
     capAdd: list(host['CapAdd']),
     capDrop: list(host['CapDrop']),
-    ports: toPorts(object(host['PortBindings']), host['PublishAllPorts'] === true, object(body['ExposedPorts'])),
+    ports: toPorts(object(host['PortBindings'])),
+    exposedPorts: Object.keys(object(body['ExposedPorts'])).map((key) => (key.includes('/') ? key : `${key}/tcp`)),
+    publishAllPorts: host['PublishAllPorts'] === true,
     mounts: readMounts(body, host),
     restart: {
       name: text(restart['Name']) || 'no',
@@ -65,8 +67,8 @@ export function fromCreateBody(body: Json, name: string): CreateContainer {
   throw new EngineError('invalidArgument', 'create.invalid', `${issue?.path.join('.')}: ${issue?.message}`)
 }
 
-function toPorts(bindings: Json, isAll: boolean, exposed: Json) {
-  const bound = Object.entries(bindings).flatMap(([key, value]) => {
+function toPorts(bindings: Json) {
+  return Object.entries(bindings).flatMap(([key, value]) => {
     const port = parsePortKey(key)
     const hosts = Array.isArray(value) && value.length > 0 ? value : [{}]
     return hosts.map((one) => {
@@ -76,10 +78,6 @@ function toPorts(bindings: Json, isAll: boolean, exposed: Json) {
       return { ...port, hostIp: HostIp || '0.0.0.0', hostPort: Number(HostPort || 0) }
     })
   })
-  if (!isAll) return bound
-  const known = new Set(Object.keys(bindings))
-  const rest = Object.keys(exposed).filter((key) => !known.has(key))
-  return [...bound, ...rest.map((key) => ({ ...parsePortKey(key), hostIp: '0.0.0.0', hostPort: 0 }))]
 }
 
 function parsePortKey(key: string): { containerPort: number; protocol: string } {

@@ -1,7 +1,6 @@
 import type { ContainerDetail, MountSpec } from '../../../contract/container.ts'
 
 const SHM_BYTES = 64 * 1024 * 1024
-const orNull = <T>(values: readonly T[]): readonly T[] | null => (values.length > 0 ? values : null)
 const filled = (values: Readonly<Record<string, string>>) => (Object.keys(values).length > 0 ? values : undefined)
 
 /** `HostConfig` of an inspected container: every setting as it was asked for, Docker's default where it was not. */
@@ -9,7 +8,7 @@ export function toHostConfig({ config }: ContainerDetail) {
   const { namespaces, log } = config
   const forms = splitMounts(config.mounts)
   return {
-    Binds: orNull(forms.binds),
+    Binds: forms.binds,
     ContainerIDFile: '',
     LogConfig: { Type: log.driver, Config: log.options },
     NetworkMode: config.network,
@@ -17,26 +16,26 @@ export function toHostConfig({ config }: ContainerDetail) {
     RestartPolicy: { Name: config.restart.name, MaximumRetryCount: config.restart.maximumRetryCount },
     AutoRemove: config.autoRemove,
     VolumeDriver: '',
-    VolumesFrom: orNull(config.volumesFrom),
+    VolumesFrom: config.volumesFrom,
     ConsoleSize: [0, 0],
     Annotations: filled(config.annotations),
-    CapAdd: orNull(config.capAdd),
-    CapDrop: orNull(config.capDrop),
+    CapAdd: config.capAdd,
+    CapDrop: config.capDrop,
     CgroupnsMode: namespaces.cgroup || 'host',
     Dns: config.dns,
     DnsOptions: config.dnsOptions,
     DnsSearch: config.dnsSearch,
-    ExtraHosts: orNull(config.extraHosts),
-    GroupAdd: orNull(config.groupAdd),
+    ExtraHosts: config.extraHosts,
+    GroupAdd: config.groupAdd,
     IpcMode: namespaces.ipc || 'private',
     Cgroup: '',
-    Links: orNull(config.links),
+    Links: config.links,
     OomScoreAdj: config.oomScoreAdj,
     PidMode: namespaces.pid,
     Privileged: config.privileged,
-    PublishAllPorts: false,
+    PublishAllPorts: config.publishAllPorts,
     ReadonlyRootfs: config.readOnlyRootfs,
-    SecurityOpt: orNull(config.securityOptions),
+    SecurityOpt: config.securityOptions,
     Tmpfs: filled(forms.tmpfs),
     UTSMode: namespaces.uts,
     UsernsMode: namespaces.user,
@@ -46,8 +45,8 @@ export function toHostConfig({ config }: ContainerDetail) {
     Isolation: '',
     ...toLimits(config),
     Mounts: forms.mounts.length > 0 ? forms.mounts : undefined,
-    MaskedPaths: config.privileged ? null : (config.maskedPaths ?? undefined),
-    ReadonlyPaths: config.privileged ? null : (config.readOnlyPaths ?? undefined),
+    MaskedPaths: config.privileged ? [] : (config.maskedPaths ?? undefined),
+    ReadonlyPaths: config.privileged ? [] : (config.readOnlyPaths ?? undefined),
     Init: config.init || undefined,
   }
 }
@@ -84,11 +83,11 @@ function toLimits({
       PathInContainer: containerPath,
       CgroupPermissions: permissions,
     })),
-    DeviceCgroupRules: orNull(deviceCgroupRules),
-    DeviceRequests: null,
+    DeviceCgroupRules: deviceCgroupRules,
+    DeviceRequests: [],
     MemoryReservation: resources.memoryReservationBytes,
     MemorySwap: resources.memorySwapBytes || resources.memoryBytes * 2,
-    MemorySwappiness: resources.memorySwappiness < 0 ? null : resources.memorySwappiness,
+    MemorySwappiness: resources.memorySwappiness < 0 ? undefined : resources.memorySwappiness,
     OomKillDisable: resources.isOomKillDisabled,
     PidsLimit: resources.pids || null,
     Ulimits: ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),

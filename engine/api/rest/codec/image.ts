@@ -4,44 +4,47 @@ import { toUnix } from './time.ts'
 export type { ImageDetail, ImportProgress as ImageProgress }
 
 /** A row of `GET /images/json`. */
-export function toImageItem(image: ImageDetail) {
+export function toImageItem(image: ImageDetail, version: number) {
   return {
     Id: image.id,
     ParentId: '',
-    RepoTags: image.references.length > 0 ? image.references : ['<none>:<none>'],
-    RepoDigests: image.repoDigests,
+    // Before 1.43 an image without a name had one that says so.
+    RepoTags: image.references.length > 0 || version >= 43 ? image.references : ['<none>:<none>'],
+    RepoDigests: image.references.length > 0 || version >= 43 ? image.repoDigests : ['<none>@<none>'],
     Created: toUnix(image.createdAt),
     Size: image.sizeBytes,
     SharedSize: -1,
     Labels: image.labels,
-    Containers: -1,
+    Containers: version >= 51 ? image.usedBy.length : -1,
+    ...(version < 44 ? { VirtualSize: image.sizeBytes } : {}),
   }
 }
 
 /** `GET /images/{name}/json`. */
-export function toImageInspect(image: ImageDetail) {
+export function toImageInspect(image: ImageDetail, version: number) {
   return {
     Id: image.id,
     RepoTags: image.references,
     RepoDigests: image.repoDigests,
     Parent: '',
     Comment: '',
-    Created: image.createdAt,
+    Created: image.createdAt || undefined,
     DockerVersion: '',
     Author: '',
     Config: {
       User: image.user,
       Env: image.env,
-      Cmd: image.command.length > 0 ? image.command : null,
-      Entrypoint: image.entrypoint.length > 0 ? image.entrypoint : null,
+      Cmd: image.command.length > 0 ? image.command : undefined,
+      Entrypoint: image.entrypoint.length > 0 ? image.entrypoint : undefined,
       WorkingDir: image.workingDir,
       Labels: image.labels,
       ExposedPorts: Object.fromEntries(image.exposedPorts.map((port) => [port, {}])),
-      Volumes: image.volumes.length > 0 ? Object.fromEntries(image.volumes.map((volume) => [volume, {}])) : null,
+      Volumes: Object.fromEntries(image.volumes.map((volume) => [volume, {}])),
     },
     Architecture: image.architecture,
     Os: image.os,
     Size: image.sizeBytes,
+    ...(version < 44 ? { VirtualSize: image.sizeBytes } : {}),
     GraphDriver: { Name: 'overlay2', Data: {} },
     RootFS: { Type: 'layers', Layers: image.layers.map(({ diffId }) => diffId) },
     Metadata: { LastTagTime: '0001-01-01T00:00:00Z' },

@@ -53,7 +53,7 @@ export function archiveRoutes({ container }: Services): Route[] {
       handle: async (request) => {
         const changes = await container.changes(id(request))
         const json = changes.map(({ path, kind }) => ({ Path: path, Kind: CHANGE_KINDS[kind] }))
-        return { status: 200, json: json.length > 0 ? json : null }
+        return { status: 200, json }
       },
     },
     {

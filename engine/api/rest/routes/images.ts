@@ -1,5 +1,5 @@
 import { EngineError } from '../../../contract/errors.ts'
-import { familiarReference } from '../../../lib/reference.ts'
+import { familiarReference, matchesReference } from '../../../lib/reference.ts'
 import type { Services } from '../../../service/services.ts'
 import type { ImageDetail, ImageProgress } from '../codec/image.ts'
 import { toHistory, toImageInspect, toImageItem } from '../codec/image.ts'
@@ -13,7 +13,7 @@ export function imageRoutes({ image }: Services): Route[] {
     {
       method: 'GET',
       path: '/images/json',
-      handle: async ({ query }) => {
+      handle: async ({ query, version }) => {
         const filters = parseFilters(query.get('filters'), [
           'reference',
           'dangling',
@@ -23,7 +23,11 @@ export function imageRoutes({ image }: Services): Route[] {
           'until',
         ])
         const images = await Promise.all((await image.list()).map(({ id }) => image.inspect(id)))
-        return { status: 200, json: images.filter((one) => isWanted(one, filters)).map(toImageItem) }
+        const named = images.map((one) => withWanted(one, filters.get('reference')))
+        return {
+          status: 200,
+          json: named.filter((one) => isWanted(one, filters)).map((one) => toImageItem(one, version)),
+        }
       },
     },
     {
@@ -34,7 +38,10 @@ export function imageRoutes({ image }: Services): Route[] {
     {
       method: 'GET',
       path: '/images/{name...}/json',
-      handle: async (request) => ({ status: 200, json: toImageInspect(await image.inspect(name(request))) }),
+      handle: async (request) => ({
+        status: 200,
+        json: toImageInspect(await image.inspect(name(request)), request.version),
+      }),
     },
     {
       method: 'GET',
@@ -68,13 +75,19 @@ export function imageRoutes({ image }: Services): Route[] {
 }
 
 function isWanted(image: ImageDetail, filters: ReadonlyMap<string, readonly string[]>): boolean {
-  const references = filters.get('reference')
-  const isNamed =
-    !references ||
-    references.some((wanted) => image.references.some((one) => one === wanted || one.split(':')[0] === wanted))
   const dangling = filters.get('dangling')?.[0]
   const isDangling = dangling === undefined || isTrue(dangling) === (image.references.length === 0)
+  const isNamed = !filters.has('reference') || image.references.length > 0
   return isNamed && isDangling && hasLabels(image.labels, filters.get('label') ?? [])
+}
+
+/** An image with those of its names that were asked for. */
+function withWanted(image: ImageDetail, patterns: readonly string[] | undefined): ImageDetail {
+  if (!patterns) return image
+  const references = image.references.filter((one) => patterns.some((pattern) => matchesReference(one, pattern)))
+  const repositories = new Set(references.map((one) => one.replace(/:[^/:]+$/, '')))
+  const repoDigests = image.repoDigests.filter((one) => repositories.has(one.replace(/@.*$/, '')))
+  return { ...image, references, repoDigests }
 }
 
 /** `docker load` prints the `stream` of each line; an error is a line too, for the headers are gone. */

@@ -1,6 +1,7 @@
 import { EngineError } from '../../../contract/errors.ts'
 import { CreateNetwork, EndpointSpec, type NetworkSummary } from '../../../contract/network.ts'
 import type { Services } from '../../../service/services.ts'
+import { endpointId } from '../codec/endpoint.ts'
 import { hasLabels, parseFilters, readJson } from '../http.ts'
 import type { Route } from '../router.ts'
 
@@ -148,7 +149,7 @@ function toNetwork(network: NetworkSummary) {
           endpoint.containerId,
           {
             Name: endpoint.name,
-            EndpointID: '',
+            EndpointID: endpointId(endpoint.containerId, network.id),
             MacAddress: endpoint.macAddress,
             IPv4Address: endpoint.ipAddress ? `${endpoint.ipAddress}/${endpoint.prefix}` : '',
             IPv6Address: endpoint.ipv6Address ? `${endpoint.ipv6Address}/${endpoint.ipv6Prefix}` : '',

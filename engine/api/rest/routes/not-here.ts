@@ -1,36 +1,43 @@
 import { EngineError } from '../../../contract/errors.ts'
 import type { Route } from '../router.ts'
 
-const CALLS: readonly (readonly [method: string, path: string])[] = [
-  ['GET', '/containers/{id}/top'],
-  ['POST', '/containers/{id}/update'],
-  ['GET', '/containers/{id}/attach/ws'],
+const MANAGED = 'the engine runs no plugins of its own; volume plugins with a socket of theirs work'
+
+/** Calls, and why they are not here where that is for good. */
+const CALLS: readonly (readonly [method: string, path: string, why?: string])[] = [
+  ['GET', '/containers/{id}/attach/ws', 'attach by POST, which takes the connection over'],
   ['POST', '/build'],
-  ['POST', '/build/prune'],
   ['GET', '/images/{name...}/get'],
   ['GET', '/images/get'],
   ['POST', '/images/prune'],
   ['POST', '/commit'],
   ['POST', '/session'],
-  ['PUT', '/volumes/{name}'],
-  ['GET', '/plugins'],
-  ['GET', '/plugins/privileges'],
-  ['POST', '/plugins/pull'],
-  ['POST', '/plugins/create'],
-  ['GET', '/plugins/{name...}/json'],
-  ['DELETE', '/plugins/{name...}'],
-  ['POST', '/plugins/{name...}/enable'],
-  ['POST', '/plugins/{name...}/disable'],
-  ['POST', '/plugins/{name...}/upgrade'],
-  ['POST', '/plugins/{name...}/push'],
-  ['POST', '/plugins/{name...}/set'],
+  ['PUT', '/volumes/{name}', 'only the volumes of a swarm can be changed'],
+  ['GET', '/plugins/privileges', MANAGED],
+  ['POST', '/plugins/pull', MANAGED],
+  ['POST', '/plugins/create', MANAGED],
+  ['DELETE', '/plugins/{name...}', MANAGED],
+  ['POST', '/plugins/{name...}/enable', MANAGED],
+  ['POST', '/plugins/{name...}/disable', MANAGED],
+  ['POST', '/plugins/{name...}/upgrade', MANAGED],
+  ['POST', '/plugins/{name...}/push', MANAGED],
+  ['POST', '/plugins/{name...}/set', MANAGED],
 ]
 
 /** Calls of Docker's API that this engine knows and does not have: each says so, with status 501. */
-export const missingRoutes: readonly Route[] = CALLS.map(([method, path]) => ({
+export const missingRoutes: readonly Route[] = CALLS.map(([method, path, why]) => ({
   method,
   path,
   handle: () => {
-    throw new EngineError('notImplemented', 'route.not-implemented', `${method} ${path} is not implemented here`)
+    throw new EngineError(
+      'notImplemented',
+      'route.not-implemented',
+      `${method} ${path} is not implemented here${why ? `: ${why}` : ''}`,
+    )
   },
 }))
+
+/** Why a call is not here, by its route; nothing where it may come. */
+export const missingWhy: ReadonlyMap<Route, string> = new Map(
+  missingRoutes.map((route, index) => [route, CALLS[index]?.[2] ?? '']),
+)

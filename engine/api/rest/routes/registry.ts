@@ -1,38 +1,46 @@
+import { z } from 'zod'
 import { EngineError } from '../../../contract/errors.ts'
-import { isDigest } from '../../../lib/digest.ts'
-import { parseReference } from '../../../lib/reference.ts'
+import { type PullProgress, type PushProgress, RegistryAuth } from '../../../contract/image.ts'
+import { familiarReference, parseReference } from '../../../lib/reference.ts'
 import type { Services } from '../../../service/services.ts'
-import { jsonLines, pullMessages, pushMessages, startedStream } from '../codec/json-message.ts'
-import { readRegistryAuth, toRegistryAuth } from '../codec/registry-auth.ts'
+import { createThrottle, type ProgressLine, toErrorLine, toPullLine, toPushLine } from '../codec/progress.ts'
 import { parseFilters, type RestAnswer, type RestRequest, readJson } from '../http.ts'
 import type { Route } from '../router.ts'
 
-const DEFAULT_SEARCH_LIMIT = 25
+const HUB_HOSTS = new Set(['', 'index.docker.io', 'registry-1.docker.io', 'docker.io'])
+/** What clients send base64url-coded in `X-Registry-Auth`, and as the body of `/auth`. */
+const AuthConfig = z.object({
+  username: z.string().optional(),
+  password: z.string().optional(),
+  identitytoken: z.string().optional(),
+  serveraddress: z.string().optional(),
+})
 
-/** What needs a registry: pull, push, login, search. */
-export function registryRoutes({ image, registry }: Services): Route[] {
+/** Calls that speak to registries: pull, push, login, search, and a look at a manifest. */
+export function registryRoutes(services: Services): Route[] {
   const name = ({ params }: RestRequest) => params['name'] ?? ''
-  const auth = ({ message }: RestRequest) => readRegistryAuth(message.headers['x-registry-auth'])
   return [
-    { method: 'POST', path: '/images/create', handle: (request) => pull(image, request) },
+    { method: 'POST', path: '/images/create', handle: (request) => pull(services, request) },
     {
       method: 'POST',
       path: '/images/{name...}/push',
       handle: async (request) => {
-        const { path, host } = parseReference(name(request))
-        const tag = request.query.get('tag') || 'latest'
-        const progress = image.push({ reference: `${name(request)}:${tag}`, auth: auth(request) }, request.signal)
-        const messages = pushMessages(await startedStream(progress), `${host}/${path}`)
-        return { status: 200, stream: jsonLines(messages) }
+        const tag = request.query.get('tag')
+        const reference = tag ? `${name(request)}:${tag}` : name(request)
+        const { repository } = split(reference)
+        const steps = services.image.push({ reference, auth: readAuth(request) }, request.signal)
+        const first = { status: `The push refers to repository [${repository}]` }
+        return streamed(await begin(steps), { first: [first], toLine: toPushLine })
       },
     },
     {
       method: 'POST',
       path: '/auth',
       handle: async ({ message, signal }) => {
-        const body = await readJson(message)
-        const host = typeof body['serveraddress'] === 'string' ? body['serveraddress'] : ''
-        await registry.check({ host, auth: toRegistryAuth(body) }, signal)
+        const body = AuthConfig.parse(await readJson(message))
+        const auth = toAuth(body)
+        if (!auth) throw new EngineError('invalidArgument', 'auth.missing', 'username and password are required')
+        await services.registry.checkLogin(hostOf(body.serveraddress ?? ''), auth, signal)
         return { status: 200, json: { Status: 'Login Succeeded', IdentityToken: '' } }
       },
     },
@@ -40,13 +48,13 @@ export function registryRoutes({ image, registry }: Services): Route[] {
       method: 'GET',
       path: '/distribution/{name...}/json',
       handle: async (request) => {
-        const found = await image.describeRemote({ reference: name(request), auth: auth(request) }, request.signal)
-        const { mediaType, digest, sizeBytes: size, platforms } = found
+        const input = { reference: name(request), auth: readAuth(request) }
+        const found = await services.registry.describe(input, request.signal)
         return {
           status: 200,
           json: {
-            Descriptor: { mediaType, digest, size },
-            Platforms: platforms.map(({ os, architecture, variant }) => ({
+            Descriptor: { mediaType: found.mediaType, digest: found.digest, size: found.sizeBytes },
+            Platforms: found.platforms.map(({ os, architecture, variant }) => ({
               os,
               architecture,
               ...(variant ? { variant } : {}),
@@ -55,71 +63,135 @@ export function registryRoutes({ image, registry }: Services): Route[] {
         }
       },
     },
-    { method: 'GET', path: '/images/search', handle: (request) => search(registry, request) },
+    {
+      method: 'GET',
+      path: '/images/search',
+      handle: async ({ query, signal }) => {
+        const filters = parseFilters(query.get('filters'), ['is-official', 'is-automated', 'stars'])
+        const limit = Math.min(100, Math.max(1, Number(query.get('limit')) || 25))
+        const found = await services.registry.search({ term: query.get('term') ?? '', limit }, signal)
+        const leastStars = Number(filters.get('stars')?.[0] ?? 0)
+        const official = filters.get('is-official')?.[0]
+        const isWanted = (one: (typeof found)[number]) =>
+          one.stars >= leastStars && (official === undefined || one.isOfficial === (official === 'true'))
+        return {
+          status: 200,
+          json: found.filter(isWanted).map((one) => ({
+            name: one.name,
+            description: one.description,
+            star_count: one.stars,
+            is_official: one.isOfficial,
+            is_automated: false,
+          })),
+        }
+      },
+    },
   ]
 }
 
-async function pull(image: Services['image'], { query, message, signal }: RestRequest): Promise<RestAnswer> {
+/** `POST /images/create?fromImage=`: one tag, one digest, or with no tag all of them. */
+async function pull(services: Services, request: RestRequest): Promise<RestAnswer> {
+  const { query, signal } = request
   const from = query.get('fromImage') ?? ''
-  if (!from) throw new EngineError('invalidArgument', 'pull.no-image', 'fromImage or fromSrc is needed')
-  const asked = query.get('tag') ?? ''
-  const named = parseReference(from)
-  const text = asked && !named.digest ? `${stripTag(from)}${isDigest(asked) ? '@' : ':'}${asked}` : from
-  const { path, tag, digest } = parseReference(text)
-  const progress = image.pull(
-    {
-      reference: text,
-      platform: query.get('platform') ?? '',
-      allTags: !tag && !digest,
-      auth: readRegistryAuth(message.headers['x-registry-auth']),
-    },
-    signal,
-  )
-  const messages = pullMessages(progress, { name: path, tag: digest || tag })
-  const started = await startedStream(messages).catch((error: unknown) => {
-    throw withoutPrompt(EngineError.from(error), text)
-  })
-  return { status: 200, stream: jsonLines(started) }
-}
-
-/** A 401 makes the docker command ask for a name and password on its own; Docker says 404 here. */
-function withoutPrompt(error: EngineError, name: string): EngineError {
-  if (error.code !== 'unauthorized') return error
-  const why = "repository does not exist or may require 'docker login'"
-  return new EngineError('notFound', error.reason, `pull access denied for ${name}, ${why}: ${error.message}`, {
-    cause: error,
-  })
-}
-
-function stripTag(text: string): string {
-  const { tag } = parseReference(text)
-  return tag ? text.slice(0, -(tag.length + 1)) : text
-}
-
-async function search(registry: Services['registry'], { query, signal }: RestRequest): Promise<RestAnswer> {
-  const filters = parseFilters(query.get('filters'), ['is-official', 'is-automated', 'stars'])
-  const limit = Number(query.get('limit') || DEFAULT_SEARCH_LIMIT)
-  if (!Number.isInteger(limit) || limit < 1 || limit > 100) {
+  if (from === '')
     throw new EngineError(
-      'invalidArgument',
-      'search.limit',
-      `limit ${query.get('limit')} is outside the range of [1, 100]`,
+      'notImplemented',
+      'image.import',
+      'POST /images/create without fromImage is not implemented here',
     )
+  const auth = readAuth(request)
+  const platform = query.get('platform') ?? ''
+  const target = query.get('tag') ?? ''
+  const isWhole = target === '' && /[:@]/.test(from.slice(from.lastIndexOf('/')))
+  const references =
+    target || isWhole
+      ? [target ? `${from}${target.includes(':') ? '@' : ':'}${target}` : from]
+      : (await services.registry.tags({ reference: from, auth }, signal)).map((tag) => `${from}:${tag}`)
+  const [one = ''] = references
+  const steps = async function* () {
+    for (const reference of references) yield* services.image.pull({ reference, platform, auth }, signal)
   }
-  const found = await registry.search({ term: query.get('term') ?? '', limit }, signal)
-  const stars = Number(filters.get('stars')?.[0] ?? 0)
-  const official = filters.get('is-official')?.[0]
-  const wanted = found.filter(
-    (one) => one.starCount >= stars && (official === undefined || String(one.isOfficial) === official),
-  )
+  const { repository, version } = split(one)
+  const first = { status: `Pulling from ${repository.replace(/^docker\.io\//, '')}`, id: version }
+  return streamed(await begin(steps()), {
+    first: [first],
+    toLine: (step: PullProgress) => toPullLine(step, familiarReference(one)),
+    before: (step: PullProgress) => (step.type === 'image' ? [{ status: `Digest: ${step.digest}` }] : []),
+  })
+}
+
+/** Waits for the first step that tells more than that work has begun: until then a failure is still a status. */
+async function begin<T extends PullProgress | PushProgress>(steps: AsyncIterable<T>): Promise<AsyncIterable<T>> {
+  const iterator = steps[Symbol.asyncIterator]()
+  let step = await iterator.next()
+  while (!step.done && step.value.type === 'stage' && step.value.stage === 'resolving') step = await iterator.next()
+  const first = step
+  return (async function* () {
+    try {
+      if (!first.done) yield first.value
+      for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value
+    } finally {
+      await iterator.return?.()
+    }
+  })()
+}
+
+interface Lines<T> {
+  readonly first: readonly ProgressLine[]
+  readonly toLine: (step: T) => ProgressLine | null
+  readonly before?: (step: T) => readonly ProgressLine[]
+}
+
+function streamed<T extends PullProgress | PushProgress>(steps: AsyncIterable<T>, lines: Lines<T>): RestAnswer {
+  const text = (line: ProgressLine) => `${JSON.stringify(line)}\r\n`
+  const isWanted = createThrottle(() => performance.now())
   return {
     status: 200,
-    json: wanted.map((one) => ({
-      name: one.name,
-      description: one.description,
-      star_count: one.starCount,
-      is_official: one.isOfficial,
-      is_automated: false,
-    })),
+    headers: { 'content-type': 'application/json' },
+    stream: (async function* () {
+      for (const line of lines.first) yield text(line)
+      try {
+        for await (const step of steps) {
+          if (step.type === 'layer' && !isWanted(step.layer, step.state)) continue
+          for (const line of lines.before?.(step) ?? []) yield text(line)
+          const line = lines.toLine(step)
+          if (line) yield text(line)
+        }
+      } catch (error) {
+        yield text(toErrorLine(error))
+      }
+    })(),
+  }
+}
+
+function split(reference: string): { readonly repository: string; readonly version: string } {
+  const { host, path, tag, digest } = parseReference(reference)
+  return { repository: `${host}/${path}`, version: digest || tag || 'latest' }
+}
+
+/** Credentials of the request's header; none, where the client sent none or an empty object. */
+function readAuth({ message }: RestRequest): RegistryAuth | undefined {
+  const header = message.headers['x-registry-auth']
+  if (typeof header !== 'string' || header === '') return undefined
+  const parsed = AuthConfig.safeParse(safeJson(Buffer.from(header, 'base64url').toString()))
+  return parsed.success ? toAuth(parsed.data) : undefined
+}
+
+function toAuth({ username, password, identitytoken }: z.output<typeof AuthConfig>): RegistryAuth | undefined {
+  const parsed = RegistryAuth.safeParse(identitytoken ? { identityToken: identitytoken } : { username, password })
+  return parsed.success ? parsed.data : undefined
+}
+
+/** The host of a server address as `docker login` writes it: an old address of the hub, a host, or a URL. */
+function hostOf(address: string): string {
+  const host = address.replace(/^https?:\/\//, '').replace(/\/.*$/, '')
+  return HUB_HOSTS.has(host) ? 'docker.io' : host
+}
+
+function safeJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
   }
 }

@@ -10,10 +10,11 @@ const SWARM_NOUNS = ['swarm', 'nodes', 'services', 'tasks', 'secrets', 'configs'
 
 /** Ping, version, info, events, disk use, and what an engine outside a swarm says. */
 export function systemRoutes(services: Services): Route[] {
-  const noCache = { 'Cache-Control': 'no-cache, no-store, must-revalidate', Pragma: 'no-cache' }
+  // A client takes the swarm's state from here before it asks `/info`.
+  const ping = { 'Cache-Control': 'no-cache, no-store, must-revalidate', Pragma: 'no-cache', Swarm: 'inactive' }
   return [
-    { method: 'GET', path: '/_ping', handle: () => ({ status: 200, json: 'OK', headers: noCache }) },
-    { method: 'HEAD', path: '/_ping', handle: () => ({ status: 200, json: 'OK', headers: noCache }) },
+    { method: 'GET', path: '/_ping', handle: () => ({ status: 200, json: 'OK', headers: ping }) },
+    { method: 'HEAD', path: '/_ping', handle: () => ({ status: 200, json: '', headers: ping }) },
     { method: 'GET', path: '/version', handle: async () => ({ status: 200, json: await versionOf(services) }) },
     { method: 'GET', path: '/info', handle: async () => ({ status: 200, json: await infoOf(services) }) },
     {
@@ -24,6 +25,12 @@ export function systemRoutes(services: Services): Route[] {
         const until = Number(query.get('until') || 0)
         return { status: 200, stream: eventLines(services.system.events(signal), filters, until) }
       },
+    },
+    // There is no cache of builds to take from.
+    {
+      method: 'POST',
+      path: '/build/prune',
+      handle: () => ({ status: 200, json: { CachesDeleted: [], SpaceReclaimed: 0 } }),
     },
     { method: 'GET', path: '/system/df', handle: async () => ({ status: 200, json: await diskUse(services) }) },
     ...SWARM_NOUNS.flatMap((noun) =>
@@ -79,7 +86,7 @@ async function infoOf({ system, container }: Services) {
     Plugins: {
       Volume: ['local'],
       Network: ['bridge', 'host', 'ipvlan', 'macvlan', 'null'],
-      Authorization: null,
+      Authorization: [],
       Log: ['json-file'],
     },
     MemoryLimit: info.mode === 'rootful',

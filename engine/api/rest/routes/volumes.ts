@@ -64,9 +64,10 @@ export function volumeRoutes({ volume }: Services): Route[] {
     {
       method: 'POST',
       path: '/volumes/prune',
-      handle: async ({ query }) => {
+      handle: async ({ query, version }) => {
         const filters = parseFilters(query.get('filters'), ['label', 'all'])
-        const isAll = isTrue(filters.get('all')?.[0] ?? null)
+        // Named ones are spared since 1.42.
+        const isAll = version < 42 || isTrue(filters.get('all')?.[0] ?? null)
         const removed: string[] = []
         for (const { name, usedBy, anonymous, labels } of volume.list()) {
           if (usedBy.length > 0 || !(anonymous || isAll) || !hasLabels(labels, filters.get('label') ?? [])) continue
