@@ -223,6 +223,8 @@ export const TerminalIn = z.discriminatedUnion('type', [
     rows: z.number().int().min(1).max(1000),
   }),
   z.object({ type: z.literal('eof') }),
+  /** Leaves, and what runs goes on as if nobody had been there. */
+  z.object({ type: z.literal('detach') }),
 ])
 export const TerminalOut = z.discriminatedUnion('type', [
   z.object({ type: z.literal('data'), stream: z.enum(['stdout', 'stderr']), data: z.instanceof(Uint8Array) }),

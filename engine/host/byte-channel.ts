@@ -17,11 +17,28 @@ export function createByteChannel(
 ): ByteChannel {
   let inFlight = 0
   let blocked: (() => void) | undefined
+  let isWanted = false
+  /** What came and is not wanted yet: a window at most. `null` is the end. */
+  const waiting: (Buffer | null)[] = []
+  const hand = () => {
+    while (isWanted && waiting.length > 0) {
+      const chunk = waiting.shift() as Buffer | null
+      isWanted = duplex.push(chunk)
+      if (chunk === null) return
+      // Acknowledged once it is taken, so that a reader who waits holds the sender back.
+      const size = Buffer.alloc(4)
+      size.writeUInt32BE(chunk.length)
+      send(FRAME.ack, size)
+    }
+  }
   const duplex = new Duplex({
     readableObjectMode: true,
     writableHighWaterMark: WINDOW_BYTES,
     readableHighWaterMark: 16,
-    read() {},
+    read() {
+      isWanted = true
+      hand()
+    },
     write(chunk: Buffer, _encoding, done) {
       send(FRAME.data, chunk)
       inFlight += chunk.length
@@ -41,13 +58,9 @@ export function createByteChannel(
   return {
     duplex,
     receive(kind, payload) {
-      if (kind === FRAME.data) {
-        duplex.push(payload)
-        const size = Buffer.alloc(4)
-        size.writeUInt32BE(payload.length)
-        const acknowledge = () => send(FRAME.ack, size)
-        if (duplex.readableLength < 64) acknowledge()
-        else duplex.once('resume', acknowledge)
+      if (kind === FRAME.data || kind === FRAME.end) {
+        waiting.push(kind === FRAME.end ? null : payload)
+        hand()
       } else if (kind === FRAME.ack) {
         inFlight -= payload.readUInt32BE(0)
         if (inFlight < WINDOW_BYTES && blocked) {
@@ -55,8 +68,7 @@ export function createByteChannel(
           blocked = undefined
           resume()
         }
-      } else if (kind === FRAME.end) duplex.push(null)
-      else if (kind === FRAME.close) duplex.destroy()
+      } else if (kind === FRAME.close) duplex.destroy()
     },
   }
 }

@@ -143,6 +143,11 @@ export interface RunExecResult {
   readonly output: string
 }
 
+export interface ProcessTable {
+  readonly titles: readonly string[]
+  readonly processes: readonly (readonly string[])[]
+}
+
 export interface HostStats {
   readonly containerId: string
   /** Milliseconds, monotonic. */
@@ -170,7 +175,9 @@ export interface LiveContainer extends CreatedContainer {
 /**
  * Frames of an attach or exec stream, one a chunk.
  * Readable: first byte 2 stdout, 3 stderr, 4 exit code (decimal text), 5 error (a WireError as JSON), then the payload.
- * Writable: first byte 0 stdin data, 1 resize (`columns rows` as text), 2 end of stdin, then the payload.
+ * Of an exec also 6, its pid (decimal text), once it runs.
+ * Writable: first byte 0 stdin data, 1 resize (`columns rows` as text), 2 end of stdin, 3 leave without hanging up, then
+ * the payload.
  */
 export type TerminalStream = Duplex
 
@@ -206,6 +213,14 @@ export interface Host extends NetworkHost, ArchiveHost {
   readonly resumeContainer: Call<{ readonly containerId: string }>
   /** `runc delete --force`; missing is fine. */
   readonly deleteContainer: Call<{ readonly containerId: string }>
+  /** Sets the size of a container's terminal. */
+  readonly resizeContainer: Call<{ readonly containerId: string; readonly columns: number; readonly rows: number }>
+  /** Changes the limits of a running container; `resources` as the OCI spec has them. */
+  readonly updateContainer: Call<{ readonly containerId: string; readonly resources: object }>
+  /** What ps(1) says of a container's processes: its header and a row each. */
+  readonly listProcesses: Call<{ readonly containerId: string; readonly psArgs: readonly string[] }, ProcessTable>
+  /** Bytes that the files of a folder take, links not followed and mounts not entered. Missing is 0. */
+  readonly treeSize: Call<{ readonly path: string }, number>
   readonly listContainers: Call<Record<string, never>, readonly LiveContainer[]>
   readonly stats: Call<{ readonly ids: readonly string[] }, readonly HostStats[]>
   /** Runs a process in a container without stdin and waits for it; output capped at 4096 bytes. For healthchecks. */
@@ -218,6 +233,8 @@ export interface Host extends NetworkHost, ArchiveHost {
     readonly containerId: string
     readonly bundle: string
     readonly tty: boolean
+    /** A reader that lags holds the container back; else it is dropped once it is 8 MiB behind. */
+    readonly holdsBack?: boolean
   }) => Promise<TerminalStream>
   readonly exec: (params: ExecParams) => Promise<TerminalStream>
   /** `HostEvent`s as they happen; each chunk is one JSON text. */

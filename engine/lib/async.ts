@@ -94,6 +94,24 @@ export async function inParallel<T>(
   if (failure) throw failure.error
 }
 
+interface Writable {
+  once(event: 'drain' | 'close', listener: () => void): unknown
+  off(event: 'drain' | 'close', listener: () => void): unknown
+}
+
+/** Waits until a stream takes more, or takes nothing any more. Leaves no listener behind. */
+export function untilDrained(stream: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      stream.off('drain', done)
+      stream.off('close', done)
+      resolve()
+    }
+    stream.once('drain', done)
+    stream.once('close', done)
+  })
+}
+
 /**
  * Work that tells its progress as a stream. Leaving the loop cancels the work and waits for its end, so that nothing
  * half-made is left when the loop is over.

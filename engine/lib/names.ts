@@ -4,12 +4,12 @@ import { EngineError } from '../contract/errors.ts'
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/
 
 /** Refuses a name that Docker refuses. */
-export function validateName(name: string): void {
+export function validateName(name: string, what = 'name'): void {
   if (NAME.test(name) && name.length <= 200) return
   throw new EngineError(
     'invalidArgument',
     'name.invalid',
-    `Invalid name (${name.slice(0, 200)}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+    `Invalid ${what} (${name.slice(0, 200)}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
     { details: { name: name.slice(0, 200) } },
   )
 }

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import type { HealthcheckSpec, ResourceLimits } from '../contract/container.ts'
 import type { LogSettings } from '../contract/container-settings.ts'
 import { EngineError } from '../contract/errors.ts'
-import type { CreatedContainer, Host, HostInfo, HostStats, OverlayMount } from '../host/host.ts'
+import type { CreatedContainer, Host, HostInfo, HostStats, OverlayMount, ProcessTable } from '../host/host.ts'
 import { ociJson } from '../lib/oci-json.ts'
 import type { Layout } from '../store/layout.ts'
 import type { ContainerRecord } from '../store/schema.ts'
@@ -24,11 +24,12 @@ import { readLogLimits } from './log-options.ts'
 import { addContainerEnv, mergeEnv } from './process.ts'
 import { parseSecurityOptions } from './security.ts'
 import { buildProcess, type NamespacePlaces } from './spec.ts'
+import { buildLimits } from './spec-resources.ts'
 import { resolveUser } from './user.ts'
 import { writeInPlace } from './write-in-place.ts'
 
 /** What the host tells of containers: plain data that the services above read. */
-export type { HostEvent, HostInfo, HostStats, LiveContainer } from '../host/host.ts'
+export type { HostEvent, HostInfo, HostStats, LiveContainer, ProcessTable } from '../host/host.ts'
 
 /** The resolver that slirp4netns and pasta offer inside. */
 const EGRESS_RESOLVER = '10.0.2.3'
@@ -92,7 +93,14 @@ export interface ContainerRuntime {
   remove(id: string): Promise<void>
   removeTree(path: string): Promise<void>
   stats(ids: readonly string[]): Promise<readonly HostStats[]>
-  attach(record: ContainerRecord): Promise<Duplex>
+  /** `holdsBack`: a reader that lags holds the container back; else it is let go. */
+  attach(record: ContainerRecord, options?: { readonly holdsBack: boolean }): Promise<Duplex>
+  resize(id: string, size: { readonly columns: number; readonly rows: number }): Promise<void>
+  /** Lays a record's limits on its running process. */
+  applyLimits(record: ContainerRecord): Promise<void>
+  processes(id: string, psArgs: readonly string[]): Promise<ProcessTable>
+  /** Bytes of a folder's files; for a container's own layer and volumes. */
+  treeSize(path: string): Promise<number>
   exec(record: ContainerRecord, spec: ExecSpec): Promise<Duplex>
   /** Runs a healthcheck once; exit code 0 is healthy. */
   probe(
@@ -252,8 +260,13 @@ export function createContainerRuntime({
     remove: (containerId) => host.deleteContainer({ containerId }),
     removeTree: (path) => host.removeTree({ path }),
     stats: (ids) => host.stats({ ids }),
-    attach: (record) =>
-      host.attach({ containerId: record.id, bundle: layout.bundle(record.id), tty: record.config.tty }),
+    attach: (record, { holdsBack } = { holdsBack: false }) =>
+      host.attach({ containerId: record.id, bundle: layout.bundle(record.id), tty: record.config.tty, holdsBack }),
+    resize: (containerId, size) => host.resizeContainer({ containerId, ...size }),
+    applyLimits: ({ id, config }) =>
+      host.updateContainer({ containerId: id, resources: buildLimits(config.resources) }),
+    processes: (containerId, psArgs) => host.listProcesses({ containerId, psArgs }),
+    treeSize: (path) => host.treeSize({ path }),
     exec: async (record, spec) =>
       host.exec({
         containerId: record.id,

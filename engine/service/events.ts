@@ -31,12 +31,19 @@ export function createEventBus(now: () => Date): EventBus {
         } else queue.push(event)
       }
       listeners.add(listener)
-      signal.addEventListener('abort', () => queue.end(), { once: true })
+      const leave = () => {
+        // A listener that never listened has no end of its own.
+        listeners.delete(listener)
+        queue.end()
+      }
+      if (signal.aborted) leave()
+      signal.addEventListener('abort', leave, { once: true })
       return (async function* () {
         try {
           yield* queue
         } finally {
           listeners.delete(listener)
+          signal.removeEventListener('abort', leave)
         }
       })()
     },

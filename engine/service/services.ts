@@ -1,6 +1,7 @@
 import type { CreateContainer, TerminalIn } from '../contract/container.ts'
 import type { RegistryAuth } from '../contract/image.ts'
 import type { CreateNetwork } from '../contract/network.ts'
+import type { RegistrySettings } from '../contract/registry.ts'
 import type { SystemInfo } from '../contract/system.ts'
 import type { HostInfo } from '../runtime/container-runtime.ts'
 import { createContainer } from './container/create.ts'
@@ -15,12 +16,14 @@ import { createHealthMonitor } from './container/health.ts'
 import { inspectContainer, listContainers } from './container/list.ts'
 import { followLog, readLogWindow } from './container/logs.ts'
 import { pauseContainer, unpauseContainer } from './container/pause.ts'
+import { listContainerProcesses, measureContainer, resizeContainer } from './container/processes.ts'
 import { removeContainer } from './container/remove.ts'
 import { renameContainer } from './container/rename.ts'
 import { startContainer } from './container/start.ts'
 import { streamStats } from './container/stats.ts'
-import { killContainer, restartContainer, stopContainer } from './container/stop.ts'
-import { attachContainer, type ExecRequest, execInContainer } from './container/terminal.ts'
+import { killContainer, restartContainer, type StopOptions, stopContainer } from './container/stop.ts'
+import { type AttachOptions, attachContainer, type ExecRequest, execInContainer } from './container/terminal.ts'
+import { type ContainerUpdate, updateContainer } from './container/update.ts'
 import { waitForExit } from './container/wait.ts'
 import type { ServiceContext } from './context.ts'
 import { createStarter, importArchive, loadArchive } from './image/import.ts'
@@ -34,6 +37,14 @@ import { createNetwork } from './network/create.ts'
 import { disconnectNetwork } from './network/disconnect.ts'
 import { inspectNetwork, listNetworks } from './network/list.ts'
 import { pruneNetworks, removeNetwork } from './network/remove.ts'
+import {
+  listLogins,
+  logIn,
+  logOut,
+  readRegistrySettings,
+  testLogin,
+  writeRegistrySettings,
+} from './registry/registries.ts'
 import { createVolume, listVolumes, removeVolume } from './volume/volumes.ts'
 
 /** What services ask about the machine; filled by the composition root. */
@@ -58,8 +69,12 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       inspect: (id: string) => inspectContainer(context, health, id),
       create: (config: CreateContainer) => createContainer(context, config),
       start,
-      stop: (id: string, timeoutSeconds?: number) => stopContainer(context, id, timeoutSeconds),
-      restart: (id: string, timeoutSeconds?: number) => restartContainer(context, id, { timeoutSeconds, start }),
+      stop: (id: string, options?: StopOptions) => stopContainer(context, id, options),
+      restart: (id: string, options?: StopOptions) => restartContainer(context, id, { ...options, start }),
+      update: (id: string, update: ContainerUpdate) => updateContainer(context, id, update),
+      processes: (id: string, psArgs: readonly string[]) => listContainerProcesses(context, id, psArgs),
+      resize: (id: string, size: { columns: number; rows: number }) => resizeContainer(context, id, size),
+      measure: (id: string) => measureContainer(context, id),
       kill: (id: string, signal: string) => killContainer(context, id, signal),
       pause: (id: string) => pauseContainer(context, id),
       unpause: (id: string) => unpauseContainer(context, id),
@@ -73,7 +88,7 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
         id: string,
         up: AsyncIterable<TerminalIn>,
         signal: AbortSignal,
-        options: { readonly waitForStart?: boolean } = {},
+        options: Omit<AttachOptions, 'signal'> = {},
       ) => attachContainer(context, id, up, { signal, ...options }),
       statPath: (id: string, path: string) => statContainerPath(context, id, path),
       readArchive: (input: Parameters<typeof readContainerArchive>[1], signal: AbortSignal) =>
@@ -85,8 +100,12 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       ) => writeContainerArchive(context, input, content, signal),
       export: (id: string, signal: AbortSignal) => exportContainer(context, id, signal),
       changes: (id: string) => listContainerChanges(context, id),
-      exec: (request: ExecRequest, up: AsyncIterable<TerminalIn>, signal: AbortSignal) =>
-        execInContainer(context, request, up, signal),
+      exec: (
+        request: ExecRequest,
+        up: AsyncIterable<TerminalIn>,
+        signal: AbortSignal,
+        onStarted?: (pid: number) => void,
+      ) => execInContainer(context, request, up, { signal, onStarted }),
     },
     image: {
       list: () => listImages(context),
@@ -100,12 +119,18 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       remove: (id: string, force: boolean) => removeImage(context, id, force),
     },
     registry: {
+      list: () => listLogins(context),
+      login: (input: Parameters<typeof logIn>[1], signal: AbortSignal) => logIn(context, input, signal),
+      logout: (host: string) => logOut(context, host),
+      test: (host: string, signal: AbortSignal) => testLogin(context, host, signal),
+      settings: () => readRegistrySettings(context),
+      setSettings: (settings: RegistrySettings) => writeRegistrySettings(context, settings),
       search: (query: { term: string; limit: number }, signal: AbortSignal) =>
         context.registry.search({ ...query, signal }),
       checkLogin: (host: string, auth: RegistryAuth, signal: AbortSignal) =>
         context.registry.checkLogin(host, auth, signal),
-      tags: (input: { reference: string; auth?: RegistryAuth | undefined }, signal: AbortSignal) =>
-        openRepository(context, input).tags(signal),
+      tags: async (input: { reference: string; auth?: RegistryAuth | undefined }, signal: AbortSignal) =>
+        (await openRepository(context, input)).tags(signal),
       describe: (input: { reference: string; auth?: RegistryAuth | undefined }, signal: AbortSignal) =>
         describeRemote(context, input, signal),
     },

@@ -217,6 +217,7 @@ describe.skipIf(!hasDocker)('every answer is as the definition of the API has it
     await made('DELETE /volumes/{name}', ['hold'])
     await made('POST /volumes/create')
     expect((await made('POST /volumes/prune')).json.VolumesDeleted).toHaveLength(1)
+    await made('POST /build/prune')
   })
 
   test('images', async () => {

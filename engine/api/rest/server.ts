@@ -9,14 +9,16 @@ import type { Services } from '../../service/services.ts'
 import { type RestAnswer, type RestRequest, readJson } from './http.ts'
 import { createRouter, type Hijack, type Route, type Router, splitVersion } from './router.ts'
 import { archiveRoutes } from './routes/archive.ts'
+import { attachRoutes } from './routes/attach.ts'
 import { containerRoutes } from './routes/containers.ts'
 import { execRoutes } from './routes/exec.ts'
 import { imageRoutes } from './routes/images.ts'
+import { logRoutes } from './routes/logs.ts'
 import { networkRoutes } from './routes/networks.ts'
 import { missingRoutes } from './routes/not-here.ts'
 import { pluginRoutes } from './routes/plugins.ts'
 import { registryRoutes } from './routes/registry.ts'
-import { streamRoutes } from './routes/streams.ts'
+import { statsRoutes } from './routes/stats.ts'
 import { systemRoutes } from './routes/system.ts'
 import { volumeRoutes } from './routes/volumes.ts'
 
@@ -28,7 +30,9 @@ export const allRoutes = (services: Services): Route[] => [
   ...systemRoutes(services),
   ...containerRoutes(services),
   ...archiveRoutes(services),
-  ...streamRoutes(services),
+  ...attachRoutes(services),
+  ...logRoutes(services),
+  ...statsRoutes(services),
   ...execRoutes(services),
   ...registryRoutes(services),
   ...imageRoutes(services),

@@ -114,7 +114,7 @@ function chooseName(context: ServiceContext, wanted: string): string {
     }
     return newId().slice(0, 12)
   }
-  validateName(asked)
+  validateName(asked, 'container name')
   const holder = taken(asked)
   if (!holder) return asked
   throw new EngineError(

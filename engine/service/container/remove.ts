@@ -24,7 +24,10 @@ export async function removeContainer(
         { details: { name: record.name } },
       )
     }
-    await killContainer(context, record.id, 'SIGKILL')
+    await killContainer(context, record.id, 'SIGKILL').catch((error: unknown) => {
+      // One that ended by itself meanwhile is removed all the same.
+      if (isAlive(context.containers.get(record.id)?.state.status ?? 'exited')) throw error
+    })
   }
   await context.locks.withLock(record.id, async () => {
     const current = context.containers.get(record.id)

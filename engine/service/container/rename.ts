@@ -9,10 +9,17 @@ import { publishContainer } from './update-state.ts'
 export async function renameContainer(context: ServiceContext, ref: string, wanted: string): Promise<void> {
   const { id } = findContainer(context.containers, ref)
   const name = wanted.replace(/^\//, '')
-  validateName(name)
+  if (name === '') throw new EngineError('invalidArgument', 'name.empty', 'Neither old nor new names may be empty')
+  validateName(name, 'container name')
   await context.locks.withLock('containers', () =>
     context.locks.withLock(id, async () => {
       const record = currentContainer(context.containers, id)
+      if (record.name === name)
+        throw new EngineError(
+          'invalidArgument',
+          'name.same',
+          'Renaming a container with the same name as its current name',
+        )
       const holder = context.containers.list().find((other) => other.name === name)
       if (holder) {
         throw new EngineError(

@@ -7,8 +7,20 @@ import { isAlive } from './state.ts'
 import { publishContainer, putState } from './update-state.ts'
 import { waitForExit } from './wait.ts'
 
+/** How a container is stopped; absent, as it was made to be. */
+export interface StopOptions {
+  /** −1 waits for ever. */
+  readonly timeoutSeconds?: number | undefined
+  readonly signal?: string | undefined
+}
+
 /** Stop signal, patience, then SIGKILL. `timeoutSeconds` −1 waits for ever; one that does not run is `notModified`. */
-export async function stopContainer(context: ServiceContext, ref: string, timeoutSeconds?: number): Promise<void> {
+export async function stopContainer(
+  context: ServiceContext,
+  ref: string,
+  { timeoutSeconds, signal = '' }: StopOptions = {},
+): Promise<void> {
+  const asked = signal === '' ? '' : parseSignal(signal)
   const { id } = findContainer(context.containers, ref)
   const record = await context.locks.withLock(id, async () => {
     const current = currentContainer(context.containers, id)
@@ -26,7 +38,7 @@ export async function stopContainer(context: ServiceContext, ref: string, timeou
   if (!record) return
   const patience = timeoutSeconds ?? record.config.stopTimeoutSeconds
   const exited = waitForExit(context, id)
-  await signalIgnoringGone(context, record, record.process.stopSignal)
+  await signalIgnoringGone(context, record, asked || record.process.stopSignal)
   if (patience === -1) await exited
   else if (!(await settlesWithin(exited, patience * 1000))) {
     await signalIgnoringGone(context, record, 'SIGKILL')
@@ -40,13 +52,13 @@ export async function stopContainer(context: ServiceContext, ref: string, timeou
 export async function killContainer(context: ServiceContext, ref: string, signal: string): Promise<void> {
   const record = findContainer(context.containers, ref)
   const name = parseSignal(signal)
-  if (!isAlive(record.state.status)) {
-    throw new EngineError(
+  const notRunning = () =>
+    new EngineError(
       'conflict',
       'container.not-running',
-      `cannot kill container: ${record.name}: container is not running`,
+      `cannot kill container: ${record.name}: container ${record.id} is not running`,
     )
-  }
+  if (!isAlive(record.state.status)) throw notRunning()
   const exited = waitForExit(context, record.id)
   if (name === 'SIGKILL') {
     await context.locks.withLock(record.id, async () => {
@@ -55,7 +67,11 @@ export async function killContainer(context: ServiceContext, ref: string, signal
       await putState(context, current, { isStoppedByUser: true })
     })
   }
-  await context.runtime.signal(record.id, name)
+  await context.runtime.signal(record.id, name).catch((error: unknown) => {
+    // It ended by itself meanwhile.
+    if (isAlive(context.containers.get(record.id)?.state.status ?? 'exited')) throw error
+    throw notRunning()
+  })
   publishContainer(context, record, 'kill', { signal: name })
   if (name === 'SIGKILL') await exited
 }
@@ -64,7 +80,7 @@ export async function killContainer(context: ServiceContext, ref: string, signal
 export async function restartContainer(
   context: ServiceContext,
   ref: string,
-  options: { readonly timeoutSeconds?: number | undefined; readonly start: (id: string) => Promise<void> },
+  options: StopOptions & { readonly start: (id: string) => Promise<void> },
 ): Promise<void> {
   const record = findContainer(context.containers, ref)
   if (isAlive(record.state.status) || record.state.status === 'restarting') {
@@ -75,7 +91,7 @@ export async function restartContainer(
         `container "${record.name}" is removed when it stops and cannot be restarted`,
       )
     }
-    await stopContainer(context, record.id, options.timeoutSeconds)
+    await stopContainer(context, record.id, options)
   }
   await options.start(record.id)
   publishContainer(context, currentContainer(context.containers, record.id), 'restart')

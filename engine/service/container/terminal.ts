@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { TerminalIn, TerminalOut } from '../../contract/container.ts'
 import { EngineError, type WireError } from '../../contract/errors.ts'
+import { untilDrained } from '../../lib/async.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { findContainer } from './find.ts'
@@ -15,8 +16,18 @@ export interface ExecRequest {
   readonly env: readonly string[]
   readonly user: string | null
   readonly workingDir: string | null
+  readonly isPrivileged?: boolean
   readonly columns: number
   readonly rows: number
+}
+
+/** How a client joins a container. */
+export interface AttachOptions {
+  readonly signal: AbortSignal
+  /** One that does not run is joined when it starts. */
+  readonly waitForStart?: boolean
+  /** A client that lags holds the container back, so that it loses nothing. */
+  readonly holdsBack?: boolean
 }
 
 /** Joins the main process's stdin and output; with `waitForStart` those of the next start, from its first byte on. */
@@ -24,27 +35,33 @@ export async function* attachContainer(
   context: ServiceContext,
   ref: string,
   up: AsyncIterable<TerminalIn>,
-  { signal, waitForStart = false }: { readonly signal: AbortSignal; readonly waitForStart?: boolean },
+  { signal, waitForStart = false, holdsBack = false }: AttachOptions,
 ): AsyncIterable<TerminalOut> {
   const found = findContainer(context.containers, ref)
   if (waitForStart && !isAlive(found.state.status)) {
-    const stream = await attachAtStart(context, found.id, signal)
-    if (stream) yield* relay(stream, up, signal)
+    const stream = await attachAtStart(context, found.id, { signal, holdsBack })
+    const onDetached = () => publishContainer(context, found, 'detach')
+    if (stream) yield* relay(stream, up, { signal, onDetached })
     return
   }
   const record = requireRunning(context, ref)
   publishContainer(context, record, 'attach')
-  yield* relay(await context.runtime.attach(record), up, signal)
+  const stream = await context.runtime.attach(record, { holdsBack })
+  yield* relay(stream, up, { signal, onDetached: () => publishContainer(context, record, 'detach') })
 }
 
 /** The streams of a container that is being started; null when the caller leaves before. */
-async function attachAtStart(context: ServiceContext, id: string, signal: AbortSignal): Promise<Duplex | null> {
+async function attachAtStart(
+  context: ServiceContext,
+  id: string,
+  { signal, holdsBack }: { readonly signal: AbortSignal; readonly holdsBack: boolean },
+): Promise<Duplex | null> {
   const waiting = context.beforeStart.get(id) ?? new Set()
   context.beforeStart.set(id, waiting)
   let join: ((record: ContainerRecord) => Promise<void>) | undefined
   try {
     return await new Promise<Duplex | null>((resolve, reject) => {
-      join = (record) => context.runtime.attach(record).then(resolve, reject)
+      join = (record) => context.runtime.attach(record, { holdsBack }).then(resolve, reject)
       waiting.add(join)
       signal.addEventListener('abort', () => resolve(null), { once: true })
     })
@@ -59,12 +76,13 @@ export async function* execInContainer(
   context: ServiceContext,
   request: ExecRequest,
   up: AsyncIterable<TerminalIn>,
-  signal: AbortSignal,
+  options: Pick<RelayOptions, 'signal' | 'onStarted'>,
 ): AsyncIterable<TerminalOut> {
   const record = requireRunning(context, request.id)
   const stream = await context.runtime.exec(record, request)
   publishContainer(context, record, 'exec_start', { command: request.command.join(' ') })
-  yield* relay(stream, up, signal)
+  const onDetached = () => publishContainer(context, record, 'exec_detach')
+  yield* relay(stream, up, { ...options, onDetached })
 }
 
 function requireRunning(context: ServiceContext, ref: string) {
@@ -77,12 +95,23 @@ function requireRunning(context: ServiceContext, ref: string) {
   )
 }
 
-async function* relay(stream: Duplex, up: AsyncIterable<TerminalIn>, signal: AbortSignal): AsyncIterable<TerminalOut> {
+interface RelayOptions {
+  readonly signal: AbortSignal
+  readonly onStarted?: ((pid: number) => void) | undefined
+  readonly onDetached?: (() => void) | undefined
+}
+
+async function* relay(
+  stream: Duplex,
+  up: AsyncIterable<TerminalIn>,
+  { signal, onStarted, onDetached }: RelayOptions,
+): AsyncIterable<TerminalOut> {
   const close = () => stream.destroy()
   signal.addEventListener('abort', close, { once: true })
-  void forward(up, stream).catch(close)
+  void forward(up, stream, onDetached).catch(close)
   try {
     for await (const chunk of stream as AsyncIterable<Buffer>) {
+      if (chunk[0] === 6) onStarted?.(Number(chunk.subarray(1).toString()))
       const frame = decodeFrame(chunk)
       if (frame) yield frame
     }
@@ -110,11 +139,12 @@ function decodeFrame(chunk: Buffer): TerminalOut | null {
   }
 }
 
-async function forward(up: AsyncIterable<TerminalIn>, stream: Duplex): Promise<void> {
+async function forward(up: AsyncIterable<TerminalIn>, stream: Duplex, onDetached?: () => void): Promise<void> {
   for await (const frame of up) {
     if (stream.destroyed) return
+    if (frame.type === 'detach') onDetached?.()
     const isReady = stream.write(encodeFrame(frame))
-    if (!isReady) await new Promise<void>((resolve) => (stream.once('drain', resolve), stream.once('close', resolve)))
+    if (!isReady && !stream.destroyed) await untilDrained(stream)
   }
 }
 
@@ -126,5 +156,7 @@ function encodeFrame(frame: TerminalIn): Buffer {
       return Buffer.concat([Buffer.of(1), Buffer.from(`${frame.columns} ${frame.rows}`)])
     case 'eof':
       return Buffer.of(2)
+    case 'detach':
+      return Buffer.of(3)
   }
 }

@@ -1,16 +1,20 @@
 import { EngineError } from '../../../contract/errors.ts'
 import type { Services } from '../../../service/services.ts'
-import { toInspect, toListItem } from '../codec/container.ts'
+import { toInspect } from '../codec/container.ts'
 import { fromCreateBody } from '../codec/create.ts'
+import { fromUpdateBody } from '../codec/update.ts'
 import { hasLabels, isTrue, parseFilters, type RestRequest, readJson } from '../http.ts'
 import type { Route } from '../router.ts'
-
-const LIST_FILTERS = ['id', 'name', 'label', 'status', 'ancestor', 'exited', 'network', 'volume', 'health']
+import { listContainers } from './container-list.ts'
 
 /** `/containers/…` without the calls that stream. */
-export function containerRoutes({ container }: Services): Route[] {
+export function containerRoutes(services: Services): Route[] {
+  const { container } = services
   const id = ({ params }: RestRequest) => params['id'] ?? ''
-  const timeout = ({ query }: RestRequest) => (query.has('t') ? Number(query.get('t')) : undefined)
+  const stopOptions = ({ query }: RestRequest) => ({
+    ...(query.has('t') ? { timeoutSeconds: wholeNumber(query.get('t') ?? '') } : {}),
+    signal: query.get('signal') ?? '',
+  })
   const post = (verb: string, work: (request: RestRequest) => Promise<unknown>): Route => ({
     method: 'POST',
     path: `/containers/{id}/${verb}`,
@@ -20,7 +24,11 @@ export function containerRoutes({ container }: Services): Route[] {
     },
   })
   return [
-    { method: 'GET', path: '/containers/json', handle: async (request) => listContainers(container, request) },
+    {
+      method: 'GET',
+      path: '/containers/json',
+      handle: async (request) => ({ status: 200, json: await listContainers(services, request) }),
+    },
     {
       method: 'POST',
       path: '/containers/create',
@@ -33,7 +41,29 @@ export function containerRoutes({ container }: Services): Route[] {
     {
       method: 'GET',
       path: '/containers/{id}/json',
-      handle: async (request) => ({ status: 200, json: toInspect(container.inspect(id(request)), request.version) }),
+      handle: async (request) => {
+        const json = toInspect(container.inspect(id(request)), request.version)
+        if (!isTrue(request.query.get('size'))) return { status: 200, json }
+        const { ownBytes, totalBytes } = await container.measure(id(request))
+        return { status: 200, json: { ...json, SizeRw: ownBytes, SizeRootFs: totalBytes } }
+      },
+    },
+    {
+      method: 'GET',
+      path: '/containers/{id}/top',
+      handle: async (request) => {
+        const args = (request.query.get('ps_args') ?? '').split(' ').filter(Boolean)
+        const { titles, processes } = await container.processes(id(request), args)
+        return { status: 200, json: { Titles: titles, Processes: processes } }
+      },
+    },
+    {
+      method: 'POST',
+      path: '/containers/{id}/update',
+      handle: async (request) => {
+        const warnings = await container.update(id(request), fromUpdateBody(await readJson(request.message)))
+        return { status: 200, json: { Warnings: warnings } }
+      },
     },
     post('start', async (request) => {
       const { config } = container.inspect(id(request))
@@ -43,11 +73,11 @@ export function containerRoutes({ container }: Services): Route[] {
         // What was to be removed when it ends has ended.
         if (config.autoRemove && EngineError.from(error).code !== 'notModified')
           await container.remove(id(request), { force: true, volumes: true }).catch(() => undefined)
-        throw error
+        throw named(error)
       }
     }),
-    post('stop', (request) => container.stop(id(request), timeout(request))),
-    post('restart', (request) => container.restart(id(request), timeout(request))),
+    post('stop', (request) => container.stop(id(request), stopOptions(request))),
+    post('restart', (request) => container.restart(id(request), stopOptions(request))),
     post('kill', (request) => container.kill(id(request), request.query.get('signal') || 'SIGKILL')),
     post('pause', (request) => container.pause(id(request))),
     post('unpause', (request) => container.unpause(id(request))),
@@ -65,6 +95,31 @@ export function containerRoutes({ container }: Services): Route[] {
   ]
 }
 
+/** What the runtime says of a process that cannot start, in the words that clients look for. */
+function named(cause: unknown): EngineError {
+  const error = EngineError.from(cause)
+  if (error.reason !== 'runtime.command-not-found' && error.reason !== 'runtime.permission-denied') return error
+  const text = `failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: ${error.message}: unknown`
+  return new EngineError(error.code, error.reason, text, { cause })
+}
+
+function wholeNumber(text: string): number {
+  if (/^-?\d+$/.test(text)) return Number(text)
+  throw new EngineError('invalidArgument', 'query.invalid', `invalid number: ${JSON.stringify(text)}`)
+}
+
+/** A time in milliseconds: Unix seconds, RFC 3339, or how long ago (`10m`, `1h30m`). */
+function readUntil(text: string): number {
+  const ago = [...text.matchAll(/(\d+(?:\.\d+)?)(h|ms|m|s)/g)]
+  if (ago.length > 0 && ago.map(([part]) => part).join('') === text) {
+    const scale = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 }
+    return Date.now() - ago.reduce((sum, [, count, unit]) => sum + Number(count) * scale[unit as keyof typeof scale], 0)
+  }
+  const time = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text)
+  if (Number.isFinite(time)) return time
+  throw new EngineError('invalidArgument', 'filter.invalid', `invalid filter 'until=${text}'`)
+}
+
 /** Clients take "not found" for the image's: they would pull it. Another container or network that is missing is a bad request. */
 function refuseUnknown(cause: unknown): never {
   const error = EngineError.from(cause)
@@ -72,42 +127,31 @@ function refuseUnknown(cause: unknown): never {
   throw new EngineError('invalidArgument', error.reason, error.message, { cause })
 }
 
-function listContainers(container: Services['container'], { query, version }: RestRequest) {
-  const filters = parseFilters(query.get('filters'), LIST_FILTERS)
-  const limit = Number(query.get('limit') || 0)
-  const all = isTrue(query.get('all')) || filters.has('status') || filters.has('exited') || limit > 0
-  const any = (name: string, test: (value: string) => boolean) => filters.get(name)?.some(test) ?? true
-  const now = Date.now()
-  const rows = container
-    .list(all)
-    .map((summary) => ({ summary, detail: container.inspect(summary.id) }))
-    .filter(
-      ({ summary, detail }) =>
-        any('id', (value) => summary.id.startsWith(value)) &&
-        any('name', (value) => new RegExp(value.replace(/^\//, '')).test(summary.name)) &&
-        any('status', (value) => summary.status === value) &&
-        any('exited', (value) => summary.status === 'exited' && summary.exitCode === Number(value)) &&
-        any('health', (value) => summary.health === value) &&
-        any('ancestor', (value) =>
-          [summary.image, summary.imageId].some((one) => one === value || one === `${value}:latest`),
-        ) &&
-        any('network', (value) =>
-          detail.networks.some(({ network, networkId }) => [network, networkId].includes(value)),
-        ) &&
-        any('volume', (value) => detail.mounts.some(({ name, target }) => [name, target].includes(value))) &&
-        hasLabels(summary.labels, filters.get('label') ?? []),
-    )
-  const shown = limit > 0 ? rows.slice(0, limit) : rows
-  return { status: 200, json: shown.map(({ detail }) => toListItem(detail, { now, version })) }
+let isPruning = false
+
+/** One prune at a time, as dockerd has it. */
+async function prune(container: Services['container'], { query }: RestRequest) {
+  if (isPruning) throw new EngineError('conflict', 'prune.running', 'a prune operation is already running')
+  isPruning = true
+  try {
+    return await pruneStopped(container, parseFilters(query.get('filters'), ['label', 'label!', 'until']))
+  } finally {
+    isPruning = false
+  }
 }
 
-async function prune(container: Services['container'], { query }: RestRequest) {
-  const labels = parseFilters(query.get('filters'), ['label', 'until']).get('label') ?? []
+async function pruneStopped(container: Services['container'], filters: ReadonlyMap<string, readonly string[]>) {
+  const until = filters.get('until')?.map(readUntil) ?? []
   const removed: string[] = []
-  for (const { id, status, labels: own } of container.list(true)) {
-    if ((status !== 'exited' && status !== 'created' && status !== 'dead') || !hasLabels(own, labels)) continue
-    await container.remove(id, { force: false, volumes: true })
+  let reclaimed = 0
+  for (const { id, status, labels, createdAt } of container.list(true)) {
+    if (!['exited', 'created', 'dead'].includes(status) || !hasLabels(labels, filters.get('label') ?? [])) continue
+    if (filters.has('label!') && filters.get('label!')?.some((one) => hasLabels(labels, [one]))) continue
+    if (!until.every((time) => Date.parse(createdAt) < time)) continue
+    const { ownBytes } = await container.measure(id)
+    await container.remove(id, { force: false, volumes: false })
+    reclaimed += ownBytes
     removed.push(id)
   }
-  return { status: 200, json: { ContainersDeleted: removed, SpaceReclaimed: 0 } }
+  return { status: 200, json: { ContainersDeleted: removed, SpaceReclaimed: reclaimed } }
 }

@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto'
+import type { TerminalIn, TerminalOut } from '../../../contract/container.ts'
 import { EngineError } from '../../../contract/errors.ts'
+import { DEFAULT_DETACH_KEYS, parseDetachKeys } from '../../../lib/detach-keys.ts'
 import { encodeStdcopy } from '../../../lib/stdcopy.ts'
 import type { ExecRequest } from '../../../service/container/terminal.ts'
 import type { Services } from '../../../service/services.ts'
 import { relayTerminal, type TerminalInput, terminalInput } from '../hijack.ts'
 import { readJson } from '../http.ts'
 import type { Hijack, Route } from '../router.ts'
-import { contentType } from './streams.ts'
+import { contentType } from './logs.ts'
 
 const KEPT_EXECS = 1000
 
@@ -14,6 +16,9 @@ interface Exec {
   readonly id: string
   readonly request: ExecRequest
   readonly hasStdin: boolean
+  readonly detachKeys: string
+  readonly streams: { readonly stdout: boolean; readonly stderr: boolean }
+  pid: number
   state: 'created' | 'running' | 'exited'
   exitCode: number | null
   input?: TerminalInput
@@ -40,6 +45,12 @@ export function execRoutes({ container }: Services): Route[] {
             'container.paused',
             `container ${name} is paused, unpause the container before exec`,
           )
+        if (status === 'restarting')
+          throw new EngineError(
+            'conflict',
+            'container.restarting',
+            `Container ${containerId} is restarting, wait until the container is running`,
+          )
         if (status !== 'running')
           throw new EngineError('conflict', 'container.not-running', `container ${containerId} is not running`)
         const exec = toExec(containerId, body)
@@ -51,8 +62,7 @@ export function execRoutes({ container }: Services): Route[] {
     {
       method: 'POST',
       path: '/exec/{id}/start',
-      hijack: async ({ params, version }, connection) =>
-        startExec(container, find(params['id']), { connection, version }),
+      hijack: ({ params, version }, connection) => startExec(container, find(params['id']), { connection, version }),
     },
     {
       method: 'POST',
@@ -78,6 +88,9 @@ function toExec(containerId: string, body: Record<string, unknown>): Exec {
   return {
     id: randomBytes(32).toString('hex'),
     hasStdin: body['AttachStdin'] === true,
+    detachKeys: checkedKeys(text('DetachKeys') ?? DEFAULT_DETACH_KEYS),
+    streams: { stdout: body['AttachStdout'] !== false, stderr: body['AttachStderr'] !== false },
+    pid: 0,
     state: 'created',
     exitCode: null,
     request: {
@@ -87,10 +100,17 @@ function toExec(containerId: string, body: Record<string, unknown>): Exec {
       env: Array.isArray(body['Env']) ? body['Env'].map(String) : [],
       user: text('User'),
       workingDir: text('WorkingDir'),
+      isPrivileged: body['Privileged'] === true,
       columns: columns || 80,
       rows: rows || 24,
     },
   }
+}
+
+/** Keys that can be read; they are kept as they were written. */
+function checkedKeys(keys: string): string {
+  parseDetachKeys(keys)
+  return keys
 }
 
 async function startExec(
@@ -100,45 +120,103 @@ async function startExec(
 ): Promise<void> {
   const body = await connection.body()
   if (exec.state !== 'created')
-    throw new EngineError('conflict', 'exec.started', `exec ${exec.id} has already been started`)
-  const { request } = exec
+    throw new EngineError('conflict', 'exec.started', `Error: Exec command ${exec.id} has already run`)
+  const [rows = 0, columns = 0] = Array.isArray(body['ConsoleSize']) ? body['ConsoleSize'].map(Number) : []
+  const request = rows && columns ? { ...exec.request, rows, columns } : exec.request
   exec.state = 'running'
-  const stop = new AbortController()
-  const stream = connection.open(contentType(request.tty, version))
-  const isDetached = body['Detach'] === true
-  const input = terminalInput(stream, exec.hasStdin && !isDetached)
+  if (body['Detach'] === true) return startDetached(container, { exec, request }, connection)
+  const { tty } = request
+  const stream = connection.open(contentType(tty, version))
+  const input = terminalInput(stream, {
+    hasStdin: exec.hasStdin,
+    endsStdin: true,
+    detachKeys: tty && exec.hasStdin ? parseDetachKeys(exec.detachKeys) : [],
+  })
   exec.input = input
-  if (isDetached) stream.end()
   try {
-    exec.exitCode = await relayTerminal(stream, container.exec(request, input.frames, stop.signal), {
-      tty: request.tty,
-    })
+    const output = run(container, { exec, request }, input.frames)
+    exec.exitCode = await relayTerminal(stream, output, { tty, wants: (name) => exec.streams[name] })
   } catch (error) {
     // The headers are gone: the reason goes where the output would, the code where inspect finds it.
-    const { reason, message } = EngineError.from(error)
-    if (!stream.writableEnded) {
-      const text = Buffer.from(`OCI runtime exec failed: ${message}\r\n`)
-      stream.end(request.tty ? text : encodeStdcopy('stderr', text))
-    }
-    exec.exitCode = reason === 'runtime.command-not-found' ? 127 : 126
-  } finally {
-    exec.state = 'exited'
+    exec.exitCode = failureCode(error)
+    const text = Buffer.from(`${failureText(error)}\r\n`)
+    if (!stream.writableEnded) stream.write(tty ? text : encodeStdcopy('stderr', text))
   }
+  exec.state = 'exited'
+  // The code is there before the end is: clients ask for it then.
+  stream.end()
 }
 
-function toInspect({ id, request, state, exitCode, hasStdin }: Exec) {
+/** The process is answered for once it runs; its output goes nowhere. */
+async function startDetached(
+  container: Services['container'],
+  parts: { readonly exec: Exec; readonly request: ExecRequest },
+  connection: Hijack,
+): Promise<void> {
+  const { exec } = parts
+  const noInput: AsyncIterable<TerminalIn> = (async function* () {
+    yield { type: 'eof' } as const
+  })()
+  let tellStarted: () => void = () => {}
+  const started = new Promise<void>((resolve) => {
+    tellStarted = resolve
+  })
+  const over = (async () => {
+    for await (const frame of run(container, parts, noInput, tellStarted))
+      if (frame.type === 'exit') exec.exitCode = frame.exitCode
+  })()
+    .catch((error: unknown) => {
+      exec.exitCode = failureCode(error)
+      throw new EngineError('invalidArgument', 'exec.failed', failureText(error), { cause: error })
+    })
+    .finally(() => {
+      exec.state = 'exited'
+    })
+  await Promise.race([started, over])
+  over.catch(() => undefined)
+  connection.open(contentType(true, 0)).end()
+}
+
+/** The process's output until its end: no client's leaving ends it. */
+function run(
+  container: Services['container'],
+  { exec, request }: { readonly exec: Exec; readonly request: ExecRequest },
+  frames: AsyncIterable<TerminalIn>,
+  onStarted: () => void = () => {},
+): AsyncIterable<TerminalOut> {
+  return container.exec(request, frames, new AbortController().signal, (pid) => {
+    exec.pid = pid
+    onStarted()
+  })
+}
+
+const failureCode = (error: unknown) => (EngineError.from(error).reason === 'runtime.command-not-found' ? 127 : 126)
+
+function failureText(error: unknown): string {
+  const { message, reason } = EngineError.from(error)
+  if (!reason.startsWith('runtime.')) return message
+  return `OCI runtime exec failed: exec failed: unable to start container process: ${message}: unknown`
+}
+
+function toInspect({ id, request, state, exitCode, hasStdin, streams, detachKeys, pid }: Exec) {
   const [entrypoint = '', ...args] = request.command
   return {
     ID: id,
     Running: state === 'running',
     ExitCode: exitCode,
-    ProcessConfig: { tty: request.tty, entrypoint, arguments: args, privileged: false },
+    ProcessConfig: {
+      tty: request.tty,
+      entrypoint,
+      arguments: args,
+      privileged: request.isPrivileged ?? false,
+      ...(request.user ? { user: request.user } : {}),
+    },
     OpenStdin: hasStdin,
-    OpenStderr: true,
-    OpenStdout: true,
+    OpenStderr: streams.stderr,
+    OpenStdout: streams.stdout,
     CanRemove: state === 'exited',
     ContainerID: request.id,
-    DetachKeys: '',
-    Pid: 0,
+    DetachKeys: detachKeys === DEFAULT_DETACH_KEYS ? '' : detachKeys,
+    Pid: pid,
   }
 }

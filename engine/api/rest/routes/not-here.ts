@@ -5,11 +5,8 @@ const MANAGED = 'the engine runs no plugins of its own; volume plugins with a so
 
 /** Calls, and why they are not here where that is for good. */
 const CALLS: readonly (readonly [method: string, path: string, why?: string])[] = [
-  ['GET', '/containers/{id}/top'],
-  ['POST', '/containers/{id}/update'],
   ['GET', '/containers/{id}/attach/ws', 'attach by POST, which takes the connection over'],
   ['POST', '/build'],
-  ['POST', '/build/prune'],
   ['GET', '/images/{name...}/get'],
   ['GET', '/images/get'],
   ['POST', '/images/prune'],

@@ -26,6 +26,12 @@ export function systemRoutes(services: Services): Route[] {
         return { status: 200, stream: eventLines(services.system.events(signal), filters, until) }
       },
     },
+    // There is no cache of builds to take from.
+    {
+      method: 'POST',
+      path: '/build/prune',
+      handle: () => ({ status: 200, json: { CachesDeleted: [], SpaceReclaimed: 0 } }),
+    },
     { method: 'GET', path: '/system/df', handle: async () => ({ status: 200, json: await diskUse(services) }) },
     ...SWARM_NOUNS.flatMap((noun) =>
       ['GET', 'POST', 'DELETE'].flatMap((method) => [

@@ -42,11 +42,19 @@ export async function openExec(
 
     let init: ProcessRef | null = null
     let hasLeft = false
+    let tellStarted: (pid: number) => void = () => {}
+    const started = new Promise<number>((resolve) => {
+      tellStarted = resolve
+    })
     const hangUp = () => void (hasLeft && tty && init && signalProcess(init, SIGHUP))
     const follow = async (): Promise<number | EngineError> => {
       const first = await shim.nextSync()
-      if (!first || first.data < 0) return startError(folder, first, containerId)
+      if (!first || first.data < 0) {
+        tellStarted(0)
+        return startError(folder, first, containerId)
+      }
       init = { pid: first.data, startTicks: readStartTicks(first.data) }
+      tellStarted(first.data)
       hangUp()
       if (tty && columns && rows) void writeControl(folder, resizeLine(columns, rows))
       const last = await shim.nextSync()
@@ -63,6 +71,7 @@ export async function openExec(
       keepStdin: false,
       resize: (width, height) => void writeControl(folder, resizeLine(width, height)),
       outcome: () => outcome,
+      started,
       onLeft() {
         hasLeft = true
         hangUp()

@@ -8,6 +8,7 @@ import { launchContainer } from './create.ts'
 import { openExec } from './exec-session.ts'
 import { settleExit, type WatchedContainer, watched } from './exit.ts'
 import { watchLog } from './log-rotation.ts'
+import { listProcesses } from './processes.ts'
 import { type ContainerFile, cleanBundle, openContainerFiles, readPid } from './records.ts'
 import { startRelay } from './relay.ts'
 import { runExecOnce } from './run-exec.ts'
@@ -42,6 +43,9 @@ type ContainerCalls =
   | 'listContainers'
   | 'stats'
   | 'runExec'
+  | 'resizeContainer'
+  | 'updateContainer'
+  | 'listProcesses'
   | 'attach'
   | 'exec'
 /** The calls of `Host` about containers. `close` lets go of them; they run on. */
@@ -60,9 +64,9 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
   const containers = new Map<string, WatchedContainer>()
   const relay = startRelay(options.entry.file, (id) => void onShimGone(id))
 
-  const runtime = async (containerId: string, ...verb: string[]): Promise<void> => {
+  const runtime = async (containerId: string, verb: readonly string[], input = ''): Promise<void> => {
     const argv = [config.runtime, ...runtimeGlobals(config, ''), ...verb]
-    await run(argv, { timeoutSeconds: RUNTIME_SECONDS }).catch((error: unknown) => {
+    await run(argv, { timeoutSeconds: RUNTIME_SECONDS, input }).catch((error: unknown) => {
       const said =
         error instanceof EngineError && error.reason === 'process.failed' && error.code === 'internal'
           ? String(error.details?.['stderr'] ?? '')
@@ -71,7 +75,7 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
     })
   }
   const killLost = async (id: string) => {
-    await runtime(id, 'kill', '--all', id, 'KILL').catch(() => {})
+    await runtime(id, ['kill', '--all', id, 'KILL']).catch(() => {})
   }
 
   const onShimGone = async (id: string) => {
@@ -106,7 +110,7 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
   }
   const setPaused = async (id: string, paused: boolean) => {
     const container = await find(id)
-    await runtime(id, paused ? 'pause' : 'resume', id)
+    await runtime(id, [paused ? 'pause' : 'resume', id])
     container.file = { ...container.file, paused }
     files.put(container.file)
   }
@@ -118,7 +122,7 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
         throw new EngineError('conflict', 'runtime.container-exists', `container ${params.containerId} exists`)
       const file = await launchContainer({ config, files, exits }, params, context?.signal).catch(
         async (error: unknown) => {
-          await runtime(params.containerId, 'delete', '--force', params.containerId).catch(() => {})
+          await runtime(params.containerId, ['delete', '--force', params.containerId]).catch(() => {})
           files.remove(params.containerId)
           throw error
         },
@@ -130,7 +134,7 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
     },
     async startContainer({ containerId }) {
       await find(containerId)
-      await runtime(containerId, 'start', containerId)
+      await runtime(containerId, ['start', containerId])
     },
     async signalContainer({ containerId, signal, all }) {
       const { file } = await find(containerId)
@@ -139,7 +143,7 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
       if (!file.exit && !all && !(file.paused && number === SIGKILL) && signalProcess(file.init, number)) return
       if (!isAlive(file.init))
         throw new EngineError('conflict', 'container.not-running', `container ${containerId} is not running`)
-      await runtime(containerId, 'kill', ...(all ? ['--all'] : []), containerId, String(number))
+      await runtime(containerId, ['kill', ...(all ? ['--all'] : []), containerId, String(number)])
     },
     pauseContainer: ({ containerId }) => setPaused(containerId, true),
     resumeContainer: ({ containerId }) => setPaused(containerId, false),
@@ -148,7 +152,7 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
       const container = containers.get(containerId)
       relay.unwatch(containerId)
       containers.delete(containerId)
-      await runtime(containerId, 'delete', '--force', containerId).catch((error: unknown) => {
+      await runtime(containerId, ['delete', '--force', containerId]).catch((error: unknown) => {
         if (!(error instanceof EngineError && error.reason === 'runtime.no-such-container')) throw error
       })
       if (container) {
@@ -187,7 +191,18 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
       await find(params.containerId)
       return runExecOnce(config, execs, { ...params, signal: context?.signal })
     },
-    async attach({ containerId }) {
+    async resizeContainer({ containerId, columns, rows }) {
+      const { file } = await find(containerId)
+      if (file.tty && !file.exit) await writeControl(file.bundle, resizeLine(columns, rows))
+    },
+    async updateContainer({ containerId, resources }) {
+      await find(containerId)
+      await runtime(containerId, ['update', '--resources', '-', containerId], JSON.stringify(resources))
+    },
+    async listProcesses({ containerId, psArgs }) {
+      return listProcesses((await find(containerId)).file.init, psArgs)
+    },
+    async attach({ containerId, holdsBack = false }) {
       const container = await find(containerId)
       const { bundle, openStdin, tty } = container.file
       if (container.file.exit)
@@ -195,7 +210,7 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
       return openTerminalStream({
         relay,
         folder: bundle,
-        mode: 'attach',
+        mode: holdsBack ? 'exec' : 'attach',
         takesStdin: openStdin,
         keepStdin: openStdin && !tty,
         resize: (columns, rows) => void writeControl(bundle, resizeLine(columns, rows)),

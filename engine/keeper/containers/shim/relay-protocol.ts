@@ -7,7 +7,7 @@ export interface RelayWorkerData {
   readonly wakeFd: number
 }
 
-/** An attach drains always and drops a reader that lags; an exec holds its process back. */
+/** `attach` drains always and drops a reader that lags; `exec` holds the process back, as attached clients of Docker do. */
 export type RelayMode = 'attach' | 'exec'
 
 export type ToRelay =

@@ -111,6 +111,8 @@ export function runAttachRelay(): void {
   const park = (socket: Socket) => {
     sockets.delete(socket.stream)
     socket.isParked = true
+    // Nobody reads it any more: what comes is dropped, and holds nobody back.
+    socket.isPaused = false
     parked.add(socket)
   }
 

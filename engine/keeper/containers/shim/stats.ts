@@ -41,7 +41,8 @@ function sumProcesses(pids: readonly number[]): CgroupUsage {
   return total
 }
 
-function listPidNamespaces(): Map<string, number[]> {
+/** Processes by pid namespace, without our own. */
+export function listPidNamespaces(): Map<string, number[]> {
   const found = new Map<string, number[]>()
   for (const name of fs.readdirSync('/proc')) {
     const pid = Number(name)
@@ -53,7 +54,8 @@ function listPidNamespaces(): Map<string, number[]> {
   return found
 }
 
-function pidNamespace(pid: number): string {
+/** A process's pid namespace as `/proc` names it, `''` when it is gone. */
+export function pidNamespace(pid: number): string {
   try {
     return fs.readlinkSync(`/proc/${pid}/ns/pid`)
   } catch {

@@ -19,6 +19,8 @@ export interface TerminalOptions {
   readonly outcome: () => Promise<number | EngineError>
   /** The reader left before the end. */
   readonly onLeft?: () => void
+  /** A pid to tell, once it is known. */
+  readonly started?: Promise<number>
 }
 
 /** Joins a conmon's attach socket and a stream of frames as `host.ts` describes them. */
@@ -32,7 +34,7 @@ export async function openTerminalStream(options: TerminalOptions): Promise<Term
   const flush = () => {
     while (wanted && queue.length) {
       const frame = queue.shift() as Buffer
-      socket?.consumed(frame.length - 1)
+      if (frame[0] === 2 || frame[0] === 3) socket?.consumed(frame.length - 1)
       wanted = duplex.push(frame)
     }
     if (isOver && !queue.length && !hasEnded && !duplex.destroyed) {
@@ -72,6 +74,7 @@ export async function openTerminalStream(options: TerminalOptions): Promise<Term
     const body = chunk.subarray(1)
     if (chunk[0] === 0 && options.takesStdin && body.length) await socket?.write(new Uint8Array(body))
     else if (chunk[0] === 2 && options.takesStdin) socket?.endStdin()
+    else if (chunk[0] === 3) finish(null)
     else if (chunk[0] === 1) {
       const [columns = 0, rows = 0] = body.toString().split(' ').map(Number)
       options.resize(columns, rows)
@@ -80,6 +83,11 @@ export async function openTerminalStream(options: TerminalOptions): Promise<Term
   duplex.on('error', () => {})
   duplex.on('end', () => duplex.destroy())
 
+  void options.started?.then((pid) => {
+    if (isOver || pid <= 0) return
+    queue.push(frame(6, String(pid)))
+    flush()
+  })
   socket = await options.relay.open(options.folder, options.mode, {
     onFrame(bytes) {
       if (isOver) return
