@@ -35,6 +35,12 @@ export function createHandlers(services: Services): Handlers {
       remove: ({ id, force }) => image.remove(id, force),
     },
     registry: {
+      list: () => registry.list(),
+      login: (input, { signal }) => registry.login(input, signal),
+      logout: ({ host }) => registry.logout(host),
+      test: ({ host }, { signal }) => registry.test(host, signal),
+      settings: () => registry.settings(),
+      setSettings: (input) => registry.setSettings(input),
       search: (input, { signal }) => registry.search(input, signal),
       checkLogin: ({ host, auth }, { signal }) => registry.checkLogin(host, auth, signal),
       tags: (input, { signal }) => registry.tags(input, signal),

@@ -1,6 +1,7 @@
 import type { CreateContainer, TerminalIn } from '../contract/container.ts'
 import type { RegistryAuth } from '../contract/image.ts'
 import type { CreateNetwork } from '../contract/network.ts'
+import type { RegistrySettings } from '../contract/registry.ts'
 import type { SystemInfo } from '../contract/system.ts'
 import type { HostInfo } from '../runtime/container-runtime.ts'
 import { createContainer } from './container/create.ts'
@@ -36,6 +37,14 @@ import { createNetwork } from './network/create.ts'
 import { disconnectNetwork } from './network/disconnect.ts'
 import { inspectNetwork, listNetworks } from './network/list.ts'
 import { pruneNetworks, removeNetwork } from './network/remove.ts'
+import {
+  listLogins,
+  logIn,
+  logOut,
+  readRegistrySettings,
+  testLogin,
+  writeRegistrySettings,
+} from './registry/registries.ts'
 import { createVolume, listVolumes, removeVolume } from './volume/volumes.ts'
 
 /** What services ask about the machine; filled by the composition root. */
@@ -110,12 +119,18 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       remove: (id: string, force: boolean) => removeImage(context, id, force),
     },
     registry: {
+      list: () => listLogins(context),
+      login: (input: Parameters<typeof logIn>[1], signal: AbortSignal) => logIn(context, input, signal),
+      logout: (host: string) => logOut(context, host),
+      test: (host: string, signal: AbortSignal) => testLogin(context, host, signal),
+      settings: () => readRegistrySettings(context),
+      setSettings: (settings: RegistrySettings) => writeRegistrySettings(context, settings),
       search: (query: { term: string; limit: number }, signal: AbortSignal) =>
         context.registry.search({ ...query, signal }),
       checkLogin: (host: string, auth: RegistryAuth, signal: AbortSignal) =>
         context.registry.checkLogin(host, auth, signal),
-      tags: (input: { reference: string; auth?: RegistryAuth | undefined }, signal: AbortSignal) =>
-        openRepository(context, input).tags(signal),
+      tags: async (input: { reference: string; auth?: RegistryAuth | undefined }, signal: AbortSignal) =>
+        (await openRepository(context, input)).tags(signal),
       describe: (input: { reference: string; auth?: RegistryAuth | undefined }, signal: AbortSignal) =>
         describeRemote(context, input, signal),
     },

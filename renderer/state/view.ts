@@ -1,6 +1,6 @@
 import { create } from 'zustand'
 
-export type Page = 'containers' | 'images' | 'volumes' | 'networks' | 'activity' | 'settings'
+export type Page = 'containers' | 'images' | 'volumes' | 'networks' | 'topology' | 'activity' | 'settings'
 
 interface ViewState {
   readonly page: Page

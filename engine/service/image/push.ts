@@ -49,7 +49,7 @@ async function push(context: ServiceContext, request: PushRequest, options: Push
     const blobs = [record.id, ...record.layers.map(({ digest }) => digest)]
     lease.hold(...blobs.map((digest) => `blob:${digest}` as const))
     if (record.manifest) lease.hold(`blob:${record.manifest.digest}`)
-    const repository = context.registry.open(reference, {
+    const repository = await context.registry.open(reference, {
       access: 'pull,push',
       credentials: request.auth,
       alsoRead: sisters(context, record, reference),
