@@ -10,6 +10,13 @@ export interface EngineConfig {
   /** Sockets, bundles and process state; gone after a reboot. */
   readonly runtimeDir: string
   readonly socket: string
+  /** Where clients look by themselves: `$XDG_RUNTIME_DIR/docker.sock`; empty without such a folder. */
+  readonly offeredSocket: string
+  /** Offers the socket there whatever the setting says. */
+  readonly offersSocket: boolean
+  /** docker's own folder, and the name of the context that leads here. */
+  readonly dockerFolder: string
+  readonly contextName: string
   /** The bundled keeper. */
   readonly keeperFile: string
   readonly version: string
@@ -28,6 +35,7 @@ export interface ConfigOptions {
   readonly root?: string | undefined
   readonly runtimeDir?: string | undefined
   readonly socket?: string | undefined
+  readonly offersSocket?: boolean | undefined
   readonly keeperFile: string
   readonly env?: NodeJS.ProcessEnv
   readonly uid?: number
@@ -55,6 +63,10 @@ export function loadConfig(options: ConfigOptions): EngineConfig {
     root,
     runtimeDir,
     socket: path.resolve(options.socket ?? path.join(runtimeDir, 'docker.sock')),
+    offeredSocket: env['XDG_RUNTIME_DIR'] ? path.join(env['XDG_RUNTIME_DIR'], 'docker.sock') : '',
+    offersSocket: options.offersSocket ?? false,
+    dockerFolder: env['DOCKER_CONFIG'] || path.join(env['HOME'] || os.homedir(), '.docker'),
+    contextName: isDefault ? 'slipway' : `slipway-${rootHash}`,
     keeperFile: path.resolve(options.keeperFile),
     version: VERSION,
     bridge: isDefault ? 'slipway0' : `slw${rootHash}`,

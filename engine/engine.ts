@@ -9,6 +9,7 @@ import type { HostEvent } from './host/host.ts'
 import { installKeeper } from './host/install-keeper.ts'
 import { ensureKeeper } from './host/launch.ts'
 import { isPortInUse, namePortHolder, nextFreePort, portHolder } from './host/port-holder.ts'
+import { programName } from './host/program-name.ts'
 import { createHostSupervisor } from './host/supervisor.ts'
 import { createImageStore } from './image/image-store.ts'
 import { run } from './keeper/exec.ts'
@@ -20,6 +21,7 @@ import { createContainerRuntime } from './runtime/container-runtime.ts'
 import { createSupervisor } from './service/container/exit.ts'
 import { isAlive } from './service/container/state.ts'
 import type { Logger, ServiceContext } from './service/context.ts'
+import { createApiClients } from './service/docker/clients.ts'
 import { createEventBus } from './service/events.ts'
 import { ensureDefaultNetworks } from './service/network/defaults.ts'
 import { ensureNetworks, restoreNames } from './service/network/refresh.ts'
@@ -59,6 +61,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
   const networks = createNetworks(host)
   const network: Networks = { ...networks, publish: (id, ports) => namePortHolder(networks.publish(id, ports)) }
   const locks = createLocks()
+  const bus = createEventBus(now)
   const context: ServiceContext = {
     config,
     layout,
@@ -90,7 +93,8 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
     volume: createLocalVolumeDriver(host),
     locks,
     beforeStart: new Map(),
-    bus: createEventBus(now),
+    bus,
+    clients: createApiClients({ bus, now, programOf: programName }),
     log,
     now,
   }
@@ -116,8 +120,10 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
     services,
     async listen() {
       docker = await serveDockerApi(services, config.socket)
+      await services.docker.noteServing()
     },
     async close({ stopContainers }) {
+      await services.docker.noteServed()
       await docker?.close()
       watching.abort()
       if (stopContainers) await stopEverything(context, services, host)

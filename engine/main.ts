@@ -4,13 +4,14 @@ import { pino } from 'pino'
 import { loadConfig } from './config.ts'
 import { createEngine } from './engine.ts'
 
-/** `npm run engine -- --root DIR --runtime-dir DIR --socket PATH [--stop-containers | --shutdown]`: the engine without a window. */
+/** `npm run engine -- --root DIR --runtime-dir DIR --socket PATH [--offer-socket] [--stop-containers | --shutdown]`: the engine without a window. */
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       root: { type: 'string' },
       'runtime-dir': { type: 'string' },
       socket: { type: 'string' },
+      'offer-socket': { type: 'boolean', default: false },
       'stop-containers': { type: 'boolean', default: false },
       shutdown: { type: 'boolean', default: false },
     },
@@ -20,6 +21,7 @@ async function main(): Promise<void> {
     root: values.root,
     runtimeDir: values['runtime-dir'],
     socket: values.socket,
+    offersSocket: values['offer-socket'],
   })
   const engine = await createEngine(config, pino({ level: 'info' }, pino.destination(2)))
   if (values.shutdown) return engine.close({ stopContainers: true })

@@ -3,7 +3,7 @@ import type { Services } from '../service/services.ts'
 
 /** The contract's procedures, each a call of one service. Inputs are parsed before they come here. */
 export function createHandlers(services: Services): Handlers {
-  const { container, image, registry, volume, network, system } = services
+  const { container, docker, image, registry, volume, network, system } = services
   return {
     container: {
       list: async ({ all }) => container.list(all),
@@ -23,6 +23,11 @@ export function createHandlers(services: Services): Handlers {
       stats: ({ ids }, { signal }) => container.stats(ids, signal),
       attach: ({ id }, { up, signal }) => container.attach(id, up, signal),
       exec: (input, { up, signal }) => container.exec(input, up, signal),
+    },
+    docker: {
+      describe: () => docker.describe(),
+      createContext: () => docker.createContext(),
+      offerSocket: ({ isOn }) => docker.offerSocket(isOn),
     },
     image: {
       list: () => image.list(),

@@ -1,5 +1,6 @@
 import { container } from './container.ts'
 import type { Client as ClientOf, Handlers as HandlersOf } from './define.ts'
+import { docker } from './docker.ts'
 import { image } from './image.ts'
 import { network } from './network.ts'
 import { registry } from './registry.ts'
@@ -7,13 +8,14 @@ import { system } from './system.ts'
 import { volume } from './volume.ts'
 
 /** Every procedure of the engine, declared once. Handlers, client, validation and types derive from it. */
-export const contract = { container, image, registry, volume, network, system } as const
+export const contract = { container, docker, image, registry, volume, network, system } as const
 export type Contract = typeof contract
 export type Handlers = HandlersOf<Contract>
 export type Client = ClientOf<Contract>
 
 export * from './container.ts'
 export type { CallContext, ClientStream } from './define.ts'
+export * from './docker.ts'
 export * from './errors.ts'
 export * from './image.ts'
 export * from './network.ts'

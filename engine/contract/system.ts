@@ -6,7 +6,7 @@ export const EngineEvent = z.object({
   /** Increases by one an event. */
   sequence: z.number().int(),
   time: z.string(),
-  type: z.enum(['container', 'image', 'volume', 'network', 'engine']),
+  type: z.enum(['container', 'image', 'volume', 'network', 'engine', 'client']),
   /** Past or done: `create`, `start`, `die`, `destroy`, `rename`, `health_status`, `import`, `untag`, `delete` … */
   action: z.string(),
   id: z.string(),

@@ -9,6 +9,7 @@ import type { Layout } from '../store/layout.ts'
 import type { RecordStore } from '../store/records.ts'
 import type { ContainerRecord, ImageRecord, NetworkRecord, VolumeRecord } from '../store/schema.ts'
 import type { VolumeDriver } from '../volume/local.ts'
+import type { ApiClients } from './docker/clients.ts'
 import type { EventBus } from './events.ts'
 
 /** Fields beside a constant message. Never secrets, never a container's environment. */
@@ -55,6 +56,7 @@ export interface ServiceContext {
   /** What waits for a container's next start: called once its process is made, before it runs. By container id. */
   readonly beforeStart: Map<string, Set<(record: ContainerRecord) => Promise<void>>>
   readonly bus: EventBus
+  readonly clients: ApiClients
   readonly log: Logger
   readonly now: () => Date
 }

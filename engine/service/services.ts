@@ -26,6 +26,8 @@ import { type AttachOptions, attachContainer, type ExecRequest, execInContainer 
 import { type ContainerUpdate, updateContainer } from './container/update.ts'
 import { waitForExit } from './container/wait.ts'
 import type { ServiceContext } from './context.ts'
+import type { Peer } from './docker/clients.ts'
+import { createDockerContext, describeDockerApi, noteServed, noteServing, offerDockerSocket } from './docker/docker.ts'
 import { createStarter, importArchive, loadArchive } from './image/import.ts'
 import { inspectImage, listImages } from './image/list.ts'
 import { type PullRequest, pullImage } from './image/pull.ts'
@@ -133,6 +135,14 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
         (await openRepository(context, input)).tags(signal),
       describe: (input: { reference: string; auth?: RegistryAuth | undefined }, signal: AbortSignal) =>
         describeRemote(context, input, signal),
+    },
+    docker: {
+      describe: () => describeDockerApi(context),
+      createContext: () => createDockerContext(context),
+      offerSocket: (isOn: boolean) => offerDockerSocket(context, isOn),
+      connect: (peer: Peer) => context.clients.connect(peer),
+      noteServing: () => noteServing(context),
+      noteServed: () => noteServed(context),
     },
     volume: {
       list: () => listVolumes(context),

@@ -9,6 +9,7 @@ const INVALIDATES: Readonly<Record<EngineEvent['type'], readonly string[]>> = {
   volume: ['volume'],
   network: ['network'],
   engine: ['system'],
+  client: ['docker'],
 }
 const RETRY_MS = 500
 

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { type EngineConfig, loadConfig } from '../../engine/config.ts'
@@ -18,7 +18,11 @@ export interface TestEngine {
 /** Starts a real engine; the keeper must have been built (`npm run build`). */
 export async function startEngine(): Promise<TestEngine> {
   const base = await mkdtemp(path.join(process.env['SLIPWAY_TEST_FOLDER'] ?? os.tmpdir(), 'slw-'))
+  // A session and a docker folder of its own: a test makes no context of the user's and offers no socket in their name.
+  const session = path.join(base, 'session')
+  await mkdir(session, { mode: 0o700 })
   const config = loadConfig({
+    env: { ...process.env, XDG_RUNTIME_DIR: session, DOCKER_CONFIG: path.join(base, 'docker') },
     root: path.join(base, 'root'),
     runtimeDir: path.join(base, 'run'),
     keeperFile: path.resolve('out/keeper/keeper.mjs'),
