@@ -158,6 +158,8 @@ export interface HostStats {
   readonly pids: number
   readonly rxBytes: number
   readonly txBytes: number
+  /** The same by interface, loopback left out. */
+  readonly interfaces: readonly { readonly name: string; readonly rxBytes: number; readonly txBytes: number }[]
   readonly readBytes: number
   readonly writtenBytes: number
 }

@@ -97,9 +97,14 @@ async function serve(): Promise<void> {
         egress.kind === 'none' ? ['containers reach nothing outside: install pasta (passt) or slirp4netns'] : [],
     }),
     shutdown: async () => {
-      await stop()
-      // The answer must still leave.
-      setTimeout(() => process.exit(0), 20)
+      await Promise.all([closeContainers(), closeNetwork()])
+      await egress.stop()
+      // The answer must still leave; who waits for the end waits for the socket to go.
+      setTimeout(() => {
+        rmSync(socketPath, { force: true })
+        if (readPid(pidFile) === process.pid) rmSync(pidFile, { force: true })
+        process.exit(0)
+      }, 20)
     },
     events: async () => {
       const listener = new PassThrough({ objectMode: true })
@@ -111,12 +116,6 @@ async function serve(): Promise<void> {
 
   const socketPath = path.join(runtimeDir, 'keeper.sock')
   const pidFile = path.join(runtimeDir, 'keeper.pid')
-  const stop = async () => {
-    await Promise.all([closeContainers(), closeNetwork()])
-    await egress.stop()
-    rmSync(socketPath, { force: true })
-    if (readPid(pidFile) === process.pid) rmSync(pidFile, { force: true })
-  }
   process.on('SIGTERM', () => process.exit(0))
   rmSync(socketPath, { force: true })
   const server = net.createServer((socket) => serveHost(host, socket))

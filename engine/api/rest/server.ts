@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import { EngineError, ERROR_STATUS } from '../../contract/errors.ts'
 import type { Services } from '../../service/services.ts'
 import { type RestAnswer, type RestRequest, readJson } from './http.ts'
-import { createRouter, type Hijack, type Route, type Router, splitVersion } from './router.ts'
+import { createRouter, type Hijack, type Route, type Router, splitVersion, versionFor } from './router.ts'
 import { archiveRoutes } from './routes/archive.ts'
 import { attachRoutes } from './routes/attach.ts'
 import { containerRoutes } from './routes/containers.ts'
@@ -94,7 +94,8 @@ function refuseIfServed(socket: string): Promise<void> {
 
 function parse(router: Router, message: http.IncomingMessage, signal: AbortSignal) {
   const url = new URL(message.url ?? '/', 'http://docker')
-  const { path: target, version } = splitVersion(url.pathname)
+  const { path: target, version: asked } = splitVersion(url.pathname)
+  const version = versionFor(asked, message.headers['user-agent'])
   const { route, params } = router.match(message.method ?? 'GET', target)
   const request: RestRequest = { params, query: url.searchParams, version, message, signal }
   return { route, request }
@@ -116,6 +117,10 @@ async function answer(router: Router, message: http.IncomingMessage, response: h
       body: () => readJson(message),
       open: (type) => {
         response.detachSocket(socket)
+        // What comes from now on is input and its end, not another request: the parser lets go.
+        for (const event of ['data', 'end', 'error']) socket.removeAllListeners(event)
+        socket.on('error', () => socket.destroy())
+        socket.on('close', () => gone.abort())
         socket.write(`HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\n\r\n`)
         return socket
       },

@@ -53,7 +53,7 @@ async function prune({ image }: Services, { query }: RestRequest): Promise<RestA
     const all = dangling !== undefined && !isTrue(dangling)
     const { deleted, untagged, reclaimedBytes } = await image.prune({ all, dryRun: false, isWanted })
     const rows = [...untagged.map((one) => ({ Untagged: one })), ...deleted.map((one) => ({ Deleted: one }))]
-    return { status: 200, json: { ImagesDeleted: rows.length > 0 ? rows : null, SpaceReclaimed: reclaimedBytes } }
+    return { status: 200, json: { ImagesDeleted: rows, SpaceReclaimed: reclaimedBytes } }
   } finally {
     isPruning = false
   }
