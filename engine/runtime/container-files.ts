@@ -29,6 +29,10 @@ export interface ContainerFiles {
   /** The root file system alone. */
   export(record: ContainerRecord, signal: AbortSignal): Promise<OutgoingTar>
   changes(record: ContainerRecord): Promise<PathChange[]>
+  /** What a layer has changed of those below it, the highest of them first. */
+  compare(upper: string, lower: readonly string[]): Promise<PathChange[]>
+  /** The writable layer as a layer of an image. */
+  layer(record: ContainerRecord, signal: AbortSignal): Promise<Omit<OutgoingTar, 'stat'>>
 }
 
 /** Files by the keeper's archive workers. */
@@ -89,6 +93,19 @@ export function createContainerFiles(options: {
     return { stat: await stat(), stream: socket, ended }
   }
 
+  const compare = async (upper: string, lower: readonly string[]) => {
+    const call = (socketPath: string, context: HostCallContext) =>
+      host.readChanges({ upper, lower, socketPath }, context)
+    const { socket, ended } = await withSocket(call, new AbortController().signal)
+    let text = ''
+    for await (const chunk of socket.setEncoding('utf8')) text += String(chunk)
+    await ended
+    return text
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as PathChange)
+  }
+
   return {
     stat: (record, path) => host.statPath({ place: placeOf(record), path }),
     read: (record, path, signal) => readPlace(placeOf(record), path, signal),
@@ -105,18 +122,13 @@ export function createContainerFiles(options: {
       // What goes wrong at the worker says more than a broken pipe.
       await Promise.all([pipeline(input, socket).catch(() => socket.destroy()), ended])
     },
-    async changes(record) {
-      const none = new AbortController().signal
+    changes: (record) => compare(layout.upper(record.id), layersOf(record)),
+    compare,
+    async layer({ id }, signal) {
       const call = (socketPath: string, context: HostCallContext) =>
-        host.readChanges({ upper: layout.upper(record.id), lower: layersOf(record), socketPath }, context)
-      const { socket, ended } = await withSocket(call, none)
-      let text = ''
-      for await (const chunk of socket.setEncoding('utf8')) text += String(chunk)
-      await ended
-      return text
-        .split('\n')
-        .filter(Boolean)
-        .map((line) => JSON.parse(line) as PathChange)
+        host.readLayer({ folder: layout.upper(id), socketPath }, context)
+      const { socket, ended } = await withSocket(call, signal)
+      return { stream: socket, ended }
     },
   }
 }

@@ -12,6 +12,7 @@ import { archiveRoutes } from './routes/archive.ts'
 import { attachRoutes } from './routes/attach.ts'
 import { containerRoutes } from './routes/containers.ts'
 import { execRoutes } from './routes/exec.ts'
+import { imageArchiveRoutes } from './routes/image-archives.ts'
 import { imageRoutes } from './routes/images.ts'
 import { logRoutes } from './routes/logs.ts'
 import { networkRoutes } from './routes/networks.ts'
@@ -35,6 +36,7 @@ export const allRoutes = (services: Services): Route[] => [
   ...statsRoutes(services),
   ...execRoutes(services),
   ...registryRoutes(services),
+  ...imageArchiveRoutes(services),
   ...imageRoutes(services),
   ...volumeRoutes(services),
   ...networkRoutes(services),

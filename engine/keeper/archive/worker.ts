@@ -4,7 +4,7 @@ import { connectStream } from '../libc/archive.ts'
 import { writeChanges } from './changes.ts'
 import { createExtractor } from './extract.ts'
 import type { ArchiveJob, ArchiveMessage } from './jobs.ts'
-import { packTree } from './pack.ts'
+import { packLayer, packTree } from './pack.ts'
 import { readTarFrom } from './read-tar.ts'
 import { baseName, openNamed, statPath } from './resolve.ts'
 import { openRoot } from './root.ts'
@@ -37,12 +37,16 @@ async function work(job: ArchiveJob, tell: (message: ArchiveMessage) => Promise<
       return readPath(job, tell)
     case 'write':
       return writePath(job)
+    case 'layer':
+      return packLayer(connectStream(job.socketPath), { folder: job.folder, opaqueName: opaqueNameOf(job) })
     case 'changes': {
-      const opaqueName = job.rootless ? 'user.overlay.opaque' : 'trusted.overlay.opaque'
+      const opaqueName = opaqueNameOf(job)
       return writeChanges(connectStream(job.socketPath), { upper: job.upper, lower: job.lower, opaqueName })
     }
   }
 }
+
+const opaqueNameOf = ({ rootless }: ArchiveJob) => (rootless ? 'user.overlay.opaque' : 'trusted.overlay.opaque')
 
 async function readPath(job: Job<'read'>, tell: (message: ArchiveMessage) => Promise<void>): Promise<void> {
   const root = openRoot(job.place, job.rootless)

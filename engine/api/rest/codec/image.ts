@@ -64,7 +64,7 @@ export function toHistory(image: ImageDetail) {
       CreatedBy: entry.createdBy,
       Tags: null as string[] | null,
       Size: entry.emptyLayer ? 0 : (sizes.shift() ?? 0),
-      Comment: '',
+      Comment: entry.comment,
     }))
     .reverse()
     .map((entry, index) => (index === 0 ? { ...entry, Id: image.id, Tags: image.references } : entry))
