@@ -14,7 +14,7 @@ import { runAttachRelay } from './containers/shim/relay-worker.ts'
 import { run } from './exec.ts'
 import { takeLock } from './libc/lock.ts'
 import { mountOverlay, unmount } from './libc/mount.ts'
-import { bindInRoot, mountShm, releaseMounts } from './mounts.ts'
+import { bindInRoot, listMounts, mountShm, releaseMounts } from './mounts.ts'
 import { runDns } from './network/dns/worker.ts'
 import { startEgress } from './network/egress.ts'
 import { createNetworkHost } from './network/network-host.ts'
@@ -82,6 +82,7 @@ async function serve(): Promise<void> {
     mountShm: async (params) => mountShm(params),
     bindInRoot: async (params) => bindInRoot(params),
     releaseMounts: async ({ folder }) => releaseMounts(folder),
+    listMounts: async ({ folder }) => listMounts(readFileSync('/proc/self/mountinfo', 'utf8'), folder),
     info: async () => ({
       protocol: HOST_PROTOCOL,
       version: '0.1.0',

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { setTimeout as wait } from 'node:timers/promises'
 import { EngineError } from '../contract/errors.ts'
 import type { ArchivePlace, PathChange, PathStat, ReadProgress } from '../host/archive.ts'
 import type { Host, HostCallContext } from '../host/host.ts'
@@ -34,6 +35,9 @@ export interface ContainerFiles {
   /** The writable layer as a layer of an image. */
   layer(record: ContainerRecord, signal: AbortSignal): Promise<Omit<OutgoingTar, 'stat'>>
 }
+
+/** How long after the end of a copy its connection may still wait to be taken. */
+const LATEST_CONNECTION_MS = 10_000
 
 /** Files by the keeper's archive workers. */
 export function createContainerFiles(options: {
@@ -75,13 +79,15 @@ export function createContainerFiles(options: {
       stat = (progress as ReadProgress).stat
       tellStat?.()
     }
-    const ended = call(one.path, { signal, onProgress }).finally(() => one.close())
+    const ended = call(one.path, { signal, onProgress })
     ended.catch(() => {})
-    const isOver = ended.then(() => {
+    // A short copy may be over before its connection is taken: that waits in the queue then, and is not late.
+    const isOver = ended.then(async () => {
+      await wait(LATEST_CONNECTION_MS, undefined, { ref: false })
       throw new EngineError('internal', 'archive.no-connection', 'the copy ended before it began')
     })
-    const socket = await Promise.race([one.accept(), isOver])
     isOver.catch(() => {})
+    const socket = await Promise.race([one.accept(), isOver]).finally(() => one.close())
     // The connection closes when nobody wants it any more, which ends the worker.
     signal.addEventListener('abort', () => socket.destroy(), { once: true })
     return { socket, ended, stat: async () => (await Promise.race([known, isOver]), stat as PathStat) }
