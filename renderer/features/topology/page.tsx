@@ -11,6 +11,8 @@ import { followStats } from '../../state/stats.ts'
 import { useTopology } from '../../state/topology.ts'
 import { useView } from '../../state/view.ts'
 import { ContainerMenu, type MenuPlace } from '../containers/menu.tsx'
+import { ConnectDialog } from '../networks/connect-dialog.tsx'
+import { NetworkMenu } from '../networks/menu.tsx'
 import { savePicture } from './export.ts'
 import { buildGraph, type Graph, projectOf } from './graph.ts'
 import { TopologyPane } from './pane.tsx'
@@ -34,7 +36,6 @@ export function TopologyPage() {
     [containers, networks, show, collapsed, filter],
   )
   const node = graph.nodes.find(({ id }) => id === chosen)
-  const menuFor = containers.find(({ id }) => id === menu?.id)
   return (
     <ReactFlowProvider>
       <div className="page-main">
@@ -71,8 +72,27 @@ export function TopologyPage() {
       {(node?.kind === 'container' || node?.kind === 'network') && (
         <TopologyPane node={node} onClose={() => setChosen('')} />
       )}
-      {menu && menuFor && <ContainerMenu place={menu} container={menuFor} onClose={() => setMenu(null)} />}
+      <NodeMenu place={menu} onClose={() => setMenu(null)} />
     </ReactFlowProvider>
+  )
+}
+
+/** Every action on the container or network that was clicked. */
+function NodeMenu({ place, onClose }: { readonly place: MenuPlace | null; readonly onClose: () => void }) {
+  const { data: containers = [] } = useQuery(containerList)
+  const { data: networks = [] } = useQuery(networkList)
+  const [connecting, setConnecting] = useState('')
+  const container = containers.find(({ id }) => id === place?.id)
+  const network = networks.find(({ id }) => id === place?.id)
+  const joining = networks.find(({ id }) => id === connecting)
+  return (
+    <>
+      {place && container && <ContainerMenu place={place} container={container} onClose={onClose} />}
+      {place && network && (
+        <NetworkMenu place={place} network={network} onConnect={() => setConnecting(network.id)} onClose={onClose} />
+      )}
+      {joining && <ConnectDialog network={joining} onClose={() => setConnecting('')} />}
+    </>
   )
 }
 
