@@ -111,6 +111,7 @@ describe.skipIf(why !== '')('networks in the window', () => {
   test('a network in use is not removed, and the reason is said', async () => {
     await ok(['network', 'create', 'busy'])
     await ok(['network', 'connect', 'busy', 'web'])
+    await row('busy').getByText('web').waitFor()
     await row('busy').getByTestId('row-remove').click()
     await page().getByText('It cannot be removed while one of them runs.').waitFor()
     await page().getByTestId('confirm').click()
