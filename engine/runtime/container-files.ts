@@ -79,6 +79,7 @@ export function createContainerFiles(options: {
     const socket = await Promise.race([one.accept(), isOver])
     isOver.catch(() => {})
     // The connection closes when nobody wants it any more, which ends the worker.
+    if (signal.aborted) socket.destroy()
     signal.addEventListener('abort', () => socket.destroy(), { once: true })
     return { socket, ended, stat: async () => (await Promise.race([known, isOver]), stat as PathStat) }
   }

@@ -15,14 +15,20 @@ const PLACES = new Set(
 
 /**
  * Compares a container's own layer with those below it, and writes a `PathChange` a line: folders before what is in
- * them, in order. `mountPoints` are further places that are mounted on.
+ * them, in order.
  */
 export function writeChanges(
   out: number,
-  layers: { readonly upper: string; readonly lower: readonly string[]; readonly opaqueName: string },
+  layers: {
+    readonly upper: string
+    readonly lower: readonly string[]
+    readonly opaqueName: string
+    /** Closes a descriptor in the end. */
+    readonly keep: (fd: number) => number
+  },
 ): void {
-  const upper = fs.openSync(layers.upper, O_PATH | O_DIRECTORY)
-  const below = layers.lower.map((folder) => fs.openSync(folder, O_PATH | O_DIRECTORY))
+  const upper = layers.keep(fs.openSync(layers.upper, O_PATH | O_DIRECTORY))
+  const below = layers.lower.map((folder) => layers.keep(fs.openSync(folder, O_PATH | O_DIRECTORY)))
   const lines: string[] = []
   const tell = (name: string, kind: PathChange['kind']) => {
     const path = `/${Buffer.from(name, 'latin1').toString()}`
