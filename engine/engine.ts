@@ -84,6 +84,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
     }),
     registry: createRegistry({
       configFolder: config.dockerConfigFolder,
+      settingsFile: layout.registries,
       insecure: config.insecureRegistries,
       runHelper: (argv, input) => run(argv, { input, timeoutSeconds: HELPER_SECONDS, okExitCodes: 'any' }),
     }),

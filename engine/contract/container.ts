@@ -153,6 +153,10 @@ export const ContainerSummary = z.object({
   health: HealthState,
   ports: z.array(z.object({ containerPort: Port, protocol: PortProtocol, hostIp: z.string(), hostPort: z.number() })),
   ipAddress: z.string(),
+  /** `bridge`, a network's name, `host`, `none` or `container:` with the id of the container whose network it shares. */
+  networkMode: z.string(),
+  /** `CONTAINER[:ALIAS]` as it was asked for. */
+  links: z.array(z.string()),
   labels: z.record(z.string(), z.string()),
   tty: z.boolean(),
 })
@@ -204,6 +208,8 @@ export const StatsSample = z.object({
   pids: z.number(),
   rxBytes: z.number(),
   txBytes: z.number(),
+  /** The same by the container's interfaces. */
+  interfaces: z.array(z.object({ name: z.string(), rxBytes: z.number(), txBytes: z.number() })),
   readBytes: z.number(),
   writtenBytes: z.number(),
 })

@@ -86,6 +86,8 @@ export const NetworkSummary = z.object({
     z.object({
       containerId: z.string(),
       name: z.string(),
+      /** Inside the container. */
+      interface: z.string(),
       ipAddress: z.string(),
       prefix: z.number(),
       ipv6Address: z.string(),

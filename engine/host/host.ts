@@ -158,6 +158,8 @@ export interface HostStats {
   readonly pids: number
   readonly rxBytes: number
   readonly txBytes: number
+  /** The same by interface, loopback left out. */
+  readonly interfaces: readonly { readonly name: string; readonly rxBytes: number; readonly txBytes: number }[]
   readonly readBytes: number
   readonly writtenBytes: number
 }
@@ -203,6 +205,8 @@ export interface Host extends NetworkHost, ArchiveHost {
   readonly bindInRoot: Call<{ readonly root: string; readonly path: string; readonly target: string }>
   /** Takes every mount in a folder away, and the folder. Missing is fine. */
   readonly releaseMounts: Call<{ readonly folder: string }>
+  /** What is mounted below a folder. */
+  readonly listMounts: Call<{ readonly folder: string }, readonly string[]>
 
   readonly createContainer: Call<CreateContainerParams, CreatedContainer>
   readonly startContainer: Call<{ readonly containerId: string }>

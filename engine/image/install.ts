@@ -35,6 +35,10 @@ export interface InstallOptions extends LayerTools {
 }
 type LayerState = Extract<PullProgress, { type: 'layer' }>['state']
 
+/** Progress that is worth telling: at most so many steps a layer, and none smaller than a chunk of a disk. */
+const STEPS = 200
+const MIN_STEP_BYTES = 256 * 1024
+
 /** Fetches and unpacks the layers that are missing, some at a time, and commits. A failure leaves nothing. */
 export async function installImage(options: InstallOptions): Promise<void> {
   const lease = options.content.open()
@@ -67,8 +71,7 @@ async function installLayer(
   }
   await obtainBlob(options, lease, layer)
   const source = { path: options.layout.blob(layer.digest), offset: 0, length: layer.sizeBytes }
-  const onProgress = (bytes: number) => tell(options, layer, 'unpacking', bytes)
-  onProgress(0)
+  const onProgress = tellSteps(options, layer, 'unpacking')
   const obtained = await obtainLayer(options, lease, { ...layer, source }, { signal, onProgress, isBlob: true })
   tell(options, layer, 'done', layer.sizeBytes)
   return obtained.layer
@@ -83,12 +86,7 @@ function obtainBlob(options: InstallOptions, lease: Lease, layer: RemoteLayer): 
     if (await stat(file).catch(() => null)) return
     const part = path.join(layout.blobs, `.${randomBytes(6).toString('hex')}.tmp`)
     try {
-      tell(options, layer, 'downloading', 0)
-      await options.fetch(layer, {
-        file: part,
-        signal,
-        onProgress: (bytes) => tell(options, layer, 'downloading', bytes),
-      })
+      await options.fetch(layer, { file: part, signal, onProgress: tellSteps(options, layer, 'downloading') })
       await rename(part, file)
     } catch (error) {
       await rm(part, { force: true })
@@ -96,6 +94,17 @@ function obtainBlob(options: InstallOptions, lease: Lease, layer: RemoteLayer): 
     }
     await syncFolder(layout.blobs)
   })
+}
+
+function tellSteps(options: InstallOptions, layer: RemoteLayer, state: LayerState): (bytes: number) => void {
+  const step = Math.max(MIN_STEP_BYTES, layer.sizeBytes / STEPS)
+  let told = 0
+  tell(options, layer, state, 0)
+  return (bytes) => {
+    if (bytes < told + step && bytes < layer.sizeBytes) return
+    told = bytes
+    tell(options, layer, state, bytes)
+  }
 }
 
 function tell({ onProgress }: InstallOptions, layer: RemoteLayer, state: LayerState, currentBytes: number): void {

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises'
-import path from 'node:path'
-import { z } from 'zod'
-import { EngineError } from '../contract/errors.ts'
+import type { RegistryLogin } from '../contract/registry.ts'
+import { askHelper, eraseByHelper, findHelper, listHelper, type RunHelper, storeByHelper } from './credential-helper.ts'
+import { type AuthEntry, type DockerConfig, readDockerConfig, writeDockerConfig } from './docker-config.ts'
 
 const HUB = 'docker.io'
 /** The name under which `docker login` has always kept the default registry. */
@@ -10,79 +9,107 @@ const HUB_KEY = 'https://index.docker.io/v1/'
 /** Who we are to a registry. */
 export type Credentials = { readonly username: string; readonly password: string } | { readonly identityToken: string }
 
-const AuthEntry = z.object({
-  auth: z.string().optional(),
-  username: z.string().optional(),
-  password: z.string().optional(),
-  identitytoken: z.string().optional(),
-})
-const ConfigFile = z.object({
-  auths: z.record(z.string(), AuthEntry).optional(),
-  credsStore: z.string().optional(),
-  credHelpers: z.record(z.string(), z.string()).optional(),
-})
-const HelperAnswer = z.object({ Username: z.string(), Secret: z.string() })
+/**
+ * Logins to registries. They are read from docker's `config.json` and its credential helpers. What is kept by us goes
+ * to a helper (the desktop's keyring); where there is none it is remembered until the engine ends.
+ */
+export interface Logins {
+  find(host: string): Promise<Credentials | null>
+  list(): Promise<RegistryLogin[]>
+  keep(host: string, credentials: Credentials): Promise<RegistryLogin>
+  forget(host: string): Promise<void>
+}
 
-/** Where credentials are kept: the folder of docker's `config.json`, and a way to run the helpers that it names. */
+/** Where logins are kept: the folder of docker's `config.json`, and a way to run the helpers that it names. */
 export interface CredentialSource {
   readonly configFolder: string
-  readonly runHelper: (argv: readonly string[], input: string) => Promise<{ exitCode: number; stdout: string }>
+  readonly runHelper: RunHelper
 }
 
-/** Credentials for a registry from docker's `config.json` and its credential helpers; `null` when there are none. */
-export async function findCredentials(host: string, source: CredentialSource): Promise<Credentials | null> {
-  const { configFolder } = source
-  const text = await readFile(path.join(configFolder, 'config.json'), 'utf8').catch(() => null)
-  if (text === null) return null
-  const config = ConfigFile.safeParse(parseJson(text, configFolder))
-  if (!config.success) return null
-  const { auths = {}, credHelpers = {}, credsStore } = config.data
-  const key = host === HUB ? HUB_KEY : host
-  const helper = credHelpers[key] ?? credHelpers[host] ?? credsStore
-  const kept = helper ? await askHelper(source, helper, key) : null
-  if (kept) return kept
-  const name = Object.keys(auths).find((candidate) => candidate === key || hostOf(candidate) === host)
-  return name === undefined ? null : readEntry(auths[name] ?? {})
+/** Logins as docker keeps them. */
+export function createLogins({ configFolder: folder, runHelper: run }: CredentialSource): Logins {
+  const remembered = new Map<string, Credentials>()
+  return {
+    find: async (host) => remembered.get(host) ?? findKept(await readDockerConfig(folder), host, run),
+    async list() {
+      const inMemory = [...remembered].map(
+        ([host, kept]): RegistryLogin => ({ host, username: nameOf(kept), keptIn: 'memory', helper: '' }),
+      )
+      const kept = await listKept(await readDockerConfig(folder), run)
+      return [...inMemory, ...kept.filter(({ host }) => !remembered.has(host))]
+    },
+    async keep(host, credentials) {
+      const config = await readDockerConfig(folder)
+      const named = helperFor(config, host)
+      const helper = named ? { name: named, run } : await findHelper(run)
+      if (!helper) {
+        remembered.set(host, credentials)
+        return { host, username: nameOf(credentials), keptIn: 'memory', helper: '' }
+      }
+      await storeByHelper(helper, keyOf(host), credentials)
+      remembered.delete(host)
+      if (!named) {
+        await writeDockerConfig(folder, {
+          ...config,
+          credHelpers: { ...config.credHelpers, [keyOf(host)]: helper.name },
+        })
+      }
+      return { host, username: nameOf(credentials), keptIn: 'helper', helper: helper.name }
+    },
+    async forget(host) {
+      remembered.delete(host)
+      const config = await readDockerConfig(folder)
+      const helper = helperFor(config, host)
+      if (helper) await eraseByHelper({ name: helper, run }, keyOf(host))
+      const auths = Object.entries(config.auths ?? {}).filter(([key]) => hostOf(key) !== host)
+      if (auths.length === Object.keys(config.auths ?? {}).length) return
+      await writeDockerConfig(folder, { ...config, auths: Object.fromEntries(auths) })
+    },
+  }
 }
 
-function hostOf(key: string): string {
+const keyOf = (host: string) => (host === HUB ? HUB_KEY : host)
+const nameOf = (credentials: Credentials) => ('username' in credentials ? credentials.username : '')
+const helperFor = ({ credHelpers = {}, credsStore }: DockerConfig, host: string): string | undefined =>
+  credHelpers[keyOf(host)] ?? credHelpers[host] ?? credsStore
+
+/** `https://index.docker.io/v1/` and the like as the host of a reference. */
+export function hostOf(key: string): string {
   const host = key.replace(/^https?:\/\//, '').replace(/\/.*$/, '')
-  return host === 'index.docker.io' ? HUB : host
+  return ['index.docker.io', 'registry-1.docker.io', ''].includes(host) ? HUB : host
 }
 
-function readEntry(entry: z.output<typeof AuthEntry>): Credentials | null {
+async function findKept(config: DockerConfig, host: string, run: RunHelper): Promise<Credentials | null> {
+  const helper = helperFor(config, host)
+  const kept = helper ? await askHelper({ name: helper, run }, keyOf(host)) : null
+  if (kept) return kept
+  const entry = Object.entries(config.auths ?? {}).find(([key]) => hostOf(key) === host)
+  return entry ? readEntry(entry[1]) : null
+}
+
+async function listKept(config: DockerConfig, run: RunHelper): Promise<RegistryLogin[]> {
+  const helpers = [...new Set([config.credsStore, ...Object.values(config.credHelpers ?? {})])].filter(
+    (name) => name !== undefined,
+  )
+  const found = new Map<string, RegistryLogin>()
+  for (const [key, entry] of Object.entries(config.auths ?? {})) {
+    const kept = readEntry(entry)
+    // An entry without a secret only says that a helper has it.
+    if (kept) found.set(hostOf(key), { host: hostOf(key), username: nameOf(kept), keptIn: 'file', helper: '' })
+  }
+  for (const helper of helpers) {
+    for (const [key, username] of Object.entries(await listHelper({ name: helper, run }).catch(() => ({})))) {
+      found.set(hostOf(key), { host: hostOf(key), username, keptIn: 'helper', helper })
+    }
+  }
+  return [...found.values()]
+}
+
+function readEntry(entry: AuthEntry): Credentials | null {
   if (entry.identitytoken) return { identityToken: entry.identitytoken }
   const plain = entry.auth
     ? Buffer.from(entry.auth, 'base64').toString()
     : `${entry.username ?? ''}:${entry.password ?? ''}`
   const colon = plain.indexOf(':')
   return colon > 0 ? { username: plain.slice(0, colon), password: plain.slice(colon + 1) } : null
-}
-
-/** Protocol of docker-credential-helpers: the server's name on stdin, JSON on stdout. */
-async function askHelper({ runHelper }: CredentialSource, name: string, key: string): Promise<Credentials | null> {
-  if (!/^[\w.-]+$/.test(name)) {
-    throw new EngineError(
-      'invalidArgument',
-      'credentials.bad-helper',
-      `${JSON.stringify(name)} is no credential helper`,
-    )
-  }
-  const program = `docker-credential-${name}`
-  const { exitCode, stdout } = await runHelper([program, 'get'], `${key}\n`)
-  // A helper that knows nothing says so in words and ends with 1.
-  if (exitCode !== 0) return null
-  const answer = HelperAnswer.safeParse(parseJson(stdout, program))
-  if (!answer.success) return null
-  const { Username: username, Secret: secret } = answer.data
-  return username === '<token>' ? { identityToken: secret } : { username, password: secret }
-}
-
-function parseJson(text: string, where: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // The text may hold secrets, so the error does not repeat it.
-    throw new EngineError('invalidArgument', 'credentials.unreadable', `the credentials from ${where} are not JSON`)
-  }
 }

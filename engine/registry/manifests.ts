@@ -38,7 +38,12 @@ export interface ResolvedImage {
 /** Finds the image that a tag or digest names for a platform. */
 export async function resolveImage(
   session: Session,
-  wanted: { readonly path: string; readonly target: string; readonly platform: Platform; readonly signal: AbortSignal },
+  wanted: {
+    readonly path: string
+    readonly target: string
+    readonly platform: WantedPlatform
+    readonly signal: AbortSignal
+  },
 ): Promise<ResolvedImage> {
   const { path, signal } = wanted
   let target = wanted.target
@@ -51,6 +56,7 @@ export async function resolveImage(
       for (const { digest: named } of [read.manifest.config, ...read.manifest.layers])
         assertDigest(named, `the manifest ${target}`)
       const config = await fetchDocument(session, { path, descriptor: read.manifest.config, signal })
+      if (wanted.platform.isDemanded) assertPlatform(readPlatform(config), wanted)
       return {
         topDigest,
         manifest: read.manifest,
@@ -63,6 +69,23 @@ export async function resolveImage(
     target = chooseChild(read.index.manifests, wanted)
   }
   throw invalidImage('manifest.too-deep', `the indexes of ${path} are nested too deeply`)
+}
+
+/** A platform to be chosen from an index; one that a person has named must be that of a single image too. */
+export interface WantedPlatform extends Platform {
+  readonly isDemanded: boolean
+}
+
+function assertPlatform(
+  actual: Platform,
+  { path, target, platform }: { path: string; target: string; platform: Platform },
+): void {
+  if (choosePlatform([{ platform: actual }], platform)) return
+  throw new EngineError(
+    'notFound',
+    'image.no-platform',
+    `image with reference ${path}:${target} was found but does not match the specified platform: wanted ${formatPlatform(platform)}, actual: ${formatPlatform(actual)}`,
+  )
 }
 
 function chooseChild(

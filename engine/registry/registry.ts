@@ -1,18 +1,21 @@
+import { EngineError } from '../contract/errors.ts'
 import type { RemoteDescription, SearchResult } from '../contract/registry.ts'
 import { digestOf } from '../lib/digest.ts'
-import type { Platform } from '../lib/platform.ts'
 import type { Reference } from '../lib/reference.ts'
-import { type CredentialSource, type Credentials, findCredentials } from './credentials.ts'
+import { type CredentialSource, type Credentials, createLogins, type Logins } from './credentials.ts'
 import { type BlobDownload, downloadBlob } from './download.ts'
-import { describeManifest, type ResolvedImage, resolveImage } from './manifests.ts'
-import { searchIndex } from './search.ts'
+import { describeManifest, type ResolvedImage, resolveImage, type WantedPlatform } from './manifests.ts'
+import { searchCatalog, searchIndex } from './search.ts'
 import { createSession, registryError, type Session } from './session.ts'
+import { createSettingsFile, type SettingsFile } from './settings.ts'
 import { listTags } from './tags.ts'
 import { createTransport, readText } from './transport.ts'
 import { type BlobUpload, type UploadOutcome, uploadBlob } from './upload.ts'
 
 export interface RegistryOptions extends CredentialSource {
-  /** Registries that may be spoken to without encryption, as `host[:port]`. */
+  /** Keeps mirrors and insecure registries. */
+  readonly settingsFile: string
+  /** More registries that may be spoken to without encryption, as `host[:port]`. */
   readonly insecure: readonly string[]
   /** First pause before a retry; each next is twice as long. */
   readonly firstWaitMs?: number
@@ -20,7 +23,7 @@ export interface RegistryOptions extends CredentialSource {
 
 /** One repository of one registry, for one pull or push. */
 export interface Repository {
-  resolve(target: string, platform: Platform, signal: AbortSignal): Promise<ResolvedImage>
+  resolve(target: string, platform: WantedPlatform, signal: AbortSignal): Promise<ResolvedImage>
   describe(target: string, signal: AbortSignal): Promise<RemoteDescription>
   tags(signal: AbortSignal): Promise<string[]>
   download(blob: Omit<BlobDownload, 'path' | 'firstWaitMs'>): Promise<void>
@@ -35,9 +38,13 @@ export interface Repository {
 }
 
 export interface Registry {
-  open(reference: Pick<Reference, 'host' | 'path'>, options: OpenOptions): Repository
-  /** Whether a registry takes these credentials; throws `unauthorized` when not. */
-  checkLogin(host: string, credentials: Credentials, signal: AbortSignal): Promise<void>
+  readonly logins: Logins
+  readonly settings: SettingsFile
+  open(reference: Pick<Reference, 'host' | 'path'>, options: OpenOptions): Promise<Repository>
+  /** A repository to read from: its mirrors first, itself last. */
+  openSources(reference: Pick<Reference, 'host' | 'path'>, credentials?: Credentials): Promise<Repository[]>
+  /** Whether a registry takes these credentials, or those that are kept; throws `unauthorized` when not. */
+  checkLogin(host: string, credentials: Credentials | undefined, signal: AbortSignal): Promise<void>
   search(query: {
     readonly term: string
     readonly limit: number
@@ -55,35 +62,71 @@ export interface OpenOptions {
 
 /** Everything the engine asks of registries. */
 export function createRegistry(options: RegistryOptions): Registry {
-  const { insecure, firstWaitMs } = options
-  const waits = firstWaitMs === undefined ? {} : { firstWaitMs }
+  const waits = options.firstWaitMs === undefined ? {} : { firstWaitMs: options.firstWaitMs }
   const transport = createTransport(waits)
+  const logins = createLogins(options)
+  const settings = createSettingsFile(options.settingsFile)
+  const readInsecure = async () => [...options.insecure, ...(await settings.read()).insecure]
+  const credentialsOf = (host: string, given?: Credentials) => async () => given ?? logins.find(host)
+  const startSession = async (host: string, scopes: readonly string[], given?: Credentials) =>
+    createSession({ transport, host, insecure: await readInsecure(), credentials: credentialsOf(host, given), scopes })
+
+  const open: Registry['open'] = async ({ host, path }, { access, credentials, alsoRead = [] }) => {
+    const scopes = [`repository:${path}:${access}`, ...alsoRead.map((other) => `repository:${other}:pull`)]
+    return repositoryOf(await startSession(host, scopes, credentials), path, waits)
+  }
   return {
-    open({ host, path }, { access, credentials, alsoRead = [] }) {
-      const session = createSession({
-        transport,
-        host,
-        insecure,
-        credentials: async () => credentials ?? findCredentials(host, options),
-        scopes: [`repository:${path}:${access}`, ...alsoRead.map((other) => `repository:${other}:pull`)],
+    logins,
+    settings,
+    open,
+    async openSources(reference, credentials) {
+      const mirrors = (await settings.read()).mirrors.filter(({ host }) => host === reference.host)
+      const nearer = mirrors.map(({ url }) => {
+        const endpoint = new URL(url)
+        const { host } = endpoint
+        const scopes = [`repository:${reference.path}:pull`]
+        // A mirror is another host: it gets its own credentials or none.
+        const session = createSession({
+          transport,
+          host,
+          endpoint,
+          insecure: [],
+          credentials: credentialsOf(host),
+          scopes,
+        })
+        return repositoryOf(session, reference.path, waits)
       })
-      return {
-        resolve: (target, platform, signal) => resolveImage(session, { path, target, platform, signal }),
-        describe: (target, signal) => describeManifest(session, { path, target, signal }),
-        tags: (signal) => listTags(session, path, signal),
-        download: (blob) => downloadBlob(session, { ...blob, path, ...waits }),
-        upload: (blob) => uploadBlob(session, { ...blob, path, ...waits }),
-        putManifest: (manifest) => putManifest(session, path, manifest),
-      }
+      return [...nearer, await open(reference, { access: 'pull', credentials })]
     },
     async checkLogin(host, credentials, signal) {
-      const session = createSession({ transport, host, insecure, credentials: async () => credentials, scopes: [] })
+      const session = await startSession(host, [], credentials)
       const response = await session.request('', { method: 'GET', signal })
       const text = await readText(response)
       if (response.statusCode !== 200) throw registryError(host, response.statusCode, text)
     },
-    search: (query) => searchIndex(transport, { ...query, insecure }),
+    async search(query) {
+      const insecure = await readInsecure()
+      return searchIndex(transport, { ...query, insecure }).catch(async (error: unknown) => {
+        const slash = query.term.indexOf('/')
+        const isMissing = error instanceof EngineError && error.code === 'notFound'
+        if (!isMissing || slash < 0) throw error
+        // Registries that have no index to search have a catalog.
+        const session = await startSession(query.term.slice(0, slash), ['registry:catalog:*'])
+        return searchCatalog(session, { ...query, term: query.term.slice(slash + 1) })
+      })
+    },
     close: () => transport.close(),
+  }
+}
+
+function repositoryOf(session: Session, path: string, waits: { readonly firstWaitMs?: number }): Repository {
+  return {
+    resolve: (target, platform, signal) => resolveImage(session, { path, target, platform, signal }),
+    describe: (target, signal) => describeManifest(session, { path, target, signal }),
+    tags: (signal) => listTags(session, path, signal),
+    download: (blob) => downloadBlob(session, { ...blob, path, ...waits }),
+    upload: (blob) => uploadBlob(session, { ...blob, path, ...waits }),
+    putManifest: (manifest) => putManifest(session, path, manifest),
   }
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { EngineError } from '../contract/errors.ts'
 import type { SearchResult } from '../contract/registry.ts'
-import { registryError } from './session.ts'
+import { registryError, type Session } from './session.ts'
 import { isLoopback, readText, type Transport } from './transport.ts'
 
 const HUB_INDEX = 'index.docker.io'
@@ -40,4 +40,28 @@ export async function searchIndex(
     stars: result.star_count ?? 0,
     isOfficial: result.is_official ?? false,
   }))
+}
+
+const CATALOG_PAGE = 1000
+const Catalog = z.object({ repositories: z.array(z.string()).nullable() })
+
+/** Repositories of a registry whose name holds the term, page by page of its catalog until there are enough. */
+export async function searchCatalog(
+  session: Session,
+  { term, limit, signal }: { term: string; limit: number; signal: AbortSignal },
+): Promise<SearchResult[]> {
+  const found: SearchResult[] = []
+  let last = ''
+  for (;;) {
+    const page = new URLSearchParams({ n: String(CATALOG_PAGE), ...(last ? { last } : {}) })
+    const response = await session.request(`_catalog?${page}`, { method: 'GET', signal })
+    if (response.statusCode !== 200) throw registryError(session.host, response.statusCode, await readText(response))
+    const names = Catalog.parse(await response.body.json()).repositories ?? []
+    for (const name of names.filter((one) => one.includes(term))) {
+      found.push({ name: `${session.host}/${name}`, description: '', stars: 0, isOfficial: false })
+    }
+    const next = names.at(-1) ?? ''
+    if (found.length >= limit || names.length < CATALOG_PAGE || next === last) return found.slice(0, limit)
+    last = next
+  }
 }

@@ -16,6 +16,8 @@ export interface SessionOptions {
   readonly credentials: () => Promise<Credentials | null>
   /** Registries that may be spoken to without encryption; this machine's own always may. */
   readonly insecure: readonly string[]
+  /** Where it answers, when that was set by a person; else it is found out from the host. */
+  readonly endpoint?: URL
   /** `repository:a/b:pull` and the like. */
   readonly scopes: readonly string[]
 }
@@ -75,7 +77,9 @@ export function createSession(options: SessionOptions): Session {
 }
 
 /** `https`, and plain `http` for this machine or a registry set as insecure when it does not speak TLS. */
-async function findEndpoint({ transport, host, insecure }: SessionOptions, signal: AbortSignal): Promise<URL> {
+async function findEndpoint(options: SessionOptions, signal: AbortSignal): Promise<URL> {
+  const { transport, host, insecure, endpoint } = options
+  if (endpoint) return endpoint
   const secure = new URL(`https://${host === HUB ? HUB_ENDPOINT : host}`)
   if (!isLoopback(secure.hostname) && !insecure.includes(host)) return secure
   const plain = new URL(`http://${host}`)

@@ -1,6 +1,7 @@
 import type { CreateContainer, TerminalIn } from '../contract/container.ts'
 import type { RegistryAuth } from '../contract/image.ts'
 import type { CreateNetwork } from '../contract/network.ts'
+import type { RegistrySettings } from '../contract/registry.ts'
 import type { SystemInfo } from '../contract/system.ts'
 import type { HostInfo } from '../runtime/container-runtime.ts'
 import { createContainer } from './container/create.ts'
@@ -25,17 +26,30 @@ import { type AttachOptions, attachContainer, type ExecRequest, execInContainer 
 import { type ContainerUpdate, updateContainer } from './container/update.ts'
 import { waitForExit } from './container/wait.ts'
 import type { ServiceContext } from './context.ts'
-import { createStarter, importArchive, loadArchive } from './image/import.ts'
+import { measureDisk } from './disk-usage.ts'
+import { type CommitRequest, commitContainer } from './image/commit.ts'
+import { createStarter, importArchive, importTar, loadArchive, type TarImport } from './image/import.ts'
+import { createLayerFiles } from './image/layer-files.ts'
 import { inspectImage, listImages } from './image/list.ts'
+import { type PruneOptions, pruneImages } from './image/prune.ts'
 import { type PullRequest, pullImage } from './image/pull.ts'
 import { type PushRequest, pushImage } from './image/push.ts'
 import { describeRemote, openRepository } from './image/remote.ts'
 import { removeImage, tagImage } from './image/remove.ts'
+import { saveImages, saveToFile } from './image/save.ts'
 import { connectNetwork } from './network/connect.ts'
 import { createNetwork } from './network/create.ts'
 import { disconnectNetwork } from './network/disconnect.ts'
 import { inspectNetwork, listNetworks } from './network/list.ts'
 import { pruneNetworks, removeNetwork } from './network/remove.ts'
+import {
+  listLogins,
+  logIn,
+  logOut,
+  readRegistrySettings,
+  testLogin,
+  writeRegistrySettings,
+} from './registry/registries.ts'
 import { createVolume, listVolumes, removeVolume } from './volume/volumes.ts'
 
 /** What services ask about the machine; filled by the composition root. */
@@ -106,16 +120,30 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       createStarter: (signal: AbortSignal) => createStarter(context, signal),
       pull: (request: PullRequest, signal: AbortSignal) => pullImage(context, request, signal),
       push: (request: PushRequest, signal: AbortSignal) => pushImage(context, request, signal),
+      save: (names: readonly string[]) => saveImages(context, names),
+      saveToFile: (names: readonly string[], path: string, signal: AbortSignal) =>
+        saveToFile(context, { names, path }, signal),
+      commit: (request: CommitRequest, signal: AbortSignal) => commitContainer(context, request, signal),
+      importTar: (archive: AsyncIterable<Uint8Array>, input: TarImport, signal: AbortSignal) =>
+        importTar(context, archive, input, signal),
+      layerFiles: createLayerFiles(context),
+      prune: (options: PruneOptions) => pruneImages(context, options),
       tag: (id: string, reference: string) => tagImage(context, id, reference),
       remove: (id: string, force: boolean) => removeImage(context, id, force),
     },
     registry: {
+      list: () => listLogins(context),
+      login: (input: Parameters<typeof logIn>[1], signal: AbortSignal) => logIn(context, input, signal),
+      logout: (host: string) => logOut(context, host),
+      test: (host: string, signal: AbortSignal) => testLogin(context, host, signal),
+      settings: () => readRegistrySettings(context),
+      setSettings: (settings: RegistrySettings) => writeRegistrySettings(context, settings),
       search: (query: { term: string; limit: number }, signal: AbortSignal) =>
         context.registry.search({ ...query, signal }),
       checkLogin: (host: string, auth: RegistryAuth, signal: AbortSignal) =>
         context.registry.checkLogin(host, auth, signal),
-      tags: (input: { reference: string; auth?: RegistryAuth | undefined }, signal: AbortSignal) =>
-        openRepository(context, input).tags(signal),
+      tags: async (input: { reference: string; auth?: RegistryAuth | undefined }, signal: AbortSignal) =>
+        (await openRepository(context, input)).tags(signal),
       describe: (input: { reference: string; auth?: RegistryAuth | undefined }, signal: AbortSignal) =>
         describeRemote(context, input, signal),
     },
@@ -135,6 +163,7 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
     },
     system: {
       info: () => describeSystem(context, machine),
+      diskUsage: () => measureDisk(context),
       events: (signal: AbortSignal) => context.bus.subscribe(signal),
       portAdvice: machine.portAdvice,
     },

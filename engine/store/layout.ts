@@ -12,6 +12,7 @@ import path from 'node:path'
  *   containers/<id>/logs/ctr.log[.1 …]
  *   volumes/<name>/{record.json,_data/}
  *   networks/<name>.json
+ *   registries.json              mirrors and insecure registries, as a person has set them
  *   tmp/                          half-made things; emptied at every start
  *
  * The runtime folder:
@@ -44,6 +45,7 @@ export function createLayout(root: string, runtimeDir: string) {
     volume,
     volumeData: (name: string) => path.join(volume(name), '_data'),
     networks: path.join(root, 'networks'),
+    registries: path.join(root, 'registries.json'),
     temporary: path.join(root, 'tmp'),
     bundle: (id: string) => path.join(runtimeDir, 'bundles', id),
     mounts: (id: string) => path.join(runtimeDir, 'mounts', id),

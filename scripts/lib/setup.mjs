@@ -54,6 +54,8 @@ export function ensurePackages() {
 const TEST_TOOLS = [
   { any: ['Xvfb'], package: 'xvfb' },
   { any: ['openbox'], package: 'openbox' },
+  { any: ['docker-compose'], package: 'docker-compose' },
+  { file: '/usr/lib/python3/dist-packages/docker/__init__.py', package: 'python3-docker' },
   { any: ['docker-registry'], package: 'docker-registry' },
   { any: ['skopeo'], package: 'skopeo' },
 ]

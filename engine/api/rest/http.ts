@@ -81,3 +81,15 @@ function parseJson(text: string, what: string): unknown {
     throw new EngineError('invalidArgument', 'body.invalid', `${what}: ${error instanceof Error ? error.message : ''}`)
   }
 }
+
+/** A time in milliseconds: Unix seconds, RFC 3339, or how long ago (`10m`, `1h30m`). */
+export function readUntil(text: string): number {
+  const ago = [...text.matchAll(/(\d+(?:\.\d+)?)(h|ms|m|s)/g)]
+  if (ago.length > 0 && ago.map(([part]) => part).join('') === text) {
+    const scale = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 }
+    return Date.now() - ago.reduce((sum, [, count, unit]) => sum + Number(count) * scale[unit as keyof typeof scale], 0)
+  }
+  const time = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text)
+  if (Number.isFinite(time)) return time
+  throw new EngineError('invalidArgument', 'filter.invalid', `invalid filter 'until=${text}'`)
+}

@@ -50,6 +50,14 @@ export function splitVersion(path: string): { readonly path: string; readonly ve
   return { path: path.slice(prefix.length), version: Number(minor) }
 }
 
+/**
+ * The version to answer a client in. docker-compose 1.x speaks the newest that it is offered, but reads answers as they
+ * were before 1.45: without `ContainerConfig` of images it cannot make a container anew.
+ */
+export function versionFor(asked: number, userAgent = ''): number {
+  return userAgent.startsWith('docker-compose/1.') ? Math.min(asked, 44) : asked
+}
+
 /** A router over Docker's paths. `{name}` is one segment, `{name...}` may hold slashes (image names do). */
 export function createRouter(routes: readonly Route[]): Router {
   const compiled = routes.map((route) => ({ route, pattern: compile(route.path) }))

@@ -8,11 +8,12 @@ import { EngineError, ERROR_STATUS } from '../../contract/errors.ts'
 import type { Services } from '../../service/services.ts'
 import { type RestAnswer, type RestRequest, readJson } from './http.ts'
 import { readRawBody } from './raw-body.ts'
-import { createRouter, type Hijack, type Route, type Router, splitVersion } from './router.ts'
+import { createRouter, type Hijack, type Route, type Router, splitVersion, versionFor } from './router.ts'
 import { archiveRoutes } from './routes/archive.ts'
 import { attachRoutes } from './routes/attach.ts'
 import { containerRoutes } from './routes/containers.ts'
 import { execRoutes } from './routes/exec.ts'
+import { imageArchiveRoutes } from './routes/image-archives.ts'
 import { imageRoutes } from './routes/images.ts'
 import { logRoutes } from './routes/logs.ts'
 import { networkRoutes } from './routes/networks.ts'
@@ -37,6 +38,7 @@ export const allRoutes = (services: Services): Route[] => [
   ...statsRoutes(services),
   ...execRoutes(services),
   ...registryRoutes(services),
+  ...imageArchiveRoutes(services),
   ...imageRoutes(services),
   ...volumeRoutes(services),
   ...networkRoutes(services),
@@ -71,9 +73,10 @@ export async function serveDockerApi(services: Services, options: ServeOptions):
     connections.add(connection)
     connection.on('close', () => connections.delete(connection))
   })
-  server.on('request', (message, response) => void answer(router, message, response))
+  const watch = (stream: Duplex) => watchPeer(stream, () => isPeerGone(stream as net.Socket))
+  server.on('request', (message, response) => void answer(router, { message, response, watch }))
   server.on('upgrade', (message: http.IncomingMessage, stream: Duplex, head: Buffer) => {
-    watchPeer(stream, () => isPeerGone(stream as net.Socket))
+    watch(stream)
     void takeOver(router, message, stream, head)
   })
   server.on('clientError', refuseMalformed)
@@ -153,13 +156,21 @@ function refuseIfServed(socket: string): Promise<void> {
 function parse(router: Router, message: http.IncomingMessage, signal: AbortSignal) {
   const url = URL.canParse(message.url ?? '/', 'http://docker') ? new URL(message.url ?? '/', 'http://docker') : null
   if (!url) throw new EngineError('invalidArgument', 'path.invalid', `invalid path: ${message.url}`)
-  const { path: target, version } = splitVersion(url.pathname)
+  const { path: target, version: asked } = splitVersion(url.pathname)
+  const version = versionFor(asked, message.headers['user-agent'])
   const { route, params } = router.match(message.method ?? 'GET', target)
   const request: RestRequest = { params, query: url.searchParams, version, message, signal }
   return { route, request }
 }
 
-async function answer(router: Router, message: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+interface Exchange {
+  readonly message: http.IncomingMessage
+  readonly response: http.ServerResponse
+  /** Notices the end of a client whose connection is taken over. */
+  readonly watch: (stream: Duplex) => void
+}
+
+async function answer(router: Router, { message, response, watch }: Exchange): Promise<void> {
   const gone = new AbortController()
   response.on('close', () => gone.abort())
   response.setHeader('Api-Version', '1.51')
@@ -175,7 +186,11 @@ async function answer(router: Router, message: http.IncomingMessage, response: h
       body: () => readJson(message, message.headers),
       open: (type) => {
         response.detachSocket(socket)
+        // What comes from now on is input and its end, not another request: the parser lets go.
+        for (const event of ['data', 'end', 'error']) socket.removeAllListeners(event)
+        socket.on('error', () => socket.destroy())
         socket.on('close', () => gone.abort())
+        watch(socket)
         socket.write(`HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\n\r\n`)
         return socket
       },

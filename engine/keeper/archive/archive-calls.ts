@@ -29,6 +29,9 @@ export function createArchiveHost(options: { readonly entry: WorkerEntry; readon
     async readArchive(params, context) {
       await run({ kind: 'read', ...params, rootless }, context)
     },
+    async readLayer(params, context) {
+      await run({ kind: 'layer', ...params, rootless }, context)
+    },
     async writeArchive(params, context) {
       await run({ kind: 'write', ...params, rootless }, context)
     },

@@ -24,6 +24,7 @@ export type ArchiveJob =
       readonly keepKinds: boolean
       readonly owner: { readonly uid: number; readonly gid: number } | null
     }
+  | { readonly kind: 'layer'; readonly folder: string; readonly rootless: boolean; readonly socketPath: string }
   | {
       readonly kind: 'changes'
       readonly upper: string

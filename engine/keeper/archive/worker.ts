@@ -5,7 +5,7 @@ import { connectStream } from '../libc/archive.ts'
 import { writeChanges } from './changes.ts'
 import { createExtractor } from './extract.ts'
 import { type ArchiveJob, type ArchiveMessage, isLast } from './jobs.ts'
-import { packTree } from './pack.ts'
+import { packLayer, packTree } from './pack.ts'
 import { readTarFrom } from './read-tar.ts'
 import { baseName, openNamed, statPath } from './resolve.ts'
 import { openRoot } from './root.ts'
@@ -42,14 +42,21 @@ async function work(job: ArchiveJob, tell: (message: ArchiveMessage) => Promise<
       return withOpened((keep) => readPath(job, keep, tell))
     case 'write':
       return withOpened((keep) => writePath(job, keep))
+    case 'layer':
+      return withOpened(async (keep) => {
+        const out = keep(connectStream(job.socketPath))
+        packLayer(out, { folder: job.folder, opaqueName: opaqueNameOf(job) })
+      })
     case 'changes':
       return withOpened(async (keep) => {
-        const opaqueName = job.rootless ? 'user.overlay.opaque' : 'trusted.overlay.opaque'
+        const opaqueName = opaqueNameOf(job)
         const out = keep(connectStream(job.socketPath))
         writeChanges(out, { upper: job.upper, lower: job.lower, opaqueName, keep })
       })
   }
 }
+
+const opaqueNameOf = ({ rootless }: ArchiveJob) => (rootless ? 'user.overlay.opaque' : 'trusted.overlay.opaque')
 
 type Keep = (fd: number) => number
 

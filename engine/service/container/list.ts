@@ -68,6 +68,8 @@ function summarise(record: ContainerRecord): ContainerSummary {
       ({ containerPort, protocol, hostIp, hostPort }) => ({ containerPort, protocol, hostIp, hostPort }),
     ),
     ipAddress: isAlive(state.status) ? (record.endpoints[0]?.ipAddress ?? '') : '',
+    networkMode: record.config.network,
+    links: record.config.links,
     labels: record.config.labels,
     tty: record.config.tty,
   }

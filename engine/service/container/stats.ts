@@ -36,6 +36,7 @@ export async function* streamStats(
 function toSample(previous: HostStats | undefined, { containerId, ...current }: HostStats): StatsSample {
   return {
     ...current,
+    interfaces: [...current.interfaces],
     id: containerId,
     time: Date.now(),
     cpuPercent: cpuPercent(previous, { containerId, ...current }),

@@ -1,5 +1,6 @@
 import { EngineError } from '../../contract/errors.ts'
-import { normalizeReference } from '../../lib/reference.ts'
+import { normalizeReference, parseReference } from '../../lib/reference.ts'
+import type { Lease } from '../../store/content.ts'
 import type { RecordStore } from '../../store/records.ts'
 import type { ImageRecord } from '../../store/schema.ts'
 
@@ -11,8 +12,8 @@ export function findImage(store: RecordStore<ImageRecord>, ref: string): ImageRe
     const exact = store.get(`sha256:${hex}`)
     if (exact) return exact
   }
-  const normal = tryNormalize(ref)
-  const named = normal ? all.find((record) => record.references.includes(normal)) : undefined
+  const name = tryName(ref)
+  const named = name ? all.find((record) => record[name.kind].includes(name.text)) : undefined
   if (named) return named
   if (/^[0-9a-f]{4,64}$/.test(hex)) {
     const matches = all.filter((record) => record.id.startsWith(`sha256:${hex}`))
@@ -23,10 +24,20 @@ export function findImage(store: RecordStore<ImageRecord>, ref: string): ImageRe
   throw new EngineError('notFound', 'image.not-found', `No such image: ${ref}`, { details: { image: ref } })
 }
 
-function tryNormalize(ref: string): string | null {
+/** A text as it stands in records: `host/path:tag`, or `host/path@digest`, whose tag means nothing. */
+function tryName(ref: string): { readonly kind: 'references' | 'repoDigests'; readonly text: string } | null {
   try {
-    return normalizeReference(ref)
+    const { host, path, digest } = parseReference(ref)
+    if (digest) return { kind: 'repoDigests', text: `${host}/${path}@${digest}` }
+    return { kind: 'references', text: normalizeReference(ref) }
   } catch {
     return null
   }
+}
+
+/** Keeps every part of an image from removal. Call it in the same turn in which the record was read. */
+export function holdImage(lease: Lease, record: ImageRecord): void {
+  lease.hold(`blob:${record.id}`)
+  if (record.manifest) lease.hold(`blob:${record.manifest.digest}`)
+  for (const { digest, chainId } of record.layers) lease.hold(`blob:${digest}`, `layer:${chainId}`)
 }

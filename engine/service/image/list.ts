@@ -27,7 +27,6 @@ export async function inspectImage(context: ServiceContext, ref: string): Promis
     env: [...config.env],
     workingDir: config.workingDir,
     user: config.user,
-    labels: { ...config.labels },
     exposedPorts: [...config.exposedPorts],
     volumes: [...config.volumes],
     layers: record.layers.map(({ diffId, chainId, sizeBytes }) => ({ diffId, chainId, sizeBytes })),
@@ -49,6 +48,7 @@ function summarise(context: ServiceContext, record: ImageRecord, config: ImageCo
     architecture: config.architecture,
     os: config.os,
     layerCount: record.layers.length,
+    labels: { ...config.labels },
     usedBy: context.containers
       .list()
       .filter((container) => container.imageId === record.id)

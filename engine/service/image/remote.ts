@@ -10,16 +10,16 @@ interface RemoteName {
 }
 
 /** The repository that a reference names, to read from. */
-export function openRepository(context: ServiceContext, { reference, auth }: RemoteName): Repository {
+export function openRepository(context: ServiceContext, { reference, auth }: RemoteName): Promise<Repository> {
   return context.registry.open(parseReference(reference), { access: 'pull', credentials: auth })
 }
 
 /** What a reference stands for in its registry. */
-export function describeRemote(
+export async function describeRemote(
   context: ServiceContext,
   name: RemoteName,
   signal: AbortSignal,
 ): Promise<RemoteDescription> {
   const { tag, digest } = parseReference(name.reference)
-  return openRepository(context, name).describe(digest || tag || 'latest', signal)
+  return (await openRepository(context, name)).describe(digest || tag || 'latest', signal)
 }

@@ -40,6 +40,7 @@ function describeNetwork(context: ServiceContext, record: NetworkRecord): Networ
     endpoints: containersOn(context, record.name).map(({ record: container, endpoint }) => ({
       containerId: container.id,
       name: container.name,
+      interface: endpoint.interface,
       ipAddress: endpoint.ipAddress,
       prefix: endpoint.prefix,
       ipv6Address: endpoint.ipv6Address,

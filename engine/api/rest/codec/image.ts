@@ -22,6 +22,16 @@ export function toImageItem(image: ImageDetail, version: number) {
 
 /** `GET /images/{name}/json`. */
 export function toImageInspect(image: ImageDetail, version: number) {
+  const config = {
+    User: image.user,
+    Env: image.env,
+    Cmd: image.command.length > 0 ? image.command : undefined,
+    Entrypoint: image.entrypoint.length > 0 ? image.entrypoint : undefined,
+    WorkingDir: image.workingDir,
+    Labels: image.labels,
+    ExposedPorts: Object.fromEntries(image.exposedPorts.map((port) => [port, {}])),
+    Volumes: Object.fromEntries(image.volumes.map((volume) => [volume, {}])),
+  }
   return {
     Id: image.id,
     RepoTags: image.references,
@@ -31,16 +41,9 @@ export function toImageInspect(image: ImageDetail, version: number) {
     Created: image.createdAt || undefined,
     DockerVersion: '',
     Author: '',
-    Config: {
-      User: image.user,
-      Env: image.env,
-      Cmd: image.command.length > 0 ? image.command : undefined,
-      Entrypoint: image.entrypoint.length > 0 ? image.entrypoint : undefined,
-      WorkingDir: image.workingDir,
-      Labels: image.labels,
-      ExposedPorts: Object.fromEntries(image.exposedPorts.map((port) => [port, {}])),
-      Volumes: Object.fromEntries(image.volumes.map((volume) => [volume, {}])),
-    },
+    Config: config,
+    // docker-compose 1.29 reads the volumes of a container that it makes anew from here.
+    ...(version < 45 ? { Container: '', ContainerConfig: config } : {}),
     Architecture: image.architecture,
     Os: image.os,
     Size: image.sizeBytes,
@@ -61,7 +64,7 @@ export function toHistory(image: ImageDetail) {
       CreatedBy: entry.createdBy,
       Tags: null as string[] | null,
       Size: entry.emptyLayer ? 0 : (sizes.shift() ?? 0),
-      Comment: '',
+      Comment: entry.comment,
     }))
     .reverse()
     .map((entry, index) => (index === 0 ? { ...entry, Id: image.id, Tags: image.references } : entry))

@@ -39,6 +39,8 @@ export function toStats(sample: StatsSample, previous: StatsSample | undefined) 
         { major: 0, minor: 0, op: 'write', value: sample.writtenBytes },
       ],
     },
-    networks: { eth0: { rx_bytes: sample.rxBytes, tx_bytes: sample.txBytes } },
+    networks: Object.fromEntries(
+      sample.interfaces.map(({ name, rxBytes, txBytes }) => [name, { rx_bytes: rxBytes, tx_bytes: txBytes }]),
+    ),
   }
 }

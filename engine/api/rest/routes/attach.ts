@@ -41,6 +41,8 @@ async function attach(
   if (status === 'paused') throw refuse(`container ${id} is paused, unpause the container before attach`)
   if (status === 'restarting') throw refuse(`container ${id} is restarting, wait until the container is running`)
   const keys = parseDetachKeys(query.get('detachKeys') || DEFAULT_DETACH_KEYS)
+  // Its options are in the query; dockerode sends them as a body too, and that is no input.
+  await connection.body().catch(() => ({}))
   const stream = connection.open(contentType(tty, version))
   const hasStdin = isTrue(query.get('stdin')) && config.openStdin
   const streams = { stdout: isTrue(query.get('stdout')), stderr: isTrue(query.get('stderr')) }

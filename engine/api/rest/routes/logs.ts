@@ -56,7 +56,7 @@ export async function* logBytes(container: Services['container'], { id, tty, que
     const time = Date.parse(line.time) / 1000
     if (!streams.has(line.stream) || time < since) continue
     if (time > until) return
-    const text = Buffer.from(`${isTimed ? `${line.time} ` : ''}${line.text}${tty ? '\r\n' : '\n'}`)
+    const text = Buffer.from(`${isTimed ? `${line.time} ` : ''}${line.text}\n`)
     yield tty ? text : encodeStdcopy(line.stream, text)
   }
 }

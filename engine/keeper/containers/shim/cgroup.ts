@@ -1,3 +1,5 @@
+import type { HostStats } from '../../../host/host.ts'
+
 /*
  * Pure readers of cgroup files. v1 has a tree for each controller, v2 one for all; hybrid is v1 with an empty v2 tree.
  * `/proc/PID/cgroup`: `9:memory:/a/b` a controller of v1, `0::/a/b` the v2 tree.
@@ -99,17 +101,17 @@ function readV2(folder: string, read: ReadText): CgroupUsage {
   }
 }
 
-/** Bytes received and sent by all interfaces of a `/proc/PID/net/dev` but loopback. */
-export function parseNetDev(text: string): { readonly rxBytes: number; readonly txBytes: number } {
-  let [rxBytes, txBytes] = [0, 0]
-  for (const line of text.split('\n')) {
+/** Bytes received and sent by each interface of a `/proc/PID/net/dev` but loopback, and by all of them. */
+export function parseNetDev(text: string): Pick<HostStats, 'interfaces' | 'rxBytes' | 'txBytes'> {
+  const interfaces = text.split('\n').flatMap((line) => {
     const [, name, counters = ''] = /^\s*([^:\s]+):\s*(.*)$/.exec(line) ?? []
-    if (!name || name === 'lo') continue
+    if (!name || name === 'lo') return []
     const columns = counters.split(/\s+/)
-    rxBytes += Number(columns[0] ?? 0)
-    txBytes += Number(columns[8] ?? 0)
-  }
-  return { rxBytes, txBytes }
+    return [{ name, rxBytes: Number(columns[0] ?? 0), txBytes: Number(columns[8] ?? 0) }]
+  })
+  const rxBytes = interfaces.reduce((sum, one) => sum + one.rxBytes, 0)
+  const txBytes = interfaces.reduce((sum, one) => sum + one.txBytes, 0)
+  return { interfaces, rxBytes, txBytes }
 }
 
 const number = (text: string): number => Number(text.trim()) || 0

@@ -46,6 +46,12 @@ export async function openExec(
     const started = new Promise<number>((resolve) => {
       tellStarted = resolve
     })
+    // A client may resize before there is a terminal: the last size counts, and sizes are written one after the other.
+    let size = tty && columns && rows ? { columns, rows } : null
+    let sizing: Promise<unknown> = Promise.resolve()
+    const applySize = () => {
+      sizing = sizing.then(() => size && writeControl(folder, resizeLine(size.columns, size.rows)))
+    }
     const hangUp = () => void (hasLeft && tty && init && signalProcess(init, SIGHUP))
     const follow = async (): Promise<number | EngineError> => {
       const first = await shim.nextSync()
@@ -56,7 +62,7 @@ export async function openExec(
       init = { pid: first.data, startTicks: readStartTicks(first.data) }
       tellStarted(first.data)
       hangUp()
-      if (tty && columns && rows) void writeControl(folder, resizeLine(columns, rows))
+      applySize()
       const last = await shim.nextSync()
       return last
         ? last.data
@@ -69,7 +75,10 @@ export async function openExec(
       mode: 'exec',
       takesStdin: openStdin || tty,
       keepStdin: false,
-      resize: (width, height) => void writeControl(folder, resizeLine(width, height)),
+      resize: (width, height) => {
+        size = { columns: width, rows: height }
+        if (init) applySize()
+      },
       outcome: () => outcome,
       started,
       onLeft() {

@@ -69,10 +69,16 @@ describe('cgroup usage', () => {
     expect(readCgroupUsage({ v1: new Map(), v2: '/u' }, { v1: new Map(), v2: '/u' }, reader({}))).toBeNull()
   })
 
-  it('sums the interfaces but loopback', () => {
-    expect(parseNetDev('Inter-| x\n face |x\n    lo: 9 0 0 0 0 0 0 0 9 0\n  eth0: 100 1 0 0 0 0 0 0 200 2\n')).toEqual({
-      rxBytes: 100,
-      txBytes: 200,
+  it('counts the interfaces but loopback, and sums them', () => {
+    const line = (name: string, rx: number, tx: number) => `  ${name}: ${rx} 1 0 0 0 0 0 0 ${tx} 2\n`
+    const text = `Inter-| x\n face |x\n${line('lo', 9, 9)}${line('eth0', 100, 200)}${line('eth1', 1, 2)}`
+    expect(parseNetDev(text)).toEqual({
+      interfaces: [
+        { name: 'eth0', rxBytes: 100, txBytes: 200 },
+        { name: 'eth1', rxBytes: 1, txBytes: 2 },
+      ],
+      rxBytes: 101,
+      txBytes: 202,
     })
   })
 })

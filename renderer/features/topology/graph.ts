@@ -1,0 +1,226 @@
+import type { ContainerSummary } from '../../../engine/contract/container.ts'
+import type { NetworkSummary } from '../../../engine/contract/network.ts'
+
+const PROJECT_LABEL = 'com.docker.compose.project'
+const ALIVE = new Set(['running', 'paused', 'restarting'])
+const ALL_ADDRESSES = new Set(['', '0.0.0.0', '::'])
+/** Drivers whose containers can reach beyond this machine, when the network is not internal. */
+const OUTGOING = new Set(['bridge', 'host', 'macvlan', 'ipvlan'])
+
+export interface OutsideNode {
+  readonly kind: 'outside'
+  readonly id: 'outside'
+}
+export interface NetworkNode {
+  readonly kind: 'network'
+  readonly id: string
+  readonly network: NetworkSummary
+  readonly hints: readonly Hint[]
+}
+export interface ContainerNode {
+  readonly kind: 'container'
+  readonly id: string
+  readonly container: ContainerSummary
+  readonly hints: readonly Hint[]
+}
+/** The containers of a Compose project, shown as one. */
+export interface ProjectNode {
+  readonly kind: 'project'
+  readonly id: string
+  readonly name: string
+  readonly containers: readonly ContainerSummary[]
+}
+export type GraphNode = OutsideNode | NetworkNode | ContainerNode | ProjectNode
+/** What a person should know: a text of the dictionary below `topology.hints`. */
+export type Hint = 'noNames' | 'allAddresses'
+
+export interface GraphEdge {
+  readonly id: string
+  readonly kind: 'endpoint' | 'port' | 'shared' | 'link'
+  readonly source: string
+  readonly target: string
+  /** An address, a published port or an alias. */
+  readonly label: string
+  /** The container's interface whose counters are this edge's traffic. */
+  readonly measured?: { readonly containerId: string; readonly interface: string }
+}
+export interface Graph {
+  readonly nodes: readonly GraphNode[]
+  readonly edges: readonly GraphEdge[]
+}
+export interface GraphOptions {
+  readonly show: 'all' | 'exposed' | 'outgoing'
+  /** Names of the Compose projects that are shown as one node. */
+  readonly collapsed: ReadonlySet<string>
+}
+
+/** The Compose project of a container, or `''`. */
+export const projectOf = ({ labels }: ContainerSummary): string => labels[PROJECT_LABEL] ?? ''
+
+/** What is connected with what: networks, containers, published ports, shared networks and links. */
+export function buildGraph(
+  containers: readonly ContainerSummary[],
+  networks: readonly NetworkSummary[],
+  options: GraphOptions,
+): Graph {
+  const wanted = containers.filter((container) => isWanted(container, networks, options.show))
+  const nodeOf = (container: ContainerSummary) =>
+    options.collapsed.has(projectOf(container)) ? `project:${projectOf(container)}` : container.id
+  const shown = new Map(wanted.map((container) => [container.id, container]))
+  const used =
+    options.show === 'all'
+      ? networks.filter(({ subnet, endpoints }) => subnet !== '' || endpoints.length > 0)
+      : networks.filter(({ endpoints }) => endpoints.some((one) => shown.has(one.containerId)))
+  const edges = [
+    ...endpointEdges(used, shown, nodeOf),
+    ...wanted.flatMap((container) => [
+      ...portEdges(container, nodeOf(container)),
+      ...sharedEdges(container, wanted, nodeOf),
+      ...linkEdges(container, wanted, nodeOf),
+    ]),
+  ]
+  const nodes: GraphNode[] = [
+    ...(edges.some(({ kind }) => kind === 'port') ? [{ kind: 'outside', id: 'outside' } as const] : []),
+    ...used.map((network): NetworkNode => ({ kind: 'network', id: network.id, network, hints: networkHints(network) })),
+    ...projectNodes(wanted, options.collapsed),
+    ...wanted
+      .filter((container) => nodeOf(container) === container.id)
+      .map(
+        (container): ContainerNode => ({
+          kind: 'container',
+          id: container.id,
+          container,
+          hints: containerHints(container),
+        }),
+      ),
+  ]
+  return { nodes, edges: unique(edges) }
+}
+
+/** Whether others than this machine can reach a container by a published port. */
+export const isExposed = ({ ports, status }: ContainerSummary): boolean =>
+  ALIVE.has(status) && ports.some(({ hostIp, hostPort }) => hostPort > 0 && !/^(127\.|::1$)/.test(hostIp))
+
+function canGoOut(container: ContainerSummary, networks: readonly NetworkSummary[]): boolean {
+  if (container.networkMode === 'host') return true
+  return networks.some(
+    (network) =>
+      !network.isInternal &&
+      OUTGOING.has(network.driver) &&
+      network.endpoints.some(({ containerId }) => containerId === container.id),
+  )
+}
+
+function isWanted(
+  container: ContainerSummary,
+  networks: readonly NetworkSummary[],
+  show: GraphOptions['show'],
+): boolean {
+  switch (show) {
+    case 'all':
+      return true
+    case 'exposed':
+      return isExposed(container)
+    case 'outgoing':
+      return canGoOut(container, networks)
+  }
+}
+
+function endpointEdges(
+  networks: readonly NetworkSummary[],
+  shown: ReadonlyMap<string, ContainerSummary>,
+  nodeOf: (container: ContainerSummary) => string,
+): GraphEdge[] {
+  return networks.flatMap((network) =>
+    network.endpoints.flatMap((endpoint) => {
+      const container = shown.get(endpoint.containerId)
+      if (!container) return []
+      const target = nodeOf(container)
+      const isOne = target === container.id
+      return [
+        {
+          id: `endpoint:${network.id}:${target}`,
+          kind: 'endpoint' as const,
+          source: network.id,
+          target,
+          label: isOne ? endpoint.ipAddress : '',
+          ...(isOne ? { measured: { containerId: container.id, interface: endpoint.interface } } : {}),
+        },
+      ]
+    }),
+  )
+}
+
+function portEdges(container: ContainerSummary, target: string): GraphEdge[] {
+  const published = container.ports.filter(({ hostPort }) => hostPort > 0)
+  if (published.length === 0 || !ALIVE.has(container.status)) return []
+  const label = published
+    .map(({ hostIp, hostPort, containerPort, protocol }) => {
+      const host = ALL_ADDRESSES.has(hostIp) ? '' : `${hostIp}:`
+      return `${host}${hostPort}→${containerPort}${protocol === 'tcp' ? '' : `/${protocol}`}`
+    })
+    .filter((text, index, all) => all.indexOf(text) === index)
+    .join(', ')
+  return [{ id: `port:${container.id}`, kind: 'port', source: 'outside', target, label }]
+}
+
+function sharedEdges(
+  container: ContainerSummary,
+  all: readonly ContainerSummary[],
+  nodeOf: (container: ContainerSummary) => string,
+): GraphEdge[] {
+  const [mode, ref = ''] = container.networkMode.split(/:(.*)/s)
+  const owner = mode === 'container' ? findByRef(all, ref) : undefined
+  if (!owner) return []
+  return [{ id: `shared:${container.id}`, kind: 'shared', source: nodeOf(owner), target: nodeOf(container), label: '' }]
+}
+
+function linkEdges(
+  container: ContainerSummary,
+  all: readonly ContainerSummary[],
+  nodeOf: (container: ContainerSummary) => string,
+): GraphEdge[] {
+  return container.links.flatMap((link) => {
+    const [ref = '', alias = ref] = link.split(':')
+    const other = findByRef(all, ref)
+    if (!other) return []
+    return [
+      {
+        id: `link:${container.id}:${alias}`,
+        kind: 'link' as const,
+        source: nodeOf(container),
+        target: nodeOf(other),
+        label: alias,
+      },
+    ]
+  })
+}
+
+const findByRef = (containers: readonly ContainerSummary[], ref: string): ContainerSummary | undefined =>
+  containers.find(({ id, name }) => name === ref || (ref.length >= 4 && id.startsWith(ref)))
+
+function projectNodes(containers: readonly ContainerSummary[], collapsed: ReadonlySet<string>): ProjectNode[] {
+  return [...collapsed].flatMap((name) => {
+    const members = containers.filter((container) => projectOf(container) === name)
+    return name && members.length > 0
+      ? [{ kind: 'project' as const, id: `project:${name}`, name, containers: members }]
+      : []
+  })
+}
+
+/** The default network gives no names; it matters as soon as two containers could use them. */
+const networkHints = ({ name, driver, endpoints }: NetworkSummary): Hint[] =>
+  name === 'bridge' && driver === 'bridge' && endpoints.filter(({ isRunning }) => isRunning).length > 1
+    ? ['noNames']
+    : []
+
+const containerHints = (container: ContainerSummary): Hint[] =>
+  ALIVE.has(container.status) &&
+  container.ports.some(({ hostIp, hostPort }) => hostPort > 0 && ALL_ADDRESSES.has(hostIp))
+    ? ['allAddresses']
+    : []
+
+/** Edges of a collapsed project fall together, and none leads from a node to itself. */
+const unique = (edges: readonly GraphEdge[]): GraphEdge[] => [
+  ...new Map(edges.filter(({ source, target }) => source !== target).map((edge) => [edge.id, edge])).values(),
+]

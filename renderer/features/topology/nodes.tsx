@@ -1,0 +1,126 @@
+import { IconAlertTriangle, IconBox, IconLayersSubtract, IconNetwork, IconWorld } from '@tabler/icons-react'
+import { Handle, type Node, type NodeProps, Position } from '@xyflow/react'
+import { memo } from 'react'
+import { useTranslation } from 'react-i18next'
+import { Status } from '../../components/status.tsx'
+import type { ContainerNode, GraphNode, Hint, NetworkNode, ProjectNode } from './graph.ts'
+
+/** A node of the picture: what it stands for is its data. */
+export type FlowNode = Node<{ readonly of: GraphNode }, 'topology'>
+
+/** Every kind of node has the same frame: an icon, a name, and a line of facts. */
+export const TopologyNode = memo(function TopologyNode({ data, selected }: NodeProps<FlowNode>) {
+  const { of } = data
+  return (
+    <div
+      className="topo-node"
+      data-kind={of.kind}
+      data-selected={selected}
+      data-testid={`topo-${of.kind}`}
+      data-name={nameOf(of)}
+    >
+      <Handle type="target" position={Position.Left} isConnectable={false} />
+      <Body of={of} />
+      <Handle type="source" position={Position.Right} isConnectable={false} />
+    </div>
+  )
+})
+
+/** What a node is called, and what its place is kept under: ids change when a container is made anew, names do not. */
+export function nameOf(of: GraphNode): string {
+  switch (of.kind) {
+    case 'outside':
+      return 'outside'
+    case 'network':
+      return of.network.name
+    case 'container':
+      return of.container.name
+    case 'project':
+      return of.name
+  }
+}
+
+function Body({ of }: { readonly of: GraphNode }) {
+  switch (of.kind) {
+    case 'outside':
+      return <Outside />
+    case 'network':
+      return <Network node={of} />
+    case 'container':
+      return <Container node={of} />
+    case 'project':
+      return <Project node={of} />
+  }
+}
+
+function Outside() {
+  const { t } = useTranslation()
+  return (
+    <>
+      <IconWorld size={18} stroke={1.6} aria-hidden />
+      <div className="topo-text">
+        <b>{t('topology.outside')}</b>
+        <span className="quiet">{t('topology.outsideText')}</span>
+      </div>
+    </>
+  )
+}
+
+function Network({ node: { network, hints } }: { readonly node: NetworkNode }) {
+  const { t } = useTranslation()
+  return (
+    <>
+      <IconNetwork size={18} stroke={1.6} aria-hidden />
+      <div className="topo-text">
+        <b>
+          {network.name} <Hints hints={hints} />
+        </b>
+        <span className="mono quiet">{network.subnet || t('topology.noSubnet')}</span>
+        <span className="quiet">
+          {network.driver}
+          {network.isInternal ? ` · ${t('topology.internal')}` : ''}
+        </span>
+      </div>
+    </>
+  )
+}
+
+function Container({ node: { container, hints } }: { readonly node: ContainerNode }) {
+  return (
+    <>
+      <IconBox size={18} stroke={1.6} aria-hidden />
+      <div className="topo-text">
+        <b>
+          {container.name} <Hints hints={hints} />
+        </b>
+        <span className="quiet">{container.image}</span>
+        <Status container={container} />
+      </div>
+    </>
+  )
+}
+
+function Project({ node: { name, containers } }: { readonly node: ProjectNode }) {
+  const { t } = useTranslation()
+  const running = containers.filter(({ status }) => status === 'running').length
+  return (
+    <>
+      <IconLayersSubtract size={18} stroke={1.6} aria-hidden />
+      <div className="topo-text">
+        <b>{name}</b>
+        <span className="quiet">{t('topology.projectText', { count: containers.length, running })}</span>
+      </div>
+    </>
+  )
+}
+
+function Hints({ hints }: { readonly hints: readonly Hint[] }) {
+  const { t } = useTranslation()
+  if (hints.length === 0) return null
+  const text = hints.map((hint) => t(`topology.hints.${hint}`)).join(' ')
+  return (
+    <span className="topo-hint" role="img" aria-label={text} title={text}>
+      <IconAlertTriangle size={13} aria-hidden />
+    </span>
+  )
+}

@@ -1,0 +1,154 @@
+import { ActionIcon, Menu, SegmentedControl } from '@mantine/core'
+import { IconDownload, IconLayoutGrid, IconNetwork } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
+import { ReactFlowProvider, useReactFlow } from '@xyflow/react'
+import { useEffect, useMemo, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { containerList, networkList } from '../../app/queries.ts'
+import { Empty } from '../../components/empty.tsx'
+import { reportFailure } from '../../state/activity.ts'
+import { followStats } from '../../state/stats.ts'
+import { useTopology } from '../../state/topology.ts'
+import { useView } from '../../state/view.ts'
+import { ContainerMenu, type MenuPlace } from '../containers/menu.tsx'
+import { savePicture } from './export.ts'
+import { buildGraph, type Graph, projectOf } from './graph.ts'
+import { TopologyPane } from './pane.tsx'
+import { Picture } from './picture.tsx'
+import { TopologyTable } from './table.tsx'
+import '@xyflow/react/dist/style.css'
+import './topology.css'
+
+/** What is connected with what, live: as a picture, or as a table of the same. */
+export function TopologyPage() {
+  const { t } = useTranslation()
+  const { data: containers = [] } = useQuery(containerList)
+  const { data: networks } = useQuery(networkList)
+  const { filter } = useView()
+  const { show, setShow, view, setView, collapsed } = useTopology()
+  const [chosen, setChosen] = useState('')
+  const [menu, setMenu] = useState<MenuPlace | null>(null)
+  useEffect(followStats, [])
+  const graph = useMemo(
+    () => narrow(buildGraph(containers, networks ?? [], { show, collapsed: new Set(collapsed) }), filter),
+    [containers, networks, show, collapsed, filter],
+  )
+  const node = graph.nodes.find(({ id }) => id === chosen)
+  const menuFor = containers.find(({ id }) => id === menu?.id)
+  return (
+    <ReactFlowProvider>
+      <div className="page-main">
+        <div className="page-head">
+          <h1>{t('page.topology')}</h1>
+          <Projects names={[...new Set(containers.map(projectOf).filter(Boolean))]} />
+          <SegmentedControl
+            aria-label={t('topology.show')}
+            data-testid="topology-show"
+            value={show}
+            onChange={(value) => setShow(value as typeof show)}
+            data={(['all', 'exposed', 'outgoing'] as const).map((value) => ({
+              value,
+              label: t(`topology.filter.${value}`),
+            }))}
+          />
+          <SegmentedControl
+            aria-label={t('topology.view')}
+            data-testid="topology-view"
+            value={view}
+            onChange={(value) => setView(value as typeof view)}
+            data={(['picture', 'table'] as const).map((value) => ({ value, label: t(`topology.as.${value}`) }))}
+          />
+          {view === 'picture' && <Export />}
+        </div>
+        {networks && graph.nodes.length === 0 ? (
+          <Empty Icon={IconNetwork} title={t('topology.none')} text={t('topology.noneText')} />
+        ) : view === 'table' ? (
+          <TopologyTable graph={graph} />
+        ) : (
+          <Picture graph={graph} onChoose={setChosen} onMenu={setMenu} />
+        )}
+      </div>
+      {(node?.kind === 'container' || node?.kind === 'network') && (
+        <TopologyPane node={node} onClose={() => setChosen('')} />
+      )}
+      {menu && menuFor && <ContainerMenu place={menu} container={menuFor} onClose={() => setMenu(null)} />}
+    </ReactFlowProvider>
+  )
+}
+
+/** The nodes whose name holds the text, and their neighbours. */
+function narrow(graph: Graph, filter: string): Graph {
+  const wanted = filter.trim().toLowerCase()
+  if (wanted === '') return graph
+  const isNamed = (node: Graph['nodes'][number]) =>
+    (node.kind === 'container' && `${node.container.name} ${node.container.image}`.toLowerCase().includes(wanted)) ||
+    (node.kind === 'network' && `${node.network.name} ${node.network.subnet}`.toLowerCase().includes(wanted)) ||
+    (node.kind === 'project' && node.name.toLowerCase().includes(wanted))
+  const named = new Set(graph.nodes.filter(isNamed).map(({ id }) => id))
+  const edges = graph.edges.filter(({ source, target }) => named.has(source) || named.has(target))
+  const near = new Set([...named, ...edges.flatMap(({ source, target }) => [source, target])])
+  return { nodes: graph.nodes.filter(({ id }) => near.has(id)), edges }
+}
+
+function Projects({ names }: { readonly names: readonly string[] }) {
+  const { t } = useTranslation()
+  const { collapsed, toggleProject } = useTopology()
+  if (names.length === 0) return null
+  return (
+    <Menu closeOnItemClick={false}>
+      <Menu.Target>
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          size={28}
+          aria-label={t('topology.projects')}
+          title={t('topology.projects')}
+          data-testid="topology-projects"
+        >
+          <IconLayoutGrid size={16} />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {names.map((name) => (
+          <Menu.CheckboxItem key={name} checked={collapsed.includes(name)} onChange={() => toggleProject(name)}>
+            {t('topology.collapse', { name })}
+          </Menu.CheckboxItem>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
+  )
+}
+
+function Export() {
+  const { t } = useTranslation()
+  const { getNodes } = useReactFlow()
+  const forgetPlaces = useTopology((state) => state.forgetPlaces)
+  const save = (format: 'png' | 'svg') =>
+    void savePicture(getNodes(), format).catch((error: unknown) => reportFailure(t('topology.save'), error))
+  return (
+    <Menu>
+      <Menu.Target>
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          size={28}
+          aria-label={t('topology.save')}
+          title={t('topology.save')}
+          data-testid="topology-save"
+        >
+          <IconDownload size={16} />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Item data-testid="save-svg" onClick={() => save('svg')}>
+          {t('topology.saveSvg')}
+        </Menu.Item>
+        <Menu.Item data-testid="save-png" onClick={() => save('png')}>
+          {t('topology.savePng')}
+        </Menu.Item>
+        <Menu.Divider />
+        <Menu.Item onClick={forgetPlaces}>{t('topology.tidy')}</Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  )
+}

@@ -1,0 +1,122 @@
+import { useComputedColorScheme } from '@mantine/core'
+import { Background, Controls, MiniMap, type NodeTypes, ReactFlow, useNodesState, useReactFlow } from '@xyflow/react'
+import { useEffect, useMemo, useRef, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { api } from '../../api/client.ts'
+import { reportFailure } from '../../state/activity.ts'
+import { useStats } from '../../state/stats.ts'
+import { useTopology } from '../../state/topology.ts'
+import type { MenuPlace } from '../containers/menu.tsx'
+import { placeKey, toFlowEdges, toFlowNodes } from './flow.ts'
+import type { Graph } from './graph.ts'
+import { layOut, type Place } from './layout.ts'
+import { type FlowNode, TopologyNode } from './nodes.tsx'
+import { openContainer } from './pane.tsx'
+
+const NODE_TYPES: NodeTypes = { topology: TopologyNode }
+/** Above so many nodes the small map helps. */
+const MAP_FROM = 30
+
+interface PictureProps {
+  readonly graph: Graph
+  readonly onChoose: (id: string) => void
+  readonly onMenu: (place: MenuPlace) => void
+}
+
+/** The picture: drag to arrange, drop a container on a network to connect it, double-click to open it. */
+export function Picture({ graph, onChoose, onMenu }: PictureProps) {
+  const { t } = useTranslation()
+  const { getIntersectingNodes, fitView } = useReactFlow<FlowNode>()
+  const places = useTopology((state) => state.places)
+  const place = useTopology((state) => state.place)
+  const history = useStats((state) => state.history)
+  const colorMode = useComputedColorScheme('light')
+  const laid = useLayout(graph)
+  const [nodes, setNodes, onNodesChange] = useNodesState<FlowNode>([])
+  const isFitted = useRef(false)
+  useEffect(() => {
+    if (!laid) return
+    setNodes((old) => {
+      const chosen = new Set(old.filter(({ selected }) => selected).map(({ id }) => id))
+      return toFlowNodes(graph, laid, places).map((node) => ({ ...node, selected: chosen.has(node.id) }))
+    })
+    if (isFitted.current) return
+    isFitted.current = true
+    requestAnimationFrame(() => void fitView({ maxZoom: 1, padding: 0.15 }))
+  }, [graph, laid, places, setNodes, fitView])
+  const edges = useMemo(() => toFlowEdges(graph, history), [graph, history])
+
+  const drop = (node: FlowNode) => {
+    const onto = getIntersectingNodes(node).find(({ data }) => data.of.kind === 'network')
+    const { of } = node.data
+    if (of.kind === 'container' && onto?.data.of.kind === 'network') {
+      const { network } = onto.data.of
+      // Back to its place: what joins the two from now on is an edge.
+      setNodes((all) =>
+        all.map((one) => (one.id === node.id ? { ...one, position: placeOf(node, laid, places) } : one)),
+      )
+      void api.network
+        .connect({ id: network.id, container: of.container.id, endpoint: {} })
+        .catch((error: unknown) => reportFailure(t('topology.connect', { name: network.name }), error))
+    } else place(placeKey(of), node.position)
+  }
+
+  return (
+    <div className="topo" data-testid="topology">
+      <ReactFlow
+        nodes={nodes}
+        edges={edges}
+        nodeTypes={NODE_TYPES}
+        onNodesChange={onNodesChange}
+        onNodeClick={(_event, node) => onChoose(node.id)}
+        onPaneClick={() => onChoose('')}
+        onNodeDoubleClick={(_event, { data }) => data.of.kind === 'container' && openContainer(data.of.container.id)}
+        onNodeContextMenu={(event, { data }) => {
+          event.preventDefault()
+          if (data.of.kind === 'container') onMenu({ x: event.clientX, y: event.clientY, id: data.of.container.id })
+        }}
+        onNodeDragStop={(_event, node) => drop(node)}
+        colorMode={colorMode}
+        minZoom={0.1}
+        maxZoom={2}
+        nodesConnectable={false}
+        onlyRenderVisibleElements
+        zoomOnDoubleClick={false}
+        deleteKeyCode={null}
+        proOptions={{ hideAttribution: true }}
+        ariaLabelConfig={{
+          'controls.zoomIn.ariaLabel': t('topology.zoomIn'),
+          'controls.zoomOut.ariaLabel': t('topology.zoomOut'),
+          'controls.fitView.ariaLabel': t('topology.fit'),
+          'controls.ariaLabel': t('topology.controls'),
+          'minimap.ariaLabel': t('topology.map'),
+          'node.a11yDescription.default': t('topology.nodeKeys'),
+        }}
+      >
+        <Background gap={20} />
+        <Controls showInteractive={false} />
+        {nodes.length > MAP_FROM && <MiniMap pannable zoomable />}
+      </ReactFlow>
+    </div>
+  )
+}
+
+function placeOf(node: FlowNode, laid: ReadonlyMap<string, Place> | null, places: Readonly<Record<string, Place>>) {
+  return places[placeKey(node.data.of)] ?? laid?.get(node.id) ?? node.position
+}
+
+/** The layout of a graph, made anew when nodes or edges come or go, not when only a state changes. */
+function useLayout(graph: Graph): ReadonlyMap<string, Place> | null {
+  const [laid, setLaid] = useState<ReadonlyMap<string, Place> | null>(null)
+  const shape = [...graph.nodes, ...graph.edges].map(({ id }) => id).join(' ')
+  const current = useRef(graph)
+  current.current = graph
+  useEffect(() => {
+    let isWanted = true
+    void layOut(current.current).then((places) => isWanted && setLaid(places))
+    return () => {
+      isWanted = false
+    }
+  }, [shape])
+  return laid
+}

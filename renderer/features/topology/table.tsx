@@ -1,0 +1,66 @@
+import { useMemo } from 'react'
+import { useTranslation } from 'react-i18next'
+import { type Column, DataGrid } from '../../components/data-grid.tsx'
+import { useStats } from '../../state/stats.ts'
+import { formatRate, measure } from './flow.ts'
+import type { Graph, GraphEdge } from './graph.ts'
+import { nameOf } from './nodes.tsx'
+
+interface Row extends GraphEdge {
+  readonly from: string
+  readonly to: string
+  readonly rate: string
+}
+
+/** The same as the picture, one connection a line. */
+export function TopologyTable({ graph }: { readonly graph: Graph }) {
+  const { t } = useTranslation()
+  const history = useStats((state) => state.history)
+  const names = useMemo(
+    () => new Map(graph.nodes.map((of) => [of.id, of.kind === 'outside' ? t('topology.outside') : nameOf(of)])),
+    [graph, t],
+  )
+  const rows = graph.edges.map((edge): Row => {
+    const rate = measure(edge, history)
+    return {
+      ...edge,
+      from: names.get(edge.source) ?? '',
+      to: names.get(edge.target) ?? '',
+      rate: rate ? formatRate(rate) : '',
+    }
+  })
+  const columns = useMemo((): readonly Column<Row>[] => {
+    const column = (key: 'from' | 'to' | 'label' | 'rate', width: string) => ({
+      key,
+      label: t(`topology.column.${key}`),
+      width,
+      sortBy: (row: Row) => row[key],
+      render: (row: Row) => (
+        <span className={key === 'label' || key === 'rate' ? 'mono' : 'strong'}>{row[key] || '–'}</span>
+      ),
+    })
+    return [
+      column('from', 'minmax(120px, 1fr)'),
+      {
+        key: 'kind',
+        label: t('topology.column.kind'),
+        width: '150px',
+        sortBy: ({ kind }) => kind,
+        render: ({ kind }) => t(`topology.edge.${kind}`),
+      },
+      column('to', 'minmax(120px, 1fr)'),
+      column('label', 'minmax(120px, 1fr)'),
+      column('rate', '190px'),
+    ]
+  }, [t])
+  return (
+    <DataGrid
+      label={t('page.topology')}
+      items={rows}
+      columns={columns}
+      idOf={({ id }) => id}
+      nameOf={({ from, to }) => `${from} ${to}`}
+      rowProps={({ kind }) => ({ 'data-testid': 'topology-row', 'data-kind': kind })}
+    />
+  )
+}

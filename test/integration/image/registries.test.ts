@@ -1,0 +1,131 @@
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { PullProgress } from '../../../engine/contract/image.ts'
+import { createPushQueue } from '../../../engine/lib/async.ts'
+import { startEngine, type TestEngine } from '../../helpers/engine.ts'
+import { hasRegistry, LOGIN, startRegistry, type TestRegistry } from '../../helpers/registry.ts'
+
+if (!hasRegistry) process.stderr.write('integration skipped: docker-registry is missing\n')
+const context = { signal: new AbortController().signal }
+const stream = { ...context, up: createPushQueue<never>() }
+
+/** Keeps logins in files of a folder, as a keyring's helper would: `docker-credential-NAME get|store|erase|list`. */
+const HELPER = `#!/bin/sh
+cd "$(dirname "$0")/kept" || exit 1
+case "$1" in
+  store) cat > entry ;;
+  get) read -r server; grep -qF "\\"$server\\"" entry 2>/dev/null && cat entry || { echo 'credentials not found'; exit 1; } ;;
+  erase) rm -f entry ;;
+  list) [ -f entry ] && sed 's/.*"ServerURL":"\\([^"]*\\)","Username":"\\([^"]*\\)".*/{"\\1":"\\2"}/' entry || echo '{}' ;;
+esac
+`
+
+describe.skipIf(!hasRegistry)('logins, mirrors and search against real registries', () => {
+  let test: TestEngine
+  let open: TestRegistry
+  let closed: TestRegistry
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'slw-logins-'))
+  const bin = path.join(folder, 'bin')
+  const configFile = path.join(folder, 'config.json')
+  const before = { path: process.env['PATH'], config: process.env['DOCKER_CONFIG'] }
+
+  beforeAll(async () => {
+    mkdirSync(path.join(bin, 'kept'), { recursive: true })
+    writeFileSync(path.join(bin, 'docker-credential-kept'), HELPER)
+    chmodSync(path.join(bin, 'docker-credential-kept'), 0o755)
+    process.env['PATH'] = `${bin}:${before.path}`
+    process.env['DOCKER_CONFIG'] = folder
+    ;[test, open, closed] = await Promise.all([startEngine(), startRegistry(), startRegistry({ auth: true })])
+    const { image } = test.engine.handlers
+    await image.createStarter({}, context)
+    const reference = `${open.host}/team/starter:1`
+    await image.tag({ id: 'slipway/starter', reference }, context)
+    for await (const _ of image.push({ reference }, stream));
+    await image.remove({ id: reference, force: false }, context)
+  })
+  afterAll(async () => {
+    process.env['PATH'] = before.path
+    if (before.config === undefined) delete process.env['DOCKER_CONFIG']
+    else process.env['DOCKER_CONFIG'] = before.config
+    await test?.destroy()
+    await Promise.all([open?.stop(), closed?.stop()])
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  it('keeps a login in the helper that docker is configured for, and nowhere else', async () => {
+    writeFileSync(configFile, JSON.stringify({ credsStore: 'kept', other: true }))
+    const { registry } = test.engine.handlers
+    const kept = await registry.login({ host: closed.host, ...LOGIN }, context)
+    expect(kept).toEqual({ host: closed.host, username: LOGIN.username, keptIn: 'helper', helper: 'kept' })
+    expect(readFileSync(configFile, 'utf8')).not.toContain(LOGIN.password)
+    expect(await registry.list({}, context)).toEqual([kept])
+    expect(await registry.test({ host: closed.host }, context)).toEqual({ username: LOGIN.username })
+    await registry.logout({ host: closed.host }, context)
+    expect(existsSync(path.join(bin, 'kept/entry'))).toBe(false)
+    await expect(registry.test({ host: closed.host }, context)).rejects.toThrow('no basic auth credentials')
+  })
+
+  it('remembers a login until the engine ends where no keyring is, and writes it to no file', async () => {
+    writeFileSync(configFile, '{}')
+    const { registry } = test.engine.handlers
+    process.env['PATH'] = ''
+    const kept = await registry.login({ host: closed.host, ...LOGIN }, context).finally(() => {
+      process.env['PATH'] = `${bin}:${before.path}`
+    })
+    expect(kept).toMatchObject({ keptIn: 'memory' })
+    expect(readFileSync(configFile, 'utf8')).toBe('{}')
+    expect(await registry.test({ host: closed.host }, context)).toEqual({ username: LOGIN.username })
+    await registry.logout({ host: closed.host }, context)
+    expect(await registry.list({}, context)).toEqual([])
+  })
+
+  it('forgets a login of docker’s own file and leaves the rest of it', async () => {
+    const auth = Buffer.from(`${LOGIN.username}:${LOGIN.password}`).toString('base64')
+    writeFileSync(configFile, JSON.stringify({ auths: { [closed.host]: { auth } }, psFormat: 'x' }))
+    const { registry } = test.engine.handlers
+    expect(await registry.list({}, context)).toEqual([
+      { host: closed.host, username: LOGIN.username, keptIn: 'file', helper: '' },
+    ])
+    await registry.logout({ host: closed.host }, context)
+    expect(JSON.parse(readFileSync(configFile, 'utf8'))).toEqual({ auths: {}, psFormat: 'x' })
+  })
+
+  it('refuses a wrong password and keeps nothing of it', async () => {
+    writeFileSync(configFile, '{}')
+    const { registry } = test.engine.handlers
+    const wrong = registry.login({ host: closed.host, username: LOGIN.username, password: 'no' }, context)
+    await expect(wrong).rejects.toMatchObject({ code: 'unauthorized' })
+    expect(await registry.list({}, context)).toEqual([])
+  })
+
+  it('asks a mirror first, and the registry itself where the mirror does not have it', async () => {
+    const { registry, image } = test.engine.handlers
+    const nowhere = 'registry.invalid:1'
+    await registry.setSettings({ mirrors: [{ host: nowhere, url: `http://${open.host}` }], insecure: [] }, context)
+    expect((await registry.settings({}, context)).mirrors).toHaveLength(1)
+    const steps: PullProgress[] = []
+    for await (const step of image.pull({ reference: `${nowhere}/team/starter:1`, platform: '' }, stream))
+      steps.push(step)
+    expect(steps.at(-2)).toMatchObject({ type: 'image', references: [`${nowhere}/team/starter:1`] })
+    await image.remove({ id: `${nowhere}/team/starter:1`, force: false }, context)
+    await registry.setSettings({ mirrors: [{ host: open.host, url: `http://${closed.host}` }], insecure: [] }, context)
+    for await (const _ of image.pull({ reference: `${open.host}/team/starter:1`, platform: '' }, stream));
+    await registry.setSettings({ mirrors: [], insecure: [] }, context)
+  })
+
+  it('refuses an image of another platform than was asked for by name', async () => {
+    const { image } = test.engine.handlers
+    const drain = async () => {
+      for await (const _ of image.pull({ reference: `${open.host}/team/starter:1`, platform: 'linux/s390x' }, stream));
+    }
+    await expect(drain()).rejects.toThrow('does not match the specified platform: wanted linux/s390x')
+  })
+
+  it('searches a registry that has no index by its catalog', async () => {
+    const { registry } = test.engine.handlers
+    const found = await registry.search({ term: `${open.host}/start`, limit: 25 }, context)
+    expect(found.map(({ name }) => name)).toEqual([`${open.host}/team/starter`])
+  })
+})

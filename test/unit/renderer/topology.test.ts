@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest'
+import type { ContainerSummary, StatsSample } from '../../../engine/contract/container.ts'
+import type { NetworkSummary } from '../../../engine/contract/network.ts'
+import { buildGraph, type GraphOptions } from '../../../renderer/features/topology/graph.ts'
+import { rateOf } from '../../../renderer/features/topology/rates.ts'
+
+const container = (name: string, more: Partial<ContainerSummary> = {}) =>
+  ({
+    id: `${name}-id`,
+    name,
+    image: 'image',
+    status: 'running',
+    ports: [],
+    networkMode: 'bridge',
+    links: [],
+    labels: {},
+    ...more,
+  }) as unknown as ContainerSummary
+const network = (name: string, members: readonly string[], more: Partial<NetworkSummary> = {}) =>
+  ({
+    id: `${name}-id`,
+    name,
+    driver: 'bridge',
+    subnet: '10.0.0.0/24',
+    isInternal: false,
+    endpoints: members.map((member) => ({
+      containerId: `${member}-id`,
+      interface: 'eth0',
+      ipAddress: '10.0.0.2',
+      isRunning: true,
+    })),
+    ...more,
+  }) as unknown as NetworkSummary
+const port = (hostIp: string) => ({ hostIp, hostPort: 8080, containerPort: 80, protocol: 'tcp' as const })
+const all: GraphOptions = { show: 'all', collapsed: new Set() }
+const edgesOf = (graph: ReturnType<typeof buildGraph>) =>
+  graph.edges.map(({ kind, source, target, label }) => `${kind} ${source} ${target} ${label}`.trim())
+
+describe('the graph of the topology', () => {
+  it('joins containers with networks, the outside, those they share with and those they know by a link', () => {
+    const graph = buildGraph(
+      [
+        container('web', { ports: [port('0.0.0.0'), port('::')] }),
+        container('side', { networkMode: 'container:web-id' }),
+        container('app', { links: ['web:front'] }),
+      ],
+      [network('bridge', ['web', 'app'])],
+      all,
+    )
+    expect(edgesOf(graph).sort()).toEqual([
+      'endpoint bridge-id app-id 10.0.0.2',
+      'endpoint bridge-id web-id 10.0.0.2',
+      'link app-id web-id front',
+      'port outside web-id 8080→80',
+      'shared web-id side-id',
+    ])
+  })
+
+  it('shows neither the outside nor ports while nothing that runs is published', () => {
+    const graph = buildGraph([container('web', { status: 'exited', ports: [port('')] })], [], all)
+    expect(graph).toMatchObject({ nodes: [{ kind: 'container' }], edges: [] })
+  })
+
+  it('narrows to what others can reach, and to what can reach others', () => {
+    const containers = [
+      container('open', { ports: [port('')] }),
+      container('near', { ports: [port('127.0.0.1')] }),
+      container('shut'),
+    ]
+    const networks = [network('out', ['open', 'near']), network('in', ['shut'], { isInternal: true })]
+    const names = (show: GraphOptions['show']) =>
+      buildGraph(containers, networks, { ...all, show }).nodes.flatMap((node) =>
+        node.kind === 'container' ? [node.container.name] : [],
+      )
+    expect(names('exposed')).toEqual(['open'])
+    expect(names('outgoing')).toEqual(['open', 'near'])
+  })
+
+  it('draws a collapsed project as one node with one edge a network', () => {
+    const labels = { 'com.docker.compose.project': 'shop' }
+    const containers = [container('a', { labels }), container('b', { labels }), container('c')]
+    const graph = buildGraph(containers, [network('net', ['a', 'b', 'c'])], { ...all, collapsed: new Set(['shop']) })
+    expect(graph.nodes.map(({ id }) => id)).toEqual(['net-id', 'project:shop', 'c-id'])
+    expect(edgesOf(graph)).toEqual(['endpoint net-id project:shop', 'endpoint net-id c-id 10.0.0.2'])
+  })
+
+  it('warns of ports on every address and of the default network that gives no names', () => {
+    const graph = buildGraph(
+      [container('web', { ports: [port('')] }), container('near', { ports: [port('127.0.0.1')] })],
+      [network('bridge', ['web', 'near']), network('own', ['web', 'near'])],
+      all,
+    )
+    const hints = graph.nodes.flatMap((node) => ('hints' in node ? [node.hints] : []))
+    expect(hints).toEqual([['noNames'], [], ['allAddresses'], []])
+  })
+})
+
+describe('the rate of an edge', () => {
+  const sample = (time: number, rxBytes: number) =>
+    ({ time, interfaces: [{ name: 'eth0', rxBytes, txBytes: 0 }] }) as unknown as StatsSample
+
+  it('is what the interface counted between the last two samples', () => {
+    expect(rateOf([sample(0, 0), sample(1000, 500), sample(3000, 2500)], 'eth0')).toEqual({ received: 1000, sent: 0 })
+  })
+
+  it('is unknown after one sample, for another interface, and never below zero', () => {
+    expect(rateOf([sample(0, 0)], 'eth0')).toBeNull()
+    expect(rateOf([sample(0, 0), sample(1000, 1)], 'eth1')).toBeNull()
+    expect(rateOf([sample(0, 500), sample(1000, 0)], 'eth0')).toEqual({ received: 0, sent: 0 })
+  })
+})
