@@ -56,6 +56,15 @@ describe.skipIf(!hasDocker)('containers survive what happens around them', () =>
     await it.ok('rm', '--force', 'reaper')
   })
 
+  test('a removal by force meets an exit at any moment and removes all the same', async () => {
+    for (let round = 0; round < 12; round += 1) {
+      await run('brief', '--network', 'none', 'test/box:1', 'sh', '-c', `sleep 0.${round % 4}`)
+      await new Promise((resolve) => setTimeout(resolve, round * 25))
+      expect(await it.docker(['rm', '--force', 'brief'])).toEqual({ code: 0, stdout: 'brief\n', stderr: '' })
+    }
+    expect(await it.ok('ps', '-aq')).toBe('')
+  })
+
   test('a container whose shim is killed is over at once, with 255 and the reason, and can be started again', async () => {
     await run('orphan', 'test/box:1', 'sleep', '1000')
     const pid = await pidOf('orphan')
