@@ -233,7 +233,7 @@ export const en = {
     gateway6: 'IPv6 gateway',
     ipRange6: 'IPv6 range for containers',
     auxiliary: 'Addresses to keep free',
-    moreOptions: 'Other options of the driver',
+    moreOptions: 'Other options',
     bridgeName: 'Name of the bridge',
     fromId: 'from the network’s ID',
     parent: 'Parent interface',

@@ -224,7 +224,7 @@ export const ko: Translation<typeof en> = {
     gateway6: 'IPv6 게이트웨이',
     ipRange6: '컨테이너용 IPv6 범위',
     auxiliary: '비워 둘 주소',
-    moreOptions: '그 밖의 드라이버 설정',
+    moreOptions: '그 밖의 설정',
     bridgeName: '브리지 이름',
     fromId: '네트워크 ID에서 따옴',
     parent: '상위 인터페이스',

@@ -156,6 +156,7 @@ function More({ form }: { readonly form: Form }): ReactNode {
     <Textarea
       label={label}
       placeholder={hint}
+      size="xs"
       autosize
       minRows={2}
       value={form.fields[field]}
