@@ -2,6 +2,7 @@ import { EngineError } from '../contract/errors.ts'
 import type { RemoteDescription, SearchResult } from '../contract/registry.ts'
 import { digestOf } from '../lib/digest.ts'
 import type { Reference } from '../lib/reference.ts'
+import { readAuthorities } from './certificates.ts'
 import { type CredentialSource, type Credentials, createLogins, type Logins } from './credentials.ts'
 import { type BlobDownload, downloadBlob } from './download.ts'
 import { describeManifest, type ResolvedImage, resolveImage, type WantedPlatform } from './manifests.ts'
@@ -69,7 +70,14 @@ export function createRegistry(options: RegistryOptions): Registry {
   const readInsecure = async () => [...options.insecure, ...(await settings.read()).insecure]
   const credentialsOf = (host: string, given?: Credentials) => async () => given ?? logins.find(host)
   const startSession = async (host: string, scopes: readonly string[], given?: Credentials) =>
-    createSession({ transport, host, insecure: await readInsecure(), credentials: credentialsOf(host, given), scopes })
+    createSession({
+      transport,
+      host,
+      insecure: await readInsecure(),
+      authorities: await readAuthorities(host, options.configFolder),
+      credentials: credentialsOf(host, given),
+      scopes,
+    })
 
   const open: Registry['open'] = async ({ host, path }, { access, credentials, alsoRead = [] }) => {
     const scopes = [`repository:${path}:${access}`, ...alsoRead.map((other) => `repository:${other}:pull`)]
@@ -81,7 +89,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     open,
     async openSources(reference, credentials) {
       const mirrors = (await settings.read()).mirrors.filter(({ host }) => host === reference.host)
-      const nearer = mirrors.map(({ url }) => {
+      const openMirror = async ({ url }: { readonly url: string }) => {
         const endpoint = new URL(url)
         const { host } = endpoint
         const scopes = [`repository:${reference.path}:pull`]
@@ -91,12 +99,13 @@ export function createRegistry(options: RegistryOptions): Registry {
           host,
           endpoint,
           insecure: [],
+          authorities: await readAuthorities(host, options.configFolder),
           credentials: credentialsOf(host),
           scopes,
         })
         return repositoryOf(session, reference.path, waits)
-      })
-      return [...nearer, await open(reference, { access: 'pull', credentials })]
+      }
+      return [...(await Promise.all(mirrors.map(openMirror))), await open(reference, { access: 'pull', credentials })]
     },
     async checkLogin(host, credentials, signal) {
       const session = await startSession(host, [], credentials)

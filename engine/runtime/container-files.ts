@@ -89,6 +89,7 @@ export function createContainerFiles(options: {
     isOver.catch(() => {})
     const socket = await Promise.race([one.accept(), isOver]).finally(() => one.close())
     // The connection closes when nobody wants it any more, which ends the worker.
+    if (signal.aborted) socket.destroy()
     signal.addEventListener('abort', () => socket.destroy(), { once: true })
     return { socket, ended, stat: async () => (await Promise.race([known, isOver]), stat as PathStat) }
   }

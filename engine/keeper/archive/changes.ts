@@ -7,14 +7,20 @@ import { isOpaque, isWhiteout, listFolder, MOUNT_PLACES, openChild } from './pac
 const { O_NOFOLLOW, O_DIRECTORY } = fs.constants
 /**
  * Compares a container's own layer with those below it, and writes a `PathChange` a line: folders before what is in
- * them, in order. `mountPoints` are further places that are mounted on.
+ * them, in order.
  */
 export function writeChanges(
   out: number,
-  layers: { readonly upper: string; readonly lower: readonly string[]; readonly opaqueName: string },
+  layers: {
+    readonly upper: string
+    readonly lower: readonly string[]
+    readonly opaqueName: string
+    /** Closes a descriptor in the end. */
+    readonly keep: (fd: number) => number
+  },
 ): void {
-  const upper = fs.openSync(layers.upper, O_PATH | O_DIRECTORY)
-  const below = layers.lower.map((folder) => fs.openSync(folder, O_PATH | O_DIRECTORY))
+  const upper = layers.keep(fs.openSync(layers.upper, O_PATH | O_DIRECTORY))
+  const below = layers.lower.map((folder) => layers.keep(fs.openSync(folder, O_PATH | O_DIRECTORY)))
   const lines: string[] = []
   const tell = (name: string, kind: PathChange['kind'], stats: fs.Stats) => lines.push(line(name, kind, stats))
   const walk = (folder: number, prefix: string, isNew: boolean) => {

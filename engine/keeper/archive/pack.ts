@@ -84,7 +84,11 @@ export function packTree(
 /** The same of a writable layer of an overlay, as a layer of an image: what hides files below becomes a whiteout. */
 export function packLayer(out: number, layer: { readonly folder: string; readonly opaqueName: string }): void {
   const fd = fs.openSync(layer.folder, O_PATH | fs.constants.O_DIRECTORY)
-  packTree(out, { fd, name: '' }, layer)
+  try {
+    packTree(out, { fd, name: '' }, layer)
+  } finally {
+    fs.closeSync(fd)
+  }
 }
 
 /** `a/.wh.b` hides `a/b`; `a/.wh..wh..opq` hides all that is below in `a` (OCI image spec, "Whiteouts"). */

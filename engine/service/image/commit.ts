@@ -10,7 +10,7 @@ import { normalizeReference } from '../../lib/reference.ts'
 import { parseImageConfig } from '../../runtime/process.ts'
 import type { Lease } from '../../store/content.ts'
 import type { ContainerRecord, ImageRecord } from '../../store/schema.ts'
-import { findContainer } from '../container/find.ts'
+import { currentContainer, findContainer } from '../container/find.ts'
 import { pauseContainer, unpauseContainer } from '../container/pause.ts'
 import { publishContainer } from '../container/update-state.ts'
 import type { ServiceContext } from '../context.ts'
@@ -46,14 +46,18 @@ export async function commitContainer(
   const lease = context.image.content.open()
   try {
     holdImage(lease, base)
-    const take = () => takeLayer(context, lease, { record, base }, signal)
+    // Nobody removes or starts it meanwhile.
+    const take = () =>
+      context.locks.withLock(record.id, () =>
+        takeLayer(context, lease, { record: currentContainer(context.containers, record.id), base }, signal),
+      )
     const layer = await whilePaused(context, record, request.pause, take)
     const config = await buildConfig(context, { record, base, request, diffId: layer.diffId })
     parseImageConfig(config.toString())
     const id = digestOf(config)
     lease.hold(`blob:${id}`)
     await commitImage(context, { config, configDigest: id, layers: [...base.layers, layer], references })
-    publishContainer(context, findContainer(context.containers, record.id), 'commit')
+    publishContainer(context, record, 'commit')
     return id
   } finally {
     await lease.release()
