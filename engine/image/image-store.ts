@@ -35,7 +35,12 @@ export function createImageStore(parts: ImageStoreParts) {
     isReferenced: (key) => namedContent(parts).has(key),
     onFailure: parts.onFailure,
     async remove(key) {
-      if (key.startsWith('blob:')) return rm(layout.blob(key.slice('blob:'.length)), { force: true })
+      if (key.startsWith('blob:')) {
+        const digest = key.slice('blob:'.length)
+        // A layer may have come to another blob meanwhile: it is known by its records then.
+        for (const [chainId, layer] of unpacked) if (layer.digest === digest) unpacked.delete(chainId)
+        return rm(layout.blob(digest), { force: true })
+      }
       const chainId = key.slice('layer:'.length)
       unpacked.delete(chainId)
       await host.removeTree({ path: layout.layer(chainId) })

@@ -20,6 +20,8 @@ export interface RegistryOptions extends CredentialSource {
   readonly insecure: readonly string[]
   /** First pause before a retry; each next is twice as long. */
   readonly firstWaitMs?: number
+  /** A registry that says nothing for so long is taken for gone, and asked again. */
+  readonly stallMs?: number
 }
 
 /** One repository of one registry, for one pull or push. */
@@ -64,7 +66,10 @@ export interface OpenOptions {
 /** Everything the engine asks of registries. */
 export function createRegistry(options: RegistryOptions): Registry {
   const waits = options.firstWaitMs === undefined ? {} : { firstWaitMs: options.firstWaitMs }
-  const transport = createTransport(waits)
+  const transport = createTransport({
+    ...waits,
+    ...(options.stallMs === undefined ? {} : { stallMs: options.stallMs }),
+  })
   const logins = createLogins(options)
   const settings = createSettingsFile(options.settingsFile)
   const readInsecure = async () => [...options.insecure, ...(await settings.read()).insecure]

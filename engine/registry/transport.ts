@@ -6,6 +6,8 @@ import { EngineError } from '../contract/errors.ts'
 const ATTEMPTS = 5
 const FIRST_WAIT_MS = 300
 const MAX_WAIT_MS = 30_000
+/** A registry that says nothing for so long is taken for gone. */
+const STALL_MS = 60_000
 const MAX_REDIRECTS = 5
 const ERROR_TEXT_BYTES = 64 * 1024
 const USER_AGENT = 'slipway'
@@ -39,8 +41,9 @@ export interface Transport {
 }
 
 /** HTTP to registries. Proxies come from the environment, and are never asked for this machine itself. */
-export function createTransport(options: { readonly firstWaitMs?: number } = {}): Transport {
-  const limits = { connect: { timeout: 15_000 }, headersTimeout: 60_000, bodyTimeout: 60_000 }
+export function createTransport(options: { readonly firstWaitMs?: number; readonly stallMs?: number } = {}): Transport {
+  const { stallMs = STALL_MS } = options
+  const limits = { connect: { timeout: 15_000 }, headersTimeout: stallMs, bodyTimeout: stallMs }
   const pools = new Map<string, Pools>()
   const poolsFor = (tls: TlsTrust | undefined): Pools => {
     const key = JSON.stringify(tls ?? null)

@@ -48,7 +48,7 @@ async function buildManifest(context: ServiceContext, record: ImageRecord): Prom
 }
 
 /** Suffix of the media type, by the first bytes of the blob: `''` for a plain tar. */
-async function compressionOf(file: string): Promise<'' | '+gzip' | '+zstd'> {
+export async function compressionOf(file: string): Promise<'' | '+gzip' | '+zstd'> {
   const handle = await open(file)
   try {
     const { buffer } = await handle.read(Buffer.alloc(4), 0, 4, 0)

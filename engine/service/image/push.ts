@@ -6,6 +6,8 @@ import { familiarReference, normalizeReference, parseReference, type Reference }
 import type { Repository } from '../../registry/registry.ts'
 import type { ImageRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
+import { compressLayers } from './compress.ts'
+import { holdImage } from './find.ts'
 import { readManifest } from './manifest.ts'
 
 const PARALLEL = 4
@@ -40,16 +42,15 @@ async function push(context: ServiceContext, request: PushRequest, options: Push
   }
   const lease = context.image.content.open()
   try {
-    const blobs = [record.id, ...record.layers.map(({ digest }) => digest)]
-    lease.hold(...blobs.map((digest) => `blob:${digest}` as const))
-    if (record.manifest) lease.hold(`blob:${record.manifest.digest}`)
+    holdImage(lease, record)
+    const ready = await compressLayers(context, lease, record, options.signal)
     const repository = await context.registry.open(reference, {
       access: 'pull,push',
       credentials: request.auth,
-      alsoRead: sisters(context, record, reference),
+      alsoRead: sisters(context, ready, reference),
     })
-    await uploadBlobs(context, repository, { record, reference, options })
-    const manifest = await readManifest(context, record)
+    await uploadBlobs(context, repository, { record: ready, reference, options })
+    const manifest = await readManifest(context, ready)
     const digest = await repository.putManifest({ tag: reference.tag, ...manifest, signal: options.signal })
     await remember(context, record.id, `${reference.host}/${reference.path}@${digest}`)
     context.bus.publish({ type: 'image', action: 'push', id: record.id, attributes: { name: familiarReference(name) } })
