@@ -245,7 +245,10 @@ export const en = {
     isMasquerading: 'Hide containers behind this machine’s address when they go out',
     container: 'Container',
     allConnected: 'No other container',
+    ipv4: 'IPv4 address',
+    ipv6: 'IPv6 address',
     aliases: 'Further names',
+    aliasesHint: 'such as db, cache',
     priority: 'Gateway priority',
     priorityHint: 'The network with the highest priority gives the way out.',
     bad: {

@@ -236,7 +236,10 @@ export const ko: Translation<typeof en> = {
     isMasquerading: '밖으로 나갈 때 이 컴퓨터의 주소로 바꾸기',
     container: '컨테이너',
     allConnected: '다른 컨테이너가 없습니다',
+    ipv4: 'IPv4 주소',
+    ipv6: 'IPv6 주소',
     aliases: '추가 이름',
+    aliasesHint: '예: db, cache',
     priority: '게이트웨이 우선순위',
     priorityHint: '우선순위가 가장 높은 네트워크를 통해 밖으로 나갑니다.',
     bad: {

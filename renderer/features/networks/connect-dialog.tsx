@@ -80,14 +80,14 @@ export function ConnectDialog({
             onChange={(value) => setFields((old) => ({ ...old, container: value ?? '' }))}
           />
           <SimpleGrid cols={2}>
-            <TextInput label="IPv4" placeholder={t('networks.chosen')} {...input('ipAddress')} />
+            <TextInput label={t('networks.ipv4')} placeholder={t('networks.chosen')} {...input('ipAddress')} />
             <TextInput
-              label="IPv6"
+              label={t('networks.ipv6')}
               placeholder={t('networks.chosen')}
               disabled={!network.enableIPv6}
               {...input('ipv6Address')}
             />
-            <TextInput label={t('networks.aliases')} placeholder="db, cache" {...input('aliases')} />
+            <TextInput label={t('networks.aliases')} placeholder={t('networks.aliasesHint')} {...input('aliases')} />
             <TextInput label={t('networks.priority')} placeholder="0" {...input('priority')} />
           </SimpleGrid>
           <p className="quiet" style={{ margin: 0 }}>
