@@ -71,11 +71,18 @@ async function whilePaused<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   if (!isWanted || state.status !== 'running') return work()
-  await pauseContainer(context, id)
+  const isPaused = await pauseContainer(context, id).then(
+    () => true,
+    (error: unknown) => {
+      // Where nothing can be frozen, its files are taken as they are.
+      if (EngineError.from(error).reason === 'container.pause-unavailable') return false
+      throw error
+    },
+  )
   try {
     return await work()
   } finally {
-    await unpauseContainer(context, id)
+    if (isPaused) await unpauseContainer(context, id)
   }
 }
 

@@ -1,5 +1,5 @@
-import { ActionIcon, Menu, SegmentedControl } from '@mantine/core'
-import { IconDownload, IconLayoutGrid, IconNetwork } from '@tabler/icons-react'
+import { ActionIcon, type ActionIconProps, Menu, SegmentedControl } from '@mantine/core'
+import { type Icon, IconDownload, IconLayoutGrid, IconNetwork } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { ReactFlowProvider, useReactFlow } from '@xyflow/react'
 import { useEffect, useMemo, useState } from 'react'
@@ -110,6 +110,21 @@ function narrow(graph: Graph, filter: string): Graph {
   return { nodes: graph.nodes.filter(({ id }) => near.has(id)), edges }
 }
 
+interface MenuButtonProps extends ActionIconProps {
+  readonly label: string
+  readonly Icon: Icon
+  readonly 'data-testid': string
+}
+
+/** An icon that opens a menu; the menu adds its own properties. */
+function MenuButton({ label, Icon: Shown, ...others }: MenuButtonProps) {
+  return (
+    <ActionIcon variant="subtle" color="gray" size={28} aria-label={label} title={label} {...others}>
+      <Shown size={16} />
+    </ActionIcon>
+  )
+}
+
 function Projects({ names }: { readonly names: readonly string[] }) {
   const { t } = useTranslation()
   const { collapsed, toggleProject } = useTopology()
@@ -117,16 +132,7 @@ function Projects({ names }: { readonly names: readonly string[] }) {
   return (
     <Menu closeOnItemClick={false}>
       <Menu.Target>
-        <ActionIcon
-          variant="subtle"
-          color="gray"
-          size={28}
-          aria-label={t('topology.projects')}
-          title={t('topology.projects')}
-          data-testid="topology-projects"
-        >
-          <IconLayoutGrid size={16} />
-        </ActionIcon>
+        <MenuButton label={t('topology.projects')} Icon={IconLayoutGrid} data-testid="topology-projects" />
       </Menu.Target>
       <Menu.Dropdown>
         {names.map((name) => (
@@ -148,16 +154,7 @@ function Export() {
   return (
     <Menu>
       <Menu.Target>
-        <ActionIcon
-          variant="subtle"
-          color="gray"
-          size={28}
-          aria-label={t('topology.save')}
-          title={t('topology.save')}
-          data-testid="topology-save"
-        >
-          <IconDownload size={16} />
-        </ActionIcon>
+        <MenuButton label={t('topology.save')} Icon={IconDownload} data-testid="topology-save" />
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Item data-testid="save-svg" onClick={() => save('svg')}>
