@@ -1,9 +1,11 @@
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { app, BrowserWindow, dialog, ipcMain, MessageChannelMain, net, protocol, shell } from 'electron'
+import { app, BrowserWindow, dialog, ipcMain, MessageChannelMain, net, protocol, screen, shell } from 'electron'
 import { serveIpc } from '../engine/api/ipc-server.ts'
 import { loadConfig } from '../engine/config.ts'
 import { createEngine } from '../engine/engine.ts'
+import { archivesIn } from './archives.ts'
+import { keepWindowState, readWindowState } from './window-state.ts'
 
 const SCHEME = 'slipway-app'
 const START_PAGE = `${SCHEME}://window/index.html`
@@ -56,7 +58,15 @@ function start(): void {
     },
   })
 
-  app.on('second-instance', () => window?.show())
+  const openArchives = (argv: readonly string[], folder: string) => {
+    for (const file of archivesIn(argv, folder)) window?.webContents.send('desktop:open', file)
+  }
+  app.on('second-instance', (_event, argv, folder) => {
+    if (window?.isMinimized()) window.restore()
+    window?.show()
+    window?.focus()
+    openArchives(argv, folder)
+  })
   app.on('web-contents-created', (_event, contents) => {
     contents.on('will-navigate', (event) => event.preventDefault())
     contents.setWindowOpenHandler(() => ({ action: 'deny' }))
@@ -77,13 +87,18 @@ function start(): void {
       return net.fetch(`file://${file}`)
     })
     window = createWindow()
+    window.webContents.once('did-finish-load', () => openArchives(process.argv, process.cwd()))
   })
 }
 
 function createWindow(): BrowserWindow {
+  const folder = app.getPath('userData')
+  const { isMaximized, ...bounds } = readWindowState(
+    folder,
+    screen.getAllDisplays().map(({ workArea }) => workArea),
+  )
   const window = new BrowserWindow({
-    width: 1280,
-    height: 800,
+    ...bounds,
     minWidth: 900,
     minHeight: 600,
     title: 'Slipway',
@@ -96,6 +111,8 @@ function createWindow(): BrowserWindow {
       nodeIntegration: false,
     },
   })
+  if (isMaximized) window.maximize()
+  keepWindowState(folder, window)
   void window.loadURL(START_PAGE)
   return window
 }

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { createHandlers } from './api/handlers.ts'
 import { serveDockerApi } from './api/rest/server.ts'
@@ -8,6 +8,7 @@ import type { HostClient } from './host/client.ts'
 import type { HostEvent } from './host/host.ts'
 import { installKeeper } from './host/install-keeper.ts'
 import { ensureKeeper } from './host/launch.ts'
+import { isPeerGone, peerUser } from './host/peer.ts'
 import { isPortInUse, namePortHolder, nextFreePort, portHolder } from './host/port-holder.ts'
 import { programName } from './host/program-name.ts'
 import { createHostSupervisor } from './host/supervisor.ts'
@@ -119,7 +120,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
     handlers: createHandlers(services),
     services,
     async listen() {
-      docker = await serveDockerApi(services, config.socket)
+      docker = await serveDockerApi(services, { socket: config.socket, peerUser, isPeerGone })
       await services.docker.noteServing()
     },
     async close({ stopContainers }) {
@@ -178,7 +179,10 @@ async function listen(
 }
 
 async function prepareFolders(layout: Layout, config: EngineConfig): Promise<void> {
-  for (const folder of [layout.root, config.runtimeDir]) await mkdir(folder, { recursive: true, mode: 0o711 })
+  await mkdir(layout.root, { recursive: true, mode: 0o711 })
+  // Sockets lie here: nobody else comes near them, whatever their own modes.
+  await mkdir(config.runtimeDir, { recursive: true, mode: 0o700 })
+  await chmod(config.runtimeDir, 0o700)
   for (const folder of [layout.blobs, layout.layers, layout.temporary])
     await mkdir(folder, { recursive: true, mode: 0o711 })
   for (const name of await readdir(layout.temporary))

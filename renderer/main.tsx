@@ -10,9 +10,15 @@ import { queryClient } from './app/queries.ts'
 import { Shell } from './app/shell.tsx'
 import { theme } from './app/theme.ts'
 import { startTranslations } from './i18n/index.ts'
+import { importArchive } from './state/activity.ts'
+import { useView } from './state/view.ts'
 
 startTranslations()
 void followEvents()
+window.slipway.onOpen((path) => {
+  useView.getState().show('images')
+  void importArchive(path)
+})
 
 const root = document.getElementById('root')
 if (root) {

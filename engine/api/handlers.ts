@@ -36,6 +36,10 @@ export function createHandlers(services: Services): Handlers {
       createStarter: (_, { signal }) => image.createStarter(signal),
       pull: (input, { signal }) => image.pull(input, signal),
       push: (input, { signal }) => image.push(input, signal),
+      save: ({ ids, path }, { signal }) => image.saveToFile(ids, path, signal),
+      commit: async (input, { signal }) => ({ id: await image.commit(input, signal) }),
+      layerFiles: (input) => image.layerFiles(input),
+      prune: (input) => image.prune(input),
       tag: ({ id, reference }) => image.tag(id, reference),
       remove: ({ id, force }) => image.remove(id, force),
     },
@@ -66,6 +70,7 @@ export function createHandlers(services: Services): Handlers {
     },
     system: {
       info: () => system.info(),
+      diskUsage: () => system.diskUsage(),
       events: (_, { signal }) => system.events(signal),
       portAdvice: (input) => system.portAdvice(input),
     },

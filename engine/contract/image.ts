@@ -14,6 +14,7 @@ export const ImageSummary = z.object({
   architecture: z.string(),
   os: z.string(),
   layerCount: z.number().int(),
+  labels: z.record(z.string(), z.string()),
   /** Ids of containers made from it. */
   usedBy: z.array(z.string()),
 })
@@ -25,11 +26,12 @@ export const ImageDetail = ImageSummary.extend({
   env: z.array(z.string()),
   workingDir: z.string(),
   user: z.string(),
-  labels: z.record(z.string(), z.string()),
   exposedPorts: z.array(z.string()),
   volumes: z.array(z.string()),
   layers: z.array(z.object({ diffId: z.string(), chainId: z.string(), sizeBytes: z.number() })),
-  history: z.array(z.object({ createdAt: z.string(), createdBy: z.string(), emptyLayer: z.boolean() })),
+  history: z.array(
+    z.object({ createdAt: z.string(), createdBy: z.string(), comment: z.string(), emptyLayer: z.boolean() }),
+  ),
 })
 export type ImageDetail = z.output<typeof ImageDetail>
 
@@ -89,6 +91,24 @@ export const PushProgress = z.discriminatedUnion('type', [
 ])
 export type PushProgress = z.output<typeof PushProgress>
 
+/** What a layer has done to a file or folder. */
+export const LayerEntry = z.object({
+  name: z.string(),
+  kind: z.enum(['added', 'changed', 'removed']),
+  isFolder: z.boolean(),
+  /** Bytes of files, of a folder those of all below it; of what is removed, those that it had. */
+  sizeBytes: z.number(),
+  /** Files and folders below it that the layer has touched. */
+  changes: z.number().int(),
+})
+export type LayerEntry = z.output<typeof LayerEntry>
+export const LayerFolder = z.object({ entries: z.array(LayerEntry), sizeBytes: z.number(), changes: z.number().int() })
+export type LayerFolder = z.output<typeof LayerFolder>
+
+/** Progress of a save to a file. */
+export const SaveProgress = z.object({ writtenBytes: z.number(), isDone: z.boolean() })
+export type SaveProgress = z.output<typeof SaveProgress>
+
 export const image = {
   list: query(z.object({}), z.array(ImageSummary)),
   inspect: query(z.object({ id: z.string() }), ImageDetail),
@@ -104,6 +124,34 @@ export const image = {
   ),
   /** Pushes what a reference names to the registry that it names. */
   push: stream(z.object({ reference: z.string(), auth: RegistryAuth.optional() }), PushProgress, z.never()),
+  /** Writes images to one archive on this machine's disk, for `load` anywhere. Closing cancels and leaves nothing. */
+  save: stream(
+    z.object({ ids: z.array(z.string()).min(1), path: z.string().startsWith('/') }),
+    SaveProgress,
+    z.never(),
+  ),
+  /** Makes an image of a container. `changes` are instructions of a Dockerfile: `CMD …`, `ENV …`. */
+  commit: command(
+    z.object({
+      container: z.string(),
+      reference: z.string().default(''),
+      author: z.string().default(''),
+      comment: z.string().default(''),
+      pause: z.boolean().default(true),
+      changes: z.array(z.string()).default([]),
+    }),
+    z.object({ id: z.string() }),
+  ),
+  /** One folder of what a layer (0 is the lowest) has added, changed and removed. */
+  layerFiles: query(
+    z.object({ id: z.string(), layer: z.number().int().min(0), path: z.string().default('/') }),
+    LayerFolder,
+  ),
+  /** Removes images that no container uses: those without a name, or with `all` every one. `dryRun` only tells. */
+  prune: command(
+    z.object({ all: z.boolean().default(false), dryRun: z.boolean().default(false) }),
+    z.object({ deleted: z.array(z.string()), untagged: z.array(z.string()), reclaimedBytes: z.number() }),
+  ),
   tag: command(z.object({ id: z.string(), reference: z.string() }), z.void()),
   remove: command(
     z.object({ id: z.string(), force: z.boolean().default(false) }),

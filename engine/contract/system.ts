@@ -31,8 +31,33 @@ export const SystemInfo = z.object({
 })
 export type SystemInfo = z.output<typeof SystemInfo>
 
+/** What the data root is full of, in bytes on the disk. */
+export const DiskUsage = z.object({
+  /** Unpacked layers of images. */
+  layerBytes: z.number(),
+  /** Layers and documents as they came, for pushes and saves. */
+  blobBytes: z.number(),
+  /** What removing images without a name, and all that no container uses, would free of the layers. */
+  danglingBytes: z.number(),
+  unusedBytes: z.number(),
+  images: z.array(
+    z.object({
+      id: z.string(),
+      references: z.array(z.string()),
+      sizeBytes: z.number(),
+      /** Of layers that other images stand on too. */
+      sharedBytes: z.number(),
+      usedBy: z.array(z.string()),
+    }),
+  ),
+  containers: z.array(z.object({ id: z.string(), name: z.string(), status: z.string(), ownBytes: z.number() })),
+  volumes: z.array(z.object({ name: z.string(), sizeBytes: z.number(), usedBy: z.array(z.string()) })),
+})
+export type DiskUsage = z.output<typeof DiskUsage>
+
 export const system = {
   info: query(z.object({}), SystemInfo),
+  diskUsage: query(z.object({}), DiskUsage),
   events: stream(z.object({}), EngineEvent, z.never()),
   /** Which program holds a host port, and the next free one. */
   portAdvice: query(

@@ -47,12 +47,17 @@ export interface ReadProgress {
 export interface PathChange {
   readonly path: string
   readonly kind: 'added' | 'changed' | 'removed'
+  /** Bytes of a regular file; of one that is removed, those that it had. */
+  readonly sizeBytes: number
+  readonly isFolder: boolean
 }
 
 export interface ArchiveHost {
   readonly statPath: Call<{ readonly place: ArchivePlace; readonly path: string }, PathStat>
   /** Sends the file or folder as a tar and ends; what it is is told first, as progress. Missing is `path.not-found`. */
   readonly readArchive: Call<{ readonly place: ArchivePlace; readonly path: string; readonly socketPath: string }>
+  /** Sends a writable layer as the tar of an image layer (OCI image spec, "Layer Changesets"): what is removed is a whiteout. */
+  readonly readLayer: Call<{ readonly folder: string; readonly socketPath: string }>
   /** Unpacks a tar (gzip, zstd, bzip2 and xz are inflated) into the folder and ends. */
   readonly writeArchive: Call<{
     readonly place: ArchivePlace

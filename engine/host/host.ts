@@ -205,6 +205,8 @@ export interface Host extends NetworkHost, ArchiveHost {
   readonly bindInRoot: Call<{ readonly root: string; readonly path: string; readonly target: string }>
   /** Takes every mount in a folder away, and the folder. Missing is fine. */
   readonly releaseMounts: Call<{ readonly folder: string }>
+  /** What is mounted below a folder. */
+  readonly listMounts: Call<{ readonly folder: string }, readonly string[]>
 
   readonly createContainer: Call<CreateContainerParams, CreatedContainer>
   readonly startContainer: Call<{ readonly containerId: string }>

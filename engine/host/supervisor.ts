@@ -3,7 +3,7 @@ import type { HostClient } from './client.ts'
 const RETRY_MS = 500
 const MAX_ATTEMPTS = 20
 
-/** A Host that survives its keeper: calls go to the keeper of the moment. */
+/** A Host that survives its keeper: calls go to the keeper of the moment, and wait while there is none. */
 export type SupervisedHost = HostClient & {
   /** Told once a new keeper stands in for one that was lost. */
   readonly onReplaced: (listener: () => void) => void
@@ -17,20 +17,25 @@ export async function createHostSupervisor(
   const listeners: (() => void)[] = []
   let isClosing = false
   let current: HostClient
+  let replacing: Promise<void> | undefined
   const replace = async () => {
     for (let attempt = 1; !isClosing; attempt += 1) {
       try {
         current = await connect(onClose)
+        replacing = undefined
         for (const listener of listeners) listener()
         return
       } catch (error) {
-        if (attempt >= MAX_ATTEMPTS) return onFailure(error)
+        if (attempt >= MAX_ATTEMPTS) {
+          replacing = undefined
+          return onFailure(error)
+        }
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
       }
     }
   }
   const onClose = () => {
-    if (!isClosing) void replace()
+    if (!isClosing) replacing = replace()
   }
   current = await connect(onClose)
   const own = {
@@ -44,7 +49,17 @@ export async function createHostSupervisor(
       return current.shutdown(params)
     },
   }
+  const call =
+    (name: keyof HostClient) =>
+    async (...args: unknown[]): Promise<unknown> => {
+      await replacing
+      return (current[name] as (...args: unknown[]) => Promise<unknown>)(...args)
+    }
   return new Proxy(own as unknown as SupervisedHost, {
-    get: (target, name: keyof SupervisedHost) => (name in own ? target[name] : current[name as keyof HostClient]),
+    get: (target, name: keyof SupervisedHost) => {
+      // Whoever awaits this object must not take it for a promise.
+      if ((name as string) === 'then') return undefined
+      return name in own ? target[name] : call(name as keyof HostClient)
+    },
   })
 }

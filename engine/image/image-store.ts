@@ -2,13 +2,13 @@ import { readdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import type { Host } from '../host/host.ts'
 import type { Locks } from '../lib/async.ts'
-import { type ContentKey, type ContentStore, createContentStore } from '../store/content.ts'
+import { type ContentKey, type ContentStore, createContentStore, type Lease } from '../store/content.ts'
 import type { Layout } from '../store/layout.ts'
 import type { RecordStore } from '../store/records.ts'
 import type { ContainerRecord, ImageRecord } from '../store/schema.ts'
-import { type ImportOptions, importArchive } from './import.ts'
+import { type ImportOptions, importArchive, importTar, type RootFsFacts } from './import.ts'
 import { type InstallOptions, installImage } from './install.ts'
-import type { ImportedLayer, LayerTools } from './layers.ts'
+import { type ImportedLayer, type LayerOptions, type LayerPlan, type LayerTools, obtainLayer } from './layers.ts'
 import { writeStarterArchive } from './starter.ts'
 
 const BUSYBOX = '/bin/busybox'
@@ -35,7 +35,12 @@ export function createImageStore(parts: ImageStoreParts) {
     isReferenced: (key) => namedContent(parts).has(key),
     onFailure: parts.onFailure,
     async remove(key) {
-      if (key.startsWith('blob:')) return rm(layout.blob(key.slice('blob:'.length)), { force: true })
+      if (key.startsWith('blob:')) {
+        const digest = key.slice('blob:'.length)
+        // A layer may have come to another blob meanwhile: it is known by its records then.
+        for (const [chainId, layer] of unpacked) if (layer.digest === digest) unpacked.delete(chainId)
+        return rm(layout.blob(digest), { force: true })
+      }
       const chainId = key.slice('layer:'.length)
       unpacked.delete(chainId)
       await host.removeTree({ path: layout.layer(chainId) })
@@ -59,6 +64,11 @@ export function createImageStore(parts: ImageStoreParts) {
     architecture,
     import: (options: Omit<ImportOptions, keyof LayerTools | 'architecture' | 'now'>) =>
       importArchive({ ...tools, ...options, architecture, now }),
+    importTar: (options: Omit<ImportOptions, keyof LayerTools | 'architecture' | 'now'>, facts: RootFsFacts) =>
+      importTar({ ...tools, ...options, architecture, now }, facts),
+    /** Unpacks one more layer, and keeps it as a blob. */
+    obtainLayer: (lease: Lease, layer: LayerPlan & { readonly chainId: string }, options: LayerOptions) =>
+      obtainLayer(tools, lease, layer, options),
     install: (options: Omit<InstallOptions, keyof LayerTools>) => installImage({ ...tools, ...options }),
     writeStarter: (destination: string) =>
       writeStarterArchive({ busyboxPath: BUSYBOX, destination, architecture, now: now() }),

@@ -3,7 +3,9 @@ import path from 'node:path'
 import type { ImportProgress } from '../contract/image.ts'
 import type { ArchiveEntry, ScanArchiveResult } from '../host/host.ts'
 import { inParallel } from '../lib/async.ts'
+import type { RunConfig } from '../lib/config-changes.ts'
 import { chainIds, digestOf } from '../lib/digest.ts'
+import type { Platform } from '../lib/platform.ts'
 import { familiarReference, normalizeReference } from '../lib/reference.ts'
 import type { Lease } from '../store/content.ts'
 import { type ImagePlan, planArchive } from './archive.ts'
@@ -37,7 +39,7 @@ export async function importArchive(options: ImportOptions): Promise<void> {
     const plans = await readPlans(scan, options.architecture)
     for (const plan of plans ?? []) options.checkConfig(plan.config)
     onProgress({ type: 'stage', stage: 'unpacking' })
-    if (!plans) await importRootFs(options, lease, scan.path)
+    if (!plans) await importRootFs(options, lease, { tarPath: scan.path, ...factsAfterFile(options) })
     for (const plan of plans ?? []) await importImage(options, lease, plan)
     onProgress({ type: 'stage', stage: 'done' })
   } finally {
@@ -97,8 +99,33 @@ async function commit(
   options.onProgress({ type: 'image', id: image.configDigest, references })
 }
 
-/** A plain tar of a root file system as an image of one layer, named after its file. */
-async function importRootFs(options: ImportOptions, lease: Lease, tarPath: string): Promise<void> {
+/** What an image of a plain root file system is to say of itself. */
+export interface RootFsFacts {
+  readonly references: readonly string[]
+  readonly config: RunConfig
+  readonly comment: string
+  readonly platform: Platform
+}
+
+/** Imports a tar (gzip, zstd) as one layer, whatever it holds. */
+export async function importTar(options: ImportOptions, facts: RootFsFacts): Promise<void> {
+  const { host, signal, layout } = options
+  const scan = await host.scanArchive({ path: options.path, temporaryFolder: layout.temporary }, { signal })
+  const lease = options.content.open()
+  try {
+    await importRootFs(options, lease, { tarPath: scan.path, ...facts })
+  } finally {
+    await lease.release()
+    if (scan.isTemporary) await rm(scan.path, { force: true })
+  }
+}
+
+/** A plain tar of a root file system as an image of one layer. */
+async function importRootFs(
+  options: ImportOptions,
+  lease: Lease,
+  { tarPath, ...facts }: RootFsFacts & { readonly tarPath: string },
+): Promise<void> {
   const { signal } = options
   const handle = await open(tarPath, 'r')
   const { size } = await handle.stat().finally(() => handle.close())
@@ -112,15 +139,27 @@ async function importRootFs(options: ImportOptions, lease: Lease, tarPath: strin
   const config = Buffer.from(
     JSON.stringify({
       created,
-      architecture: options.architecture,
-      os: 'linux',
-      config: {},
+      architecture: facts.platform.architecture,
+      os: facts.platform.os,
+      ...(facts.platform.variant ? { variant: facts.platform.variant } : {}),
+      config: facts.config,
       rootfs: { type: 'layers', diff_ids: [layer.diffId] },
-      history: [{ created, created_by: `imported from ${path.basename(options.path)}` }],
+      history: [{ created, comment: facts.comment }],
     }),
   )
-  const references = [normalizeReference(nameAfter(options.path))]
+  options.checkConfig(config)
+  const { references } = facts
   await commit(options, lease, { config, configDigest: digestOf(config), layers: [layer], references })
+}
+
+/** A tar that is dropped in is named after its file. */
+function factsAfterFile({ path: file, architecture }: ImportOptions): RootFsFacts {
+  return {
+    references: [normalizeReference(nameAfter(file))],
+    config: {},
+    comment: `imported from ${path.basename(file)}`,
+    platform: { os: 'linux', architecture },
+  }
 }
 
 function nameAfter(file: string): string {

@@ -14,7 +14,7 @@ import { runAttachRelay } from './containers/shim/relay-worker.ts'
 import { run } from './exec.ts'
 import { takeLock } from './libc/lock.ts'
 import { mountOverlay, unmount } from './libc/mount.ts'
-import { bindInRoot, mountShm, releaseMounts } from './mounts.ts'
+import { bindInRoot, listMounts, mountShm, releaseMounts } from './mounts.ts'
 import { runDns } from './network/dns/worker.ts'
 import { startEgress } from './network/egress.ts'
 import { createNetworkHost } from './network/network-host.ts'
@@ -82,6 +82,7 @@ async function serve(): Promise<void> {
     mountShm: async (params) => mountShm(params),
     bindInRoot: async (params) => bindInRoot(params),
     releaseMounts: async ({ folder }) => releaseMounts(folder),
+    listMounts: async ({ folder }) => listMounts(readFileSync('/proc/self/mountinfo', 'utf8'), folder),
     info: async () => ({
       protocol: HOST_PROTOCOL,
       version: '0.1.0',
@@ -97,9 +98,14 @@ async function serve(): Promise<void> {
         egress.kind === 'none' ? ['containers reach nothing outside: install pasta (passt) or slirp4netns'] : [],
     }),
     shutdown: async () => {
-      await stop()
-      // The answer must still leave.
-      setTimeout(() => process.exit(0), 20)
+      await Promise.all([closeContainers(), closeNetwork()])
+      await egress.stop()
+      // The answer must still leave; who waits for the end waits for the socket to go.
+      setTimeout(() => {
+        rmSync(socketPath, { force: true })
+        if (readPid(pidFile) === process.pid) rmSync(pidFile, { force: true })
+        process.exit(0)
+      }, 20)
     },
     events: async () => {
       const listener = new PassThrough({ objectMode: true })
@@ -111,12 +117,6 @@ async function serve(): Promise<void> {
 
   const socketPath = path.join(runtimeDir, 'keeper.sock')
   const pidFile = path.join(runtimeDir, 'keeper.pid')
-  const stop = async () => {
-    await Promise.all([closeContainers(), closeNetwork()])
-    await egress.stop()
-    rmSync(socketPath, { force: true })
-    if (readPid(pidFile) === process.pid) rmSync(pidFile, { force: true })
-  }
   process.on('SIGTERM', () => process.exit(0))
   rmSync(socketPath, { force: true })
   const server = net.createServer((socket) => serveHost(host, socket))

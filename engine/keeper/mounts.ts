@@ -39,6 +39,16 @@ export function bindInRoot({
   }
 }
 
+/** Mount points below a folder, from a `/proc/PID/mountinfo` (proc(5): the fifth field, blanks written in octal). */
+export function listMounts(mountinfo: string, folder: string): string[] {
+  return mountinfo
+    .split('\n')
+    .map((line) =>
+      (line.split(' ')[4] ?? '').replace(/\\(\d{3})/g, (_, code) => String.fromCharCode(parseInt(code, 8))),
+    )
+    .filter((point) => point.startsWith(`${folder}/`))
+}
+
 /** Takes away what the two above have made in a folder. */
 export function releaseMounts(folder: string): void {
   const names = fs.existsSync(folder) ? fs.readdirSync(folder) : []

@@ -2,6 +2,7 @@ import { EngineError } from '../contract/errors.ts'
 import type { RemoteDescription, SearchResult } from '../contract/registry.ts'
 import { digestOf } from '../lib/digest.ts'
 import type { Reference } from '../lib/reference.ts'
+import { readAuthorities } from './certificates.ts'
 import { type CredentialSource, type Credentials, createLogins, type Logins } from './credentials.ts'
 import { type BlobDownload, downloadBlob } from './download.ts'
 import { describeManifest, type ResolvedImage, resolveImage, type WantedPlatform } from './manifests.ts'
@@ -19,6 +20,8 @@ export interface RegistryOptions extends CredentialSource {
   readonly insecure: readonly string[]
   /** First pause before a retry; each next is twice as long. */
   readonly firstWaitMs?: number
+  /** A registry that says nothing for so long is taken for gone, and asked again. */
+  readonly stallMs?: number
 }
 
 /** One repository of one registry, for one pull or push. */
@@ -63,13 +66,23 @@ export interface OpenOptions {
 /** Everything the engine asks of registries. */
 export function createRegistry(options: RegistryOptions): Registry {
   const waits = options.firstWaitMs === undefined ? {} : { firstWaitMs: options.firstWaitMs }
-  const transport = createTransport(waits)
+  const transport = createTransport({
+    ...waits,
+    ...(options.stallMs === undefined ? {} : { stallMs: options.stallMs }),
+  })
   const logins = createLogins(options)
   const settings = createSettingsFile(options.settingsFile)
   const readInsecure = async () => [...options.insecure, ...(await settings.read()).insecure]
   const credentialsOf = (host: string, given?: Credentials) => async () => given ?? logins.find(host)
   const startSession = async (host: string, scopes: readonly string[], given?: Credentials) =>
-    createSession({ transport, host, insecure: await readInsecure(), credentials: credentialsOf(host, given), scopes })
+    createSession({
+      transport,
+      host,
+      insecure: await readInsecure(),
+      authorities: await readAuthorities(host, options.configFolder),
+      credentials: credentialsOf(host, given),
+      scopes,
+    })
 
   const open: Registry['open'] = async ({ host, path }, { access, credentials, alsoRead = [] }) => {
     const scopes = [`repository:${path}:${access}`, ...alsoRead.map((other) => `repository:${other}:pull`)]
@@ -81,7 +94,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     open,
     async openSources(reference, credentials) {
       const mirrors = (await settings.read()).mirrors.filter(({ host }) => host === reference.host)
-      const nearer = mirrors.map(({ url }) => {
+      const openMirror = async ({ url }: { readonly url: string }) => {
         const endpoint = new URL(url)
         const { host } = endpoint
         const scopes = [`repository:${reference.path}:pull`]
@@ -91,12 +104,13 @@ export function createRegistry(options: RegistryOptions): Registry {
           host,
           endpoint,
           insecure: [],
+          authorities: await readAuthorities(host, options.configFolder),
           credentials: credentialsOf(host),
           scopes,
         })
         return repositoryOf(session, reference.path, waits)
-      })
-      return [...nearer, await open(reference, { access: 'pull', credentials })]
+      }
+      return [...(await Promise.all(mirrors.map(openMirror))), await open(reference, { access: 'pull', credentials })]
     },
     async checkLogin(host, credentials, signal) {
       const session = await startSession(host, [], credentials)

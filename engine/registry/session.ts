@@ -2,7 +2,14 @@ import { z } from 'zod'
 import { EngineError } from '../contract/errors.ts'
 import { type Challenge, parseChallenges } from './challenge.ts'
 import type { Credentials } from './credentials.ts'
-import { isLoopback, type RegistryRequest, type RegistryResponse, readText, type Transport } from './transport.ts'
+import {
+  isLoopback,
+  type RegistryRequest,
+  type RegistryResponse,
+  readText,
+  type TlsTrust,
+  type Transport,
+} from './transport.ts'
 
 const HUB = 'docker.io'
 const HUB_ENDPOINT = 'registry-1.docker.io'
@@ -16,6 +23,8 @@ export interface SessionOptions {
   readonly credentials: () => Promise<Credentials | null>
   /** Registries that may be spoken to without encryption; this machine's own always may. */
   readonly insecure: readonly string[]
+  /** Further authorities (PEM) that may vouch for it. */
+  readonly authorities: readonly string[]
   /** Where it answers, when that was set by a person; else it is found out from the host. */
   readonly endpoint?: URL
   /** `repository:a/b:pull` and the like. */
@@ -61,7 +70,7 @@ export function createSession(options: SessionOptions): Session {
       const isOurs = url.origin === origin.origin
       const send = () => {
         const headers = { ...wanted.headers, ...(isOurs && authorization ? { authorization } : {}) }
-        return transport.send({ ...wanted, url, headers })
+        return transport.send({ ...wanted, url, headers, ...(isOurs ? { tls: trustOf(options) } : {}) })
       }
       const used = authorization
       const response = await send()
@@ -76,6 +85,12 @@ export function createSession(options: SessionOptions): Session {
   }
 }
 
+/** As with docker, this machine's own registries and those set as insecure need no certificate that holds. */
+function trustOf({ host, insecure, authorities }: SessionOptions): TlsTrust {
+  const isUnverified = insecure.includes(host) || isLoopback(new URL(`https://${host}`).hostname)
+  return { authorities, isUnverified }
+}
+
 /** `https`, and plain `http` for this machine or a registry set as insecure when it does not speak TLS. */
 async function findEndpoint(options: SessionOptions, signal: AbortSignal): Promise<URL> {
   const { transport, host, insecure, endpoint } = options
@@ -85,7 +100,14 @@ async function findEndpoint(options: SessionOptions, signal: AbortSignal): Promi
   const plain = new URL(`http://${host}`)
   for (const url of [secure, plain]) {
     try {
-      const response = await transport.send({ method: 'GET', url: new URL('/v2/', url), signal, once: url === secure })
+      const tls = trustOf(options)
+      const response = await transport.send({
+        method: 'GET',
+        url: new URL('/v2/', url),
+        signal,
+        once: url === secure,
+        tls,
+      })
       await response.body.dump()
       // A server that wants TLS answers plain requests with 400.
       if (response.statusCode !== 400) return url

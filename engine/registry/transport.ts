@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { rootCertificates } from 'node:tls'
 import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
 import { EngineError } from '../contract/errors.ts'
 
 const ATTEMPTS = 5
 const FIRST_WAIT_MS = 300
 const MAX_WAIT_MS = 30_000
+/** A registry that says nothing for so long is taken for gone. */
+const STALL_MS = 60_000
 const MAX_REDIRECTS = 5
 const ERROR_TEXT_BYTES = 64 * 1024
 const USER_AGENT = 'slipway'
@@ -18,10 +21,18 @@ export interface RegistryRequest {
   /** A function, where a retry must read it anew. */
   readonly body?: Body
   readonly signal: AbortSignal
+  /** How this host proves who it is, where that is not as usual. Redirects to others do not get it. */
+  readonly tls?: TlsTrust
   /** Once only: what comes next depends on how far the first try came. */
   readonly once?: boolean
 }
 export type RegistryResponse = Dispatcher.ResponseData
+
+/** Whom to believe: further authorities (PEM), or anyone. */
+export interface TlsTrust {
+  readonly authorities: readonly string[]
+  readonly isUnverified: boolean
+}
 
 export interface Transport {
   /** Sends with retries on broken connections, 429 and 5xx; any other answer is the caller's to judge. */
@@ -30,10 +41,16 @@ export interface Transport {
 }
 
 /** HTTP to registries. Proxies come from the environment, and are never asked for this machine itself. */
-export function createTransport(options: { readonly firstWaitMs?: number } = {}): Transport {
-  const limits = { connect: { timeout: 15_000 }, headersTimeout: 60_000, bodyTimeout: 60_000 }
-  const direct = new Agent(limits)
-  const proxied = new EnvHttpProxyAgent(limits)
+export function createTransport(options: { readonly firstWaitMs?: number; readonly stallMs?: number } = {}): Transport {
+  const { stallMs = STALL_MS } = options
+  const limits = { connect: { timeout: 15_000 }, headersTimeout: stallMs, bodyTimeout: stallMs }
+  const pools = new Map<string, Pools>()
+  const poolsFor = (tls: TlsTrust | undefined): Pools => {
+    const key = JSON.stringify(tls ?? null)
+    const known = pools.get(key) ?? createPools(limits, tls)
+    pools.set(key, known)
+    return known
+  }
   const firstWaitMs = options.firstWaitMs ?? FIRST_WAIT_MS
 
   const sendOnce = async (wanted: RegistryRequest): Promise<RegistryResponse> => {
@@ -45,7 +62,7 @@ export function createTransport(options: { readonly firstWaitMs?: number } = {})
         headers,
         body: bodyOf(wanted.body),
         signal: wanted.signal,
-        dispatcher: isLoopback(url.hostname) ? direct : proxied,
+        dispatcher: dispatcherFor(url, poolsFor(url.origin === wanted.url.origin ? wanted.tls : undefined)),
       })
       const isRead = wanted.method === 'GET' || wanted.method === 'HEAD'
       if (!isRead || ![301, 302, 303, 307, 308].includes(response.statusCode)) return response
@@ -76,10 +93,28 @@ export function createTransport(options: { readonly firstWaitMs?: number } = {})
       }
     },
     async close() {
-      await Promise.all([direct.destroy(), proxied.destroy()])
+      await Promise.all([...pools.values()].flatMap(({ direct, proxied }) => [direct.destroy(), proxied.destroy()]))
     },
   }
 }
+
+interface Pools {
+  readonly direct: Agent
+  readonly proxied: EnvHttpProxyAgent
+}
+
+function createPools({ connect, ...limits }: { readonly connect: { timeout: number } }, tls?: TlsTrust): Pools {
+  const trust = tls
+    ? {
+        rejectUnauthorized: !tls.isUnverified,
+        ...(tls.authorities.length > 0 ? { ca: [...rootCertificates, ...tls.authorities] } : {}),
+      }
+    : {}
+  const options = { ...limits, connect: { ...connect, ...trust } }
+  return { direct: new Agent(options), proxied: new EnvHttpProxyAgent({ ...options, requestTls: trust }) }
+}
+
+const dispatcherFor = (url: URL, { direct, proxied }: Pools) => (isLoopback(url.hostname) ? direct : proxied)
 
 function bodyOf(body: Body | undefined): Dispatcher.RequestOptions['body'] {
   const bytes = typeof body === 'function' ? body() : body

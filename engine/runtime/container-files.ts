@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { setTimeout as wait } from 'node:timers/promises'
 import { EngineError } from '../contract/errors.ts'
 import type { ArchivePlace, PathChange, PathStat, ReadProgress } from '../host/archive.ts'
 import type { Host, HostCallContext } from '../host/host.ts'
@@ -29,7 +30,14 @@ export interface ContainerFiles {
   /** The root file system alone. */
   export(record: ContainerRecord, signal: AbortSignal): Promise<OutgoingTar>
   changes(record: ContainerRecord): Promise<PathChange[]>
+  /** What a layer has changed of those below it, the highest of them first. */
+  compare(upper: string, lower: readonly string[]): Promise<PathChange[]>
+  /** The writable layer as a layer of an image. */
+  layer(record: ContainerRecord, signal: AbortSignal): Promise<Omit<OutgoingTar, 'stat'>>
 }
+
+/** How long after the end of a copy its connection may still wait to be taken. */
+const LATEST_CONNECTION_MS = 10_000
 
 /** Files by the keeper's archive workers. */
 export function createContainerFiles(options: {
@@ -71,14 +79,17 @@ export function createContainerFiles(options: {
       stat = (progress as ReadProgress).stat
       tellStat?.()
     }
-    const ended = call(one.path, { signal, onProgress }).finally(() => one.close())
+    const ended = call(one.path, { signal, onProgress })
     ended.catch(() => {})
-    const isOver = ended.then(() => {
+    // A short copy may be over before its connection is taken: that waits in the queue then, and is not late.
+    const isOver = ended.then(async () => {
+      await wait(LATEST_CONNECTION_MS, undefined, { ref: false })
       throw new EngineError('internal', 'archive.no-connection', 'the copy ended before it began')
     })
-    const socket = await Promise.race([one.accept(), isOver])
     isOver.catch(() => {})
+    const socket = await Promise.race([one.accept(), isOver]).finally(() => one.close())
     // The connection closes when nobody wants it any more, which ends the worker.
+    if (signal.aborted) socket.destroy()
     signal.addEventListener('abort', () => socket.destroy(), { once: true })
     return { socket, ended, stat: async () => (await Promise.race([known, isOver]), stat as PathStat) }
   }
@@ -87,6 +98,19 @@ export function createContainerFiles(options: {
       host.readArchive({ place, path, socketPath }, context)
     const { socket, ended, stat } = await withSocket(call, signal)
     return { stat: await stat(), stream: socket, ended }
+  }
+
+  const compare = async (upper: string, lower: readonly string[]) => {
+    const call = (socketPath: string, context: HostCallContext) =>
+      host.readChanges({ upper, lower, socketPath }, context)
+    const { socket, ended } = await withSocket(call, new AbortController().signal)
+    let text = ''
+    for await (const chunk of socket.setEncoding('utf8')) text += String(chunk)
+    await ended
+    return text
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as PathChange)
   }
 
   return {
@@ -105,18 +129,13 @@ export function createContainerFiles(options: {
       // What goes wrong at the worker says more than a broken pipe.
       await Promise.all([pipeline(input, socket).catch(() => socket.destroy()), ended])
     },
-    async changes(record) {
-      const none = new AbortController().signal
+    changes: (record) => compare(layout.upper(record.id), layersOf(record)),
+    compare,
+    async layer({ id }, signal) {
       const call = (socketPath: string, context: HostCallContext) =>
-        host.readChanges({ upper: layout.upper(record.id), lower: layersOf(record), socketPath }, context)
-      const { socket, ended } = await withSocket(call, none)
-      let text = ''
-      for await (const chunk of socket.setEncoding('utf8')) text += String(chunk)
-      await ended
-      return text
-        .split('\n')
-        .filter(Boolean)
-        .map((line) => JSON.parse(line) as PathChange)
+        host.readLayer({ folder: layout.upper(id), socketPath }, context)
+      const { socket, ended } = await withSocket(call, signal)
+      return { stream: socket, ended }
     },
   }
 }

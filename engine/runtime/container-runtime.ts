@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
 import type { Duplex } from 'node:stream'
 import type { HealthcheckSpec, ResourceLimits } from '../contract/container.ts'
 import type { LogSettings } from '../contract/container-settings.ts'
@@ -86,6 +87,8 @@ export interface ContainerRuntime {
   create(record: ContainerRecord, network: ContainerNetwork, namespaces: SharedNamespaces): Promise<CreatedContainer>
   /** Takes away what `create` has mounted beside the root. */
   releaseMounts(id: string): Promise<void>
+  /** Ids of containers below whose folder something is mounted. */
+  listMounted(): Promise<ReadonlySet<string>>
   start(id: string): Promise<void>
   signal(id: string, signal: string): Promise<void>
   pause(id: string): Promise<void>
@@ -224,6 +227,10 @@ export function createContainerRuntime({
         cpus: info.cpus,
       }),
     releaseMounts: (id) => host.releaseMounts({ folder: layout.mounts(id) }),
+    async listMounted() {
+      const points = await host.listMounts({ folder: layout.containers })
+      return new Set(points.map((point) => path.relative(layout.containers, point).split(path.sep)[0] ?? ''))
+    },
     async create(record, { netnsPath, filesOf }, namespaces) {
       const { id, config, process: wanted } = record
       const bundle = layout.bundle(id)

@@ -35,7 +35,12 @@ const ConfigFile = z.object({
   rootfs: z.object({ diff_ids: z.array(z.string()) }).nullish(),
   history: z
     .array(
-      z.object({ created: z.string().nullish(), created_by: z.string().nullish(), empty_layer: z.boolean().nullish() }),
+      z.object({
+        created: z.string().nullish(),
+        created_by: z.string().nullish(),
+        comment: z.string().nullish(),
+        empty_layer: z.boolean().nullish(),
+      }),
     )
     .nullish(),
 })
@@ -56,7 +61,12 @@ export interface ImageConfig {
   readonly volumes: readonly string[]
   readonly healthcheck: HealthcheckSpec | null
   readonly diffIds: readonly string[]
-  readonly history: readonly { readonly createdAt: string; readonly createdBy: string; readonly emptyLayer: boolean }[]
+  readonly history: readonly {
+    readonly createdAt: string
+    readonly createdBy: string
+    readonly comment: string
+    readonly emptyLayer: boolean
+  }[]
 }
 
 /** Reads an image's config file (OCI image spec, "Image Configuration"). */
@@ -98,6 +108,7 @@ export function parseImageConfig(text: string): ImageConfig {
     history: (file.history ?? []).map((entry) => ({
       createdAt: entry.created ?? '',
       createdBy: entry.created_by ?? '',
+      comment: entry.comment ?? '',
       emptyLayer: entry.empty_layer ?? false,
     })),
   }

@@ -1,9 +1,9 @@
 import type { LiveContainer } from '../runtime/container-runtime.ts'
 import { cleanHost, type Supervisor } from './container/exit.ts'
 import type { HealthMonitor } from './container/health.ts'
+import { removeLocked } from './container/remove.ts'
 import { launch } from './container/start.ts'
 import { isAlive } from './container/state.ts'
-import { putState } from './container/update-state.ts'
 import type { ServiceContext } from './context.ts'
 
 /**
@@ -14,6 +14,7 @@ export async function recoverContainers(
   context: ServiceContext,
   parts: { readonly live: readonly LiveContainer[]; readonly supervisor: Supervisor; readonly health: HealthMonitor },
 ): Promise<void> {
+  const mounted = await context.runtime.listMounted()
   const live = new Map(parts.live.map((container) => [container.containerId, container]))
   for (const record of context.containers.list()) {
     const found = live.get(record.id)
@@ -33,16 +34,34 @@ export async function recoverContainers(
       })
       continue
     }
-    if (found) await cleanHost(context, record.id)
+    if (found || mounted.has(record.id)) await cleanStopped(context, record.id)
     if (record.state.status === 'restarting') {
       await context.locks
         .withLock(record.id, () => launch(context, record))
         .catch((error: unknown) =>
           context.log.warn({ id: record.id, error: String(error) }, 'restart after recovery failed'),
         )
-    } else if (record.state.status === 'removing') {
-      await putState(context, record, { status: 'dead', error: 'removal was interrupted' })
+    } else if (record.state.status === 'removing' || record.state.status === 'dead') {
+      await finishRemoval(context, record.id)
     }
   }
   for (const id of live.keys()) await cleanHost(context, id)
+}
+
+/** What a start that was cut off has left behind. A start that goes on meanwhile holds the lock and is not disturbed. */
+async function cleanStopped(context: ServiceContext, id: string): Promise<void> {
+  await context.locks.withLock(id, async () => {
+    const record = context.containers.get(id)
+    if (record && !isAlive(record.state.status)) await cleanHost(context, id)
+  })
+}
+
+/** Goes on with a removal that was cut off. Anonymous volumes stay: nobody knows any more whether they were to go. */
+async function finishRemoval(context: ServiceContext, id: string): Promise<void> {
+  await context.locks
+    .withLock(id, async () => {
+      const record = context.containers.get(id)
+      if (record) await removeLocked(context, record, { volumes: false })
+    })
+    .catch((error: unknown) => context.log.warn({ id, error: String(error) }, 'removal not finished'))
 }

@@ -26,14 +26,19 @@ import { type AttachOptions, attachContainer, type ExecRequest, execInContainer 
 import { type ContainerUpdate, updateContainer } from './container/update.ts'
 import { waitForExit } from './container/wait.ts'
 import type { ServiceContext } from './context.ts'
+import { measureDisk } from './disk-usage.ts'
 import type { Peer } from './docker/clients.ts'
 import { createDockerContext, describeDockerApi, noteServed, noteServing, offerDockerSocket } from './docker/docker.ts'
-import { createStarter, importArchive, loadArchive } from './image/import.ts'
+import { type CommitRequest, commitContainer } from './image/commit.ts'
+import { createStarter, importArchive, importTar, loadArchive, type TarImport } from './image/import.ts'
+import { createLayerFiles } from './image/layer-files.ts'
 import { inspectImage, listImages } from './image/list.ts'
+import { type PruneOptions, pruneImages } from './image/prune.ts'
 import { type PullRequest, pullImage } from './image/pull.ts'
 import { type PushRequest, pushImage } from './image/push.ts'
 import { describeRemote, openRepository } from './image/remote.ts'
 import { removeImage, tagImage } from './image/remove.ts'
+import { saveImages, saveToFile } from './image/save.ts'
 import { connectNetwork } from './network/connect.ts'
 import { createNetwork } from './network/create.ts'
 import { disconnectNetwork } from './network/disconnect.ts'
@@ -117,6 +122,14 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       createStarter: (signal: AbortSignal) => createStarter(context, signal),
       pull: (request: PullRequest, signal: AbortSignal) => pullImage(context, request, signal),
       push: (request: PushRequest, signal: AbortSignal) => pushImage(context, request, signal),
+      save: (names: readonly string[]) => saveImages(context, names),
+      saveToFile: (names: readonly string[], path: string, signal: AbortSignal) =>
+        saveToFile(context, { names, path }, signal),
+      commit: (request: CommitRequest, signal: AbortSignal) => commitContainer(context, request, signal),
+      importTar: (archive: AsyncIterable<Uint8Array>, input: TarImport, signal: AbortSignal) =>
+        importTar(context, archive, input, signal),
+      layerFiles: createLayerFiles(context),
+      prune: (options: PruneOptions) => pruneImages(context, options),
       tag: (id: string, reference: string) => tagImage(context, id, reference),
       remove: (id: string, force: boolean) => removeImage(context, id, force),
     },
@@ -160,6 +173,7 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
     },
     system: {
       info: () => describeSystem(context, machine),
+      diskUsage: () => measureDisk(context),
       events: (signal: AbortSignal) => context.bus.subscribe(signal),
       portAdvice: machine.portAdvice,
     },

@@ -3,6 +3,7 @@ import { type Client, type ClientStream, EngineError, type WireError } from '../
 interface Bridge {
   invoke(path: string, input: unknown): Promise<{ ok: true; value: unknown } | { ok: false; error: WireError }>
   open(path: string, input: unknown, nonce: string): void
+  onOpen(listener: (path: string) => void): void
   pathForFile(file: File): string
 }
 declare global {

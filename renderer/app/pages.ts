@@ -3,6 +3,7 @@ import {
   IconBox,
   IconDatabase,
   IconNetwork,
+  IconServer2,
   IconSettings,
   IconSitemap,
   IconStack2,
@@ -13,6 +14,7 @@ import { ActivityPage } from '../features/activity/page.tsx'
 import { ContainersPage } from '../features/containers/page.tsx'
 import { ImagesPage } from '../features/images/page.tsx'
 import { NetworksPage } from '../features/networks/page.tsx'
+import { RegistriesPage } from '../features/registries/page.tsx'
 import { SettingsPage } from '../features/settings/page.tsx'
 import { TopologyPage } from '../features/topology/page.tsx'
 import { VolumesPage } from '../features/volumes/page.tsx'
@@ -25,6 +27,7 @@ export const PAGES: readonly { readonly page: Page; readonly Icon: IconType; rea
   { page: 'volumes', Icon: IconDatabase, Body: VolumesPage },
   { page: 'networks', Icon: IconNetwork, Body: NetworksPage },
   { page: 'topology', Icon: IconSitemap, Body: TopologyPage },
+  { page: 'registries', Icon: IconServer2, Body: RegistriesPage },
   { page: 'activity', Icon: IconActivity, Body: ActivityPage },
   { page: 'settings', Icon: IconSettings, Body: SettingsPage },
 ]

@@ -56,6 +56,7 @@ function windowActions(t: TFunction): readonly PaletteAction[] {
   })
   return [
     window('run', t('runTitle'), () => useDialog.getState().show({ type: 'run', image: '' })),
+    window('pull', t('pull.open'), () => useDialog.getState().show({ type: 'pull' })),
     window('import', t('import'), () => void pickArchives()),
     window('shortcuts', t('keyboard'), () => useDialog.getState().show({ type: 'shortcuts' })),
     ...PAGES.map(({ page }) => window(`page-${page}`, t(`page.${page}`), () => useView.getState().show(page))),

@@ -10,6 +10,7 @@ export const containerList = queryOptions({ queryKey: ['container', 'list'], que
 export const imageList = queryOptions({ queryKey: ['image', 'list'], queryFn: () => api.image.list({}) })
 export const volumeList = queryOptions({ queryKey: ['volume', 'list'], queryFn: () => api.volume.list({}) })
 export const networkList = queryOptions({ queryKey: ['network', 'list'], queryFn: () => api.network.list({}) })
+export const registryList = queryOptions({ queryKey: ['registry', 'list'], queryFn: () => api.registry.list({}) })
 export const systemInfo = queryOptions({ queryKey: ['system', 'info'], queryFn: () => api.system.info({}) })
 export const containerDetail = (id: string) =>
   queryOptions({ queryKey: ['container', 'detail', id], queryFn: () => api.container.inspect({ id }) })

@@ -7,6 +7,7 @@ import { Dialogs } from '../components/dialogs.tsx'
 import { ContainersPage } from '../features/containers/page.tsx'
 import { RunDialog } from '../features/containers/run-dialog.tsx'
 import { Dock } from '../features/dock/dock.tsx'
+import { PullDialog } from '../features/images/pull-dialog.tsx'
 import { DropZone } from '../features/importing/drop-zone.tsx'
 import { useActivity } from '../state/activity.ts'
 import { type Page, useView } from '../state/view.ts'
@@ -29,6 +30,7 @@ export function Shell() {
       <Dock />
       <RunDialog />
       <Dialogs />
+      <PullDialog />
       <ShortcutsDialog />
       <Palette />
       <DropZone />

@@ -44,7 +44,14 @@ export const theme = createTheme({
     Select: { defaultProps: { size: 'xs' } },
     Checkbox: { defaultProps: { size: 'xs' } },
     SegmentedControl: { defaultProps: { size: 'xs' } },
-    Modal: { defaultProps: { transitionProps: { duration: 100 }, radius: 6 } },
+    // A page has one banner: the head of a dialog is none.
+    Modal: {
+      defaultProps: {
+        transitionProps: { duration: 100 },
+        radius: 6,
+        attributes: { header: { role: 'presentation' } },
+      },
+    },
     Menu: { defaultProps: { transitionProps: { duration: 60 }, shadow: 'md' } },
     Tooltip: { defaultProps: { openDelay: 400, transitionProps: { duration: 60 }, fz: 'xs' } },
   },

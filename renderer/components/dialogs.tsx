@@ -9,6 +9,7 @@ import { type Dialog, useDialog } from '../state/dialog.ts'
 export function Dialogs() {
   const { dialog } = useDialog()
   if (dialog?.type === 'confirm') return <ConfirmDialog dialog={dialog} />
+  if (dialog?.type === 'tag') return <TagDialog dialog={dialog} />
   if (dialog?.type === 'rename') return <RenameDialog dialog={dialog} />
   return null
 }
@@ -50,15 +51,46 @@ function ConfirmDialog({ dialog }: { readonly dialog: Extract<Dialog, { type: 'c
 
 function RenameDialog({ dialog }: { readonly dialog: Extract<Dialog, { type: 'rename' }> }) {
   const { t } = useTranslation()
-  const [name, setName] = useState(dialog.container.name)
-  const { error, isBusy, submit, close } = useSubmit(() => api.container.rename({ id: dialog.container.id, name }))
+  const { id, name } = dialog.container
   return (
-    <Modal
-      opened
-      onClose={close}
-      title={t('renameTitle', { name: dialog.container.name })}
-      closeButtonProps={{ 'aria-label': t('close') }}
-    >
+    <NameDialog
+      title={t('renameTitle', { name })}
+      initial={name}
+      verb={t('verb.rename')}
+      testId="rename"
+      work={(next) => api.container.rename({ id, name: next })}
+    />
+  )
+}
+
+function TagDialog({ dialog }: { readonly dialog: Extract<Dialog, { type: 'tag' }> }) {
+  const { t } = useTranslation()
+  return (
+    <NameDialog
+      title={t('pull.tagTitle', { name: dialog.name })}
+      initial={dialog.name}
+      verb={t('pull.tag')}
+      testId="tag"
+      work={(reference) => api.image.tag({ id: dialog.id, reference })}
+    />
+  )
+}
+
+interface NameDialogProps {
+  readonly title: string
+  readonly initial: string
+  readonly verb: string
+  readonly testId: string
+  readonly work: (name: string) => Promise<unknown>
+}
+
+/** Asks for a name and does something with it. */
+function NameDialog({ title, initial, verb, testId, work }: NameDialogProps) {
+  const { t } = useTranslation()
+  const [name, setName] = useState(initial)
+  const { error, isBusy, submit, close } = useSubmit(() => work(name))
+  return (
+    <Modal opened onClose={close} title={title} closeButtonProps={{ 'aria-label': t('close') }}>
       <form
         onSubmit={(event) => {
           event.preventDefault()
@@ -71,14 +103,14 @@ function RenameDialog({ dialog }: { readonly dialog: Extract<Dialog, { type: 're
           onChange={(event) => setName(event.currentTarget.value)}
           error={error}
           data-autofocus
-          data-testid="rename-name"
+          data-testid={`${testId}-name`}
         />
         <Group justify="flex-end" mt="md">
           <Button variant="default" onClick={close}>
             {t('cancel')}
           </Button>
-          <Button type="submit" loading={isBusy} data-testid="rename-submit">
-            {t('verb.rename')}
+          <Button type="submit" loading={isBusy} data-testid={`${testId}-submit`}>
+            {verb}
           </Button>
         </Group>
       </form>

@@ -1,21 +1,22 @@
 import i18next from 'i18next'
 import { create } from 'zustand'
-import type { ImportProgress } from '../../engine/contract/image.ts'
+import type { ImportProgress, PullProgress, PushProgress } from '../../engine/contract/image.ts'
 import { api } from '../api/client.ts'
 import { errorText } from '../api/error-text.ts'
 
 const KEPT_ITEMS = 200
 
-/** A layer's way through an import. */
+type Progress = ImportProgress | PullProgress | PushProgress
+/** A layer's way through an import, a pull or a push. */
 export interface LayerProgress {
-  readonly state: 'waiting' | 'unpacking' | 'done' | 'exists'
+  readonly state: Extract<Progress, { type: 'layer' }>['state']
   readonly currentBytes: number
   readonly totalBytes: number
 }
-/** Something the window did: an import, or a command that failed. */
+/** Something the window did: a transfer of an image, or a command that failed. */
 export interface Activity {
   readonly id: string
-  readonly kind: 'import' | 'failure'
+  readonly kind: 'import' | 'pull' | 'push' | 'failure'
   readonly startedAt: string
   readonly title: string
   readonly state: 'running' | 'done' | 'failed'
@@ -51,10 +52,21 @@ export function reportFailure(title: string, error: unknown): void {
 }
 
 /** Imports an archive and tells its progress layer by layer. */
-export async function importArchive(path: string): Promise<void> {
-  const stream = api.image.importArchive({ path })
-  const title = path.split('/').at(-1) ?? path
-  const id = add({ kind: 'import', title, state: 'running', message: '', cancel: () => stream.close() })
+export const importArchive = (path: string): Promise<void> =>
+  follow('import', path.split('/').at(-1) ?? path, api.image.importArchive({ path }))
+
+/** Pulls an image from its registry. */
+export const pullImage = (reference: string): Promise<void> => follow('pull', reference, api.image.pull({ reference }))
+
+/** Pushes an image to the registry that its name begins with. */
+export const pushImage = (reference: string): Promise<void> => follow('push', reference, api.image.push({ reference }))
+
+async function follow(
+  kind: Exclude<Activity['kind'], 'failure'>,
+  title: string,
+  stream: AsyncIterable<Progress> & { close(): void },
+): Promise<void> {
+  const id = add({ kind, title, state: 'running', message: '', cancel: () => stream.close() })
   try {
     for await (const progress of stream) apply(id, progress)
     const isDone = useActivity.getState().items.find((item) => item.id === id)?.reference !== ''
@@ -64,7 +76,10 @@ export async function importArchive(path: string): Promise<void> {
   }
 }
 
-function apply(id: string, progress: ImportProgress): void {
+const titleOf = (id: string) => useActivity.getState().items.find((item) => item.id === id)?.title ?? ''
+
+function apply(id: string, progress: Progress): void {
+  if (progress.type === 'pushed') change(id, { reference: `${titleOf(id)}@${progress.digest}` })
   if (progress.type === 'image') change(id, { reference: progress.references[0] ?? progress.id })
   if (progress.type !== 'layer') return
   const item = useActivity.getState().items.find((one) => one.id === id)

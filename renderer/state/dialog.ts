@@ -5,6 +5,8 @@ import type { ContainerSummary } from '../../engine/contract/container.ts'
 export type Dialog =
   | { readonly type: 'run'; readonly image: string }
   | { readonly type: 'shortcuts' }
+  | { readonly type: 'pull' }
+  | { readonly type: 'tag'; readonly id: string; readonly name: string }
   | { readonly type: 'rename'; readonly container: ContainerSummary }
   | {
       readonly type: 'confirm'

@@ -1,6 +1,14 @@
 import { create } from 'zustand'
 
-export type Page = 'containers' | 'images' | 'volumes' | 'networks' | 'topology' | 'activity' | 'settings'
+export type Page =
+  | 'containers'
+  | 'images'
+  | 'volumes'
+  | 'networks'
+  | 'topology'
+  | 'registries'
+  | 'activity'
+  | 'settings'
 
 interface ViewState {
   readonly page: Page

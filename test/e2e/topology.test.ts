@@ -92,6 +92,17 @@ describe.skipIf(why !== '')('the topology', () => {
     expect(await ok('inspect -f {{.NetworkSettings.Networks.front.IPAddress}} db')).toMatch(/^10\.214\.1\./)
   })
 
+  test('the menu of a network connects a container to it', async () => {
+    await node('back').click({ button: 'right' })
+    await page().getByTestId('menu-connect').click()
+    await page().getByTestId('connect-container').click()
+    await page().getByRole('option', { name: 'old' }).click()
+    await page().getByTestId('connect-submit').click()
+    await waitUntil(async () => (await edges('endpoint').count()) === 8, 'the edge of the container that joined')
+    await ok('network disconnect back old')
+    await waitUntil(async () => (await edges('endpoint').count()) === 7, 'the edge to go away')
+  })
+
   test('filters, one node for a project, and the same as a table', async () => {
     const pick = (control: string, text: string) => page().getByTestId(control).getByText(text, { exact: true }).click()
     await pick('topology-show', 'Exposed to outside')

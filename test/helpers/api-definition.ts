@@ -15,6 +15,8 @@ const KNOWN_ANSWERS: readonly RegExp[] = [
   /may not answer 400$/,
   // What this machine cannot do.
   /^POST \/containers\/\{id\}\/(pause|unpause) may not answer (503|409)$/,
+  // An image that is not there.
+  /^GET \/images\/(\{name\}\/)?get may not answer 404$/,
   // A name that is taken is a conflict.
   /^POST \/networks\/create may not answer 409$/,
   // Null until the process has ended, and what tells "not set" from "set to nothing".

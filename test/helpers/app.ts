@@ -31,7 +31,7 @@ export interface RunningApp {
 }
 
 /** Starts the real app under the display of the suite and waits until its engine serves. */
-export async function launchApp(home: AppHome): Promise<RunningApp> {
+export async function launchApp(home: AppHome, files: readonly string[] = []): Promise<RunningApp> {
   const app = await _electron.launch({
     executablePath: process.env['SLIPWAY_ELECTRON'] as string,
     args: [
@@ -40,6 +40,7 @@ export async function launchApp(home: AppHome): Promise<RunningApp> {
       `--root=${home.root}`,
       `--runtime-dir=${home.runtimeDir}`,
       `--user-data-dir=${path.join(home.base, 'user')}`,
+      ...files,
     ],
     timeout: 30_000,
   })

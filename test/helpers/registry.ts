@@ -22,7 +22,9 @@ export interface TestRegistry {
 }
 
 /** A real registry on loopback with storage of its own. */
-export async function startRegistry(options: { readonly auth?: boolean } = {}): Promise<TestRegistry> {
+export async function startRegistry(
+  options: { readonly auth?: boolean; readonly tls?: { readonly certificate: string; readonly key: string } } = {},
+): Promise<TestRegistry> {
   const base = mkdtempSync(path.join(os.tmpdir(), 'slreg-'))
   const port = await freePort()
   writeFileSync(path.join(base, 'users'), `${LOGIN.username}:${HASH}\n`)
@@ -31,12 +33,12 @@ export async function startRegistry(options: { readonly auth?: boolean } = {}): 
     version: 0.1,
     log: { level: 'error', accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: path.join(base, 'data') }, delete: { enabled: true } },
-    http: { addr: `127.0.0.1:${port}`, secret: 'a test' },
+    http: { addr: `127.0.0.1:${port}`, secret: 'a test', ...(options.tls ? { tls: options.tls } : {}) },
     ...auth,
   }
   writeFileSync(path.join(base, 'config.yml'), JSON.stringify(config))
   const child = spawn('docker-registry', ['serve', path.join(base, 'config.yml')], { stdio: 'ignore' })
-  await waitUntil(() => answers(port), 'the registry')
+  await waitUntil(() => (options.tls ? listens(port) : answers(port)), 'the registry')
   return {
     host: `127.0.0.1:${port}`,
     port,
@@ -113,6 +115,13 @@ const answers = (port: number): Promise<boolean> =>
     () => true,
     () => false,
   )
+
+const listens = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = net.connect(port, '127.0.0.1', () => resolve(true))
+    socket.on('error', () => resolve(false))
+    socket.on('connect', () => socket.destroy())
+  })
 
 const end = (child: ChildProcess): Promise<void> =>
   new Promise((resolve) => {

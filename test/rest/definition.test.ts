@@ -228,6 +228,9 @@ describe.skipIf(!hasDocker)('every answer is as the definition of the API has it
     expect((await call('GET /images/{name}/json', ['nosuch'])).status).toBe(404)
     await made('POST /images/{name}/tag', ['test/box:1'], { query: { repo: 'test/other', tag: '2' } })
     expect((await made('DELETE /images/{name}', ['test/other:2'])).json).toEqual([{ Untagged: 'test/other:2' }])
+    expect((await call('GET /images/get', [], { query: { names: 'test/box:1' } })).status).toBe(200)
+    await made('POST /images/prune')
+    expect((await call('POST /commit', [], { query: { container: 'nosuch' }, body: {} })).status).toBe(404)
     expect((await call('POST /images/load', [], { raw: Buffer.from('no archive') })).status).toBeLessThan(501)
   })
 

@@ -256,7 +256,8 @@ describe.skipIf(!hasDocker)('the life of containers by docker', () => {
     await it.ask('POST', `/exec/${id}/start`, JSON.stringify({ Detach: true }), json)
     const { json: detail } = await it.ask('GET', `/exec/${id}/json`)
     expect(detail).toMatchObject({ Running: true, ExitCode: null })
-    expect(fs.readFileSync(`/proc/${detail['Pid']}/cmdline`, 'utf8')).toBe('sleep\u0000301\u0000')
+    // For a moment it is still the runtime that becomes it.
+    await waitUntil(() => fs.readFileSync(`/proc/${detail['Pid']}/cmdline`, 'utf8') === 'sleep\u0000301\u0000')
     expect((await it.ask('POST', `/exec/${id}/start`, '{}', json)).status).toBe(409)
     await it.ok('rm', '-f', 'host')
     expect((await it.docker(['exec', 'host', 'true'])).stderr).toContain('No such container: host')

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { EngineError } from '../../contract/errors.ts'
 
 const MAX_JSON_BYTES = 4 * 1024 * 1024
@@ -47,8 +47,11 @@ export function hasLabels(labels: Readonly<Record<string, string>>, wanted: read
   })
 }
 
-/** A JSON body of at most 4 MiB. An empty one is `{}`. */
-export async function readJson(message: AsyncIterable<Buffer>): Promise<Record<string, unknown>> {
+/** A JSON body of at most 4 MiB, and said to be JSON. An empty one is `{}`. */
+export async function readJson(
+  message: AsyncIterable<Buffer> & { readonly headers?: IncomingHttpHeaders },
+  headers = message.headers,
+): Promise<Record<string, unknown>> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of message) {
@@ -58,6 +61,13 @@ export async function readJson(message: AsyncIterable<Buffer>): Promise<Record<s
   }
   const text = Buffer.concat(chunks).toString()
   if (text.trim() === '') return {}
+  const type = headers?.['content-type'] ?? ''
+  if (!/^application\/json\s*(;|$)/i.test(type))
+    throw new EngineError(
+      'invalidArgument',
+      'body.not-json',
+      `unsupported Content-Type header (${type}): must be 'application/json'`,
+    )
   const value = parseJson(text, 'invalid JSON')
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new EngineError('invalidArgument', 'body.invalid', 'invalid JSON: an object is expected')
@@ -70,4 +80,16 @@ function parseJson(text: string, what: string): unknown {
   } catch (error) {
     throw new EngineError('invalidArgument', 'body.invalid', `${what}: ${error instanceof Error ? error.message : ''}`)
   }
+}
+
+/** A time in milliseconds: Unix seconds, RFC 3339, or how long ago (`10m`, `1h30m`). */
+export function readUntil(text: string): number {
+  const ago = [...text.matchAll(/(\d+(?:\.\d+)?)(h|ms|m|s)/g)]
+  if (ago.length > 0 && ago.map(([part]) => part).join('') === text) {
+    const scale = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 }
+    return Date.now() - ago.reduce((sum, [, count, unit]) => sum + Number(count) * scale[unit as keyof typeof scale], 0)
+  }
+  const time = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text)
+  if (Number.isFinite(time)) return time
+  throw new EngineError('invalidArgument', 'filter.invalid', `invalid filter 'until=${text}'`)
 }

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
 import path from 'node:path'
@@ -7,11 +7,13 @@ import { pipeline } from 'node:stream/promises'
 import { EngineError, ERROR_STATUS } from '../../contract/errors.ts'
 import type { Services } from '../../service/services.ts'
 import { type RestAnswer, type RestRequest, readJson } from './http.ts'
+import { readRawBody } from './raw-body.ts'
 import { createRouter, type Hijack, type Route, type Router, splitVersion, versionFor } from './router.ts'
 import { archiveRoutes } from './routes/archive.ts'
 import { attachRoutes } from './routes/attach.ts'
 import { containerRoutes } from './routes/containers.ts'
 import { execRoutes } from './routes/exec.ts'
+import { imageArchiveRoutes } from './routes/image-archives.ts'
 import { imageRoutes } from './routes/images.ts'
 import { logRoutes } from './routes/logs.ts'
 import { networkRoutes } from './routes/networks.ts'
@@ -23,6 +25,7 @@ import { systemRoutes } from './routes/system.ts'
 import { volumeRoutes } from './routes/volumes.ts'
 
 const SLOWEST_HEADERS_MS = 30_000
+const PEER_CHECK_MS = 500
 
 /** Everything that the socket serves. */
 export const allRoutes = (services: Services): Route[] => [
@@ -35,34 +38,52 @@ export const allRoutes = (services: Services): Route[] => [
   ...statsRoutes(services),
   ...execRoutes(services),
   ...registryRoutes(services),
+  ...imageArchiveRoutes(services),
   ...imageRoutes(services),
   ...volumeRoutes(services),
   ...networkRoutes(services),
   ...pluginRoutes,
 ]
 
-/** The Docker Engine API on a unix socket of mode 0600. `close` ends every connection. */
-export async function serveDockerApi(services: Services, socket: string): Promise<{ close(): Promise<void> }> {
+/** Who may speak to the socket, and how slowly. */
+export interface ServeOptions {
+  readonly socket: string
+  /** The user behind a connection, −1 when it cannot be told. */
+  readonly peerUser: (connection: net.Socket) => number
+  /** Whether the client has closed a connection, and not only ended what it sends. */
+  readonly isPeerGone: (connection: net.Socket) => boolean
+  readonly slowestHeadersMs?: number
+}
+
+/** The Docker Engine API on a unix socket of mode 0600, for its own user and root. `close` ends every connection. */
+export async function serveDockerApi(services: Services, options: ServeOptions): Promise<{ close(): Promise<void> }> {
+  const { socket, peerUser, isPeerGone, slowestHeadersMs = SLOWEST_HEADERS_MS } = options
   const router = createRouter(allRoutes(services))
-  const server = http.createServer({ headersTimeout: SLOWEST_HEADERS_MS, requestTimeout: 0 })
+  const server = http.createServer({
+    headersTimeout: slowestHeadersMs,
+    connectionsCheckingInterval: slowestHeadersMs,
+    requestTimeout: 0,
+  })
+  const allowed = [0, process.getuid?.() ?? 0]
   // Connections that were taken over are no longer the server's own: all are ended here.
   const connections = new Set<net.Socket>()
   server.on('connection', (connection) => {
+    // Modes of files can be changed; whom the kernel has seen connect cannot.
+    if (!allowed.includes(peerUser(connection))) return void connection.destroy()
     connections.add(connection)
     connection.on('close', () => connections.delete(connection))
   })
-  server.on('request', (message, response) => void answer(router, message, response))
+  const watch = (stream: Duplex) => watchPeer(stream, () => isPeerGone(stream as net.Socket))
+  server.on('request', (message, response) => void answer(router, { message, response, watch }))
   server.on('upgrade', (message: http.IncomingMessage, stream: Duplex, head: Buffer) => {
+    watch(stream)
     void takeOver(router, message, stream, head)
   })
+  server.on('clientError', refuseMalformed)
   mkdirSync(path.dirname(socket), { recursive: true, mode: 0o700 })
   await refuseIfServed(socket)
   rmSync(socket, { force: true })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(socket, resolve)
-  })
-  chmodSync(socket, 0o600)
+  await listenPrivately(server, socket)
   return {
     close: () =>
       new Promise((resolve) => {
@@ -70,6 +91,48 @@ export async function serveDockerApi(services: Services, socket: string): Promis
         for (const connection of connections) connection.destroy()
       }),
   }
+}
+
+/**
+ * A connection that was taken over is open in each direction by itself: a client that ends its input may still read.
+ * One that is gone altogether looks the same until something is written to it, which may be never.
+ */
+function watchPeer(stream: Duplex, isGone: () => boolean): void {
+  let timer: NodeJS.Timeout | undefined
+  const check = () => {
+    if (isGone()) stream.destroy()
+  }
+  stream.on('end', () => {
+    check()
+    timer = setInterval(check, PEER_CHECK_MS)
+  })
+  stream.on('close', () => clearInterval(timer))
+}
+
+/** The socket is nobody else's from its first moment: the mask holds while it is made. */
+function listenPrivately(server: http.Server, socket: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    const mask = process.umask(0o177)
+    try {
+      server.listen(socket, resolve)
+    } finally {
+      process.umask(mask)
+    }
+  })
+}
+
+/** What is no HTTP, or comes too slowly or too large, is told so and let go. */
+function refuseMalformed(error: NodeJS.ErrnoException, connection: Duplex): void {
+  if (error.code === 'ECONNRESET' || !connection.writable) return void connection.destroy()
+  const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400
+  connection.end(rawAnswer(status, { message: `malformed request: ${http.STATUS_CODES[status]}` }))
+}
+
+/** An answer for a connection that the server no longer frames. */
+function rawAnswer(status: number, json: object): string {
+  const body = `${JSON.stringify(json)}\n`
+  return `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`
 }
 
 /** A socket that somebody serves is not taken from them. */
@@ -91,7 +154,8 @@ function refuseIfServed(socket: string): Promise<void> {
 }
 
 function parse(router: Router, message: http.IncomingMessage, signal: AbortSignal) {
-  const url = new URL(message.url ?? '/', 'http://docker')
+  const url = URL.canParse(message.url ?? '/', 'http://docker') ? new URL(message.url ?? '/', 'http://docker') : null
+  if (!url) throw new EngineError('invalidArgument', 'path.invalid', `invalid path: ${message.url}`)
   const { path: target, version: asked } = splitVersion(url.pathname)
   const version = versionFor(asked, message.headers['user-agent'])
   const { route, params } = router.match(message.method ?? 'GET', target)
@@ -99,7 +163,14 @@ function parse(router: Router, message: http.IncomingMessage, signal: AbortSigna
   return { route, request }
 }
 
-async function answer(router: Router, message: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+interface Exchange {
+  readonly message: http.IncomingMessage
+  readonly response: http.ServerResponse
+  /** Notices the end of a client whose connection is taken over. */
+  readonly watch: (stream: Duplex) => void
+}
+
+async function answer(router: Router, { message, response, watch }: Exchange): Promise<void> {
   const gone = new AbortController()
   response.on('close', () => gone.abort())
   response.setHeader('Api-Version', '1.51')
@@ -112,13 +183,14 @@ async function answer(router: Router, message: http.IncomingMessage, response: h
     // A client that does not ask for an upgrade still gets the bare connection.
     const { socket } = message
     await route.hijack(request, {
-      body: () => readJson(message),
+      body: () => readJson(message, message.headers),
       open: (type) => {
         response.detachSocket(socket)
         // What comes from now on is input and its end, not another request: the parser lets go.
         for (const event of ['data', 'end', 'error']) socket.removeAllListeners(event)
         socket.on('error', () => socket.destroy())
         socket.on('close', () => gone.abort())
+        watch(socket)
         socket.write(`HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\n\r\n`)
         return socket
       },
@@ -139,7 +211,7 @@ async function takeOver(router: Router, message: http.IncomingMessage, stream: D
     const { route, request } = parse(router, message, gone.signal)
     if (!('hijack' in route)) throw new EngineError('invalidArgument', 'upgrade.refused', 'this call does not upgrade')
     const connection: Hijack = {
-      body: () => readBody(stream, Number(message.headers['content-length'] ?? 0)),
+      body: () => readJson(readRawBody(stream, message.headers), message.headers),
       open: (type) => {
         isOpen = true
         stream.write(
@@ -152,32 +224,8 @@ async function takeOver(router: Router, message: http.IncomingMessage, stream: D
   } catch (error) {
     if (isOpen) return void stream.destroy()
     const { status, json } = errorAnswer(error)
-    const body = `${JSON.stringify(json)}\n`
-    stream.end(
-      `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-    )
+    stream.end(rawAnswer(status, json))
   }
-}
-
-/** The first `length` bytes of a connection as JSON; what follows stays in it. */
-async function readBody(stream: Duplex, length: number): Promise<Record<string, unknown>> {
-  let rest = length
-  const chunks: Buffer[] = []
-  while (rest > 0) {
-    const chunk = stream.read() as Buffer | null
-    if (!chunk) {
-      if (stream.readableEnded || stream.destroyed) break
-      await new Promise<void>((resolve) => {
-        stream.once('readable', resolve)
-        stream.once('close', resolve)
-      })
-      continue
-    }
-    chunks.push(chunk.subarray(0, rest))
-    if (chunk.length > rest) stream.unshift(chunk.subarray(rest))
-    rest -= Math.min(rest, chunk.length)
-  }
-  return readJson(Readable.from(chunks))
 }
 
 function errorAnswer(cause: unknown): { readonly status: number; readonly json: { readonly message: string } } {

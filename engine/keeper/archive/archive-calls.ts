@@ -4,18 +4,20 @@ import { EngineError } from '../../contract/errors.ts'
 import type { ArchiveHost, ArchivePlace, PathStat } from '../../host/archive.ts'
 import type { HostCallContext } from '../../host/host.ts'
 import type { WorkerEntry } from '../unpack/worker-pool.ts'
-import type { ArchiveJob, ArchiveMessage } from './jobs.ts'
+import { type ArchiveJob, type ArchiveMessage, isLast } from './jobs.ts'
 import { statPath } from './resolve.ts'
 import { openRoot } from './root.ts'
 
 const WARM_MS = 5000
+const GRACE_MS = 2000
+const MAX_IDLE = 4
 const STDERR_BYTES = 2000
 
 /** The Host's calls for files in and out of containers, each in a worker process of its own. */
 export function createArchiveHost(options: { readonly entry: WorkerEntry; readonly rootless: boolean }): ArchiveHost {
   const { rootless } = options
-  const take = createSpares(options.entry)
-  const run = (job: ArchiveJob, context: HostCallContext = {}) => runJob(take(), job, context)
+  const spares = createSpares(options.entry)
+  const run = (job: ArchiveJob, context: HostCallContext = {}) => runJob(spares, job, context)
   return {
     async statPath({ place, path }, context) {
       // What need not be mounted is looked up here: that takes microseconds, a process 50 ms.
@@ -26,6 +28,9 @@ export function createArchiveHost(options: { readonly entry: WorkerEntry; readon
     },
     async readArchive(params, context) {
       await run({ kind: 'read', ...params, rootless }, context)
+    },
+    async readLayer(params, context) {
+      await run({ kind: 'layer', ...params, rootless }, context)
     },
     async writeArchive(params, context) {
       await run({ kind: 'write', ...params, rootless }, context)
@@ -45,9 +50,15 @@ function statIn(place: ArchivePlace, path: string, rootless: boolean): PathStat 
   }
 }
 
-/** A copy is often two calls: after one the next worker waits ready, for five seconds. */
-function createSpares(entry: WorkerEntry): () => ChildProcess {
-  let spare: ChildProcess | null = null
+interface Spares {
+  take(): ChildProcess
+  /** Takes a worker back that has done its job, if it is fit for another. */
+  giveBack(child: ChildProcess): void
+}
+
+/** A copy is often one of several: workers wait for the next, for five seconds and no more than four. */
+function createSpares(entry: WorkerEntry): Spares {
+  const idle: ChildProcess[] = []
   let timer: NodeJS.Timeout | undefined
   const start = () => {
     const child = spawn(entry.command, [...entry.args, 'archive-worker'], {
@@ -57,49 +68,85 @@ function createSpares(entry: WorkerEntry): () => ChildProcess {
     child.on('error', () => {})
     return child
   }
-  return () => {
+  const isFit = (child: ChildProcess) => child.exitCode === null && child.signalCode === null && child.connected
+  const keep = (child: ChildProcess) => {
+    if (idle.length >= MAX_IDLE) return void child.kill('SIGKILL')
+    idle.push(child)
     clearTimeout(timer)
-    const child = spare && spare.exitCode === null && spare.connected ? spare : start()
-    const next = start()
-    spare = next
     timer = setTimeout(() => {
-      next.kill('SIGKILL')
-      if (spare === next) spare = null
+      for (const one of idle.splice(0)) one.kill('SIGKILL')
     }, WARM_MS)
     timer.unref()
-    return child
+  }
+  return {
+    take() {
+      for (let child = idle.pop(); child; child = idle.pop()) if (isFit(child)) return child
+      return start()
+    },
+    giveBack(child) {
+      if (isFit(child)) keep(child)
+      else if (idle.length === 0) keep(start())
+    },
   }
 }
 
-/** Settles when the process has ended; answers with what it said of the path. */
-function runJob(child: ChildProcess, job: ArchiveJob, context: HostCallContext): Promise<PathStat | null> {
+/** Settles with the worker's answer, or when it has ended without one; answers with what it said of the path. */
+function runJob(spares: Spares, job: ArchiveJob, context: HostCallContext): Promise<PathStat | null> {
+  const child = spares.take()
   return new Promise((resolve, reject) => {
     const { signal, onProgress } = context
     let stat: PathStat | null = null
-    let answer: Exclude<ArchiveMessage, { type: 'stat' }> | undefined
     let stderr = ''
-    const stop = () => void child.kill('SIGKILL')
-    if (signal?.aborted) stop()
-    signal?.addEventListener('abort', stop, { once: true })
-    child.stderr?.on('data', (chunk) => {
+    let grace: NodeJS.Timeout | undefined
+    const settle = () => {
+      clearTimeout(grace)
+      signal?.removeEventListener('abort', stop)
+      child.off('message', onMessage)
+      child.off('error', onError)
+      child.off('close', onClose)
+      child.stderr?.off('data', onStderr)
+    }
+    // Its connection is gone, which ends the job by itself; a worker that hangs in a file system does not see it.
+    const stop = () => {
+      grace = setTimeout(() => child.kill('SIGKILL'), GRACE_MS)
+    }
+    const onStderr = (chunk: Buffer) => {
       stderr = (stderr + String(chunk)).slice(-STDERR_BYTES)
-    })
-    child.on('message', (message: ArchiveMessage) => {
-      if (message.type !== 'stat') answer = message
-      else {
+    }
+    let answer: Exclude<ArchiveMessage, { type: 'stat' }> | undefined
+    const finish = () => {
+      settle()
+      spares.giveBack(child)
+      if (answer?.type === 'error') reject(EngineError.fromWire(answer.error))
+      else resolve(stat)
+    }
+    const onMessage = (message: ArchiveMessage) => {
+      if (message.type === 'stat') {
         stat = message.stat
         onProgress?.({ stat })
+        return
       }
-    })
+      answer = message
+      // What it has mounted is gone when it is; a tool that inflates for it may be left by a failure.
+      if (isLast(job)) return
+      if (job.kind === 'write' && message.type === 'error') child.kill('SIGKILL')
+      else finish()
+    }
     const end = (why: string) => {
-      signal?.removeEventListener('abort', stop)
-      if (answer?.type === 'done') resolve(stat)
-      else if (answer) reject(EngineError.fromWire(answer.error))
-      else if (signal?.aborted) reject(new EngineError('canceled', 'canceled', 'the copy was canceled'))
+      if (answer) return finish()
+      settle()
+      spares.giveBack(child)
+      if (signal?.aborted) reject(new EngineError('canceled', 'canceled', 'the copy was canceled'))
       else reject(new EngineError('internal', 'archive.worker-died', `the copy ended early (${why}): ${stderr.trim()}`))
     }
-    child.on('error', (error) => end(error.message))
-    child.on('close', (code, killedBy) => end(killedBy ?? `exit ${code}`))
-    child.send(job, (error) => error && stop())
+    const onError = (error: Error) => end(error.message)
+    const onClose = (code: number | null, killedBy: string | null) => end(killedBy ?? `exit ${code}`)
+    child.stderr?.on('data', onStderr)
+    child.on('message', onMessage)
+    child.on('error', onError)
+    child.on('close', onClose)
+    if (signal?.aborted) stop()
+    signal?.addEventListener('abort', stop, { once: true })
+    child.send(job, (error) => error && child.kill('SIGKILL'))
   })
 }

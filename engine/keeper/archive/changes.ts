@@ -1,33 +1,28 @@
 import fs from 'node:fs'
 import type { PathChange } from '../../host/archive.ts'
-import { readXattr } from '../libc/archive.ts'
 import { O_PATH, openat2, RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS } from '../libc/openat2.ts'
 import { writeAll } from '../unpack/layer-writer.ts'
-import { listFolder, openChild } from './pack.ts'
+import { isOpaque, isWhiteout, listFolder, MOUNT_PLACES, openChild } from './pack.ts'
 
 const { O_NOFOLLOW, O_DIRECTORY } = fs.constants
-/** Places that the engine mounts on; empty ones are no change of the container's. */
-const PLACES = new Set(
-  'dev dev/pts dev/shm dev/mqueue dev/console proc sys sys/fs/cgroup etc/hosts etc/hostname etc/resolv.conf etc/mtab .dockerenv sbin/docker-init'.split(
-    ' ',
-  ),
-)
-
 /**
  * Compares a container's own layer with those below it, and writes a `PathChange` a line: folders before what is in
- * them, in order. `mountPoints` are further places that are mounted on.
+ * them, in order.
  */
 export function writeChanges(
   out: number,
-  layers: { readonly upper: string; readonly lower: readonly string[]; readonly opaqueName: string },
+  layers: {
+    readonly upper: string
+    readonly lower: readonly string[]
+    readonly opaqueName: string
+    /** Closes a descriptor in the end. */
+    readonly keep: (fd: number) => number
+  },
 ): void {
-  const upper = fs.openSync(layers.upper, O_PATH | O_DIRECTORY)
-  const below = layers.lower.map((folder) => fs.openSync(folder, O_PATH | O_DIRECTORY))
+  const upper = layers.keep(fs.openSync(layers.upper, O_PATH | O_DIRECTORY))
+  const below = layers.lower.map((folder) => layers.keep(fs.openSync(folder, O_PATH | O_DIRECTORY)))
   const lines: string[] = []
-  const tell = (name: string, kind: PathChange['kind']) => {
-    const path = `/${Buffer.from(name, 'latin1').toString()}`
-    lines.push(`${JSON.stringify({ path, kind } satisfies PathChange)}\n`)
-  }
+  const tell = (name: string, kind: PathChange['kind'], stats: fs.Stats) => lines.push(line(name, kind, stats))
   const walk = (folder: number, prefix: string, isNew: boolean) => {
     for (const child of listFolder(folder)) {
       const fd = openChild(folder, child)
@@ -42,30 +37,30 @@ export function writeChanges(
   const visit = (fd: number, name: string, isNew: boolean) => {
     const stats = fs.fstatSync(fd)
     if (isWhiteout(stats)) {
-      if (findBelow(below, name, layers.opaqueName)) tell(name, 'removed')
+      const gone = findBelow(below, name, layers.opaqueName)
+      if (gone) tell(name, 'removed', gone)
       return
     }
     const old = isNew ? null : findBelow(below, name, layers.opaqueName)
     const at = lines.length
-    if (!old) tell(name, 'added')
-    else if (differs(old, stats)) tell(name, 'changed')
+    if (!old) tell(name, 'added', stats)
+    else if (differs(old, stats)) tell(name, 'changed', stats)
     const own = lines.length
     if (stats.isDirectory()) walk(fd, `${name}/`, !old || isOpaque(fd, layers.opaqueName))
     const hasInner = lines.length > own
     // A folder that only holds changes has changed too; a place that the engine made has not.
-    if (old && hasInner && own === at) lines.splice(at, 0, line(name, 'changed'))
-    if (!old && !hasInner && PLACES.has(name) && (stats.isDirectory() || stats.size === 0)) lines.length = at
+    if (old && hasInner && own === at) lines.splice(at, 0, line(name, 'changed', stats))
+    if (!old && !hasInner && MOUNT_PLACES.has(name) && (stats.isDirectory() || stats.size === 0)) lines.length = at
   }
-  const line = (name: string, kind: PathChange['kind']) =>
-    `${JSON.stringify({ path: `/${Buffer.from(name, 'latin1').toString()}`, kind })}\n`
   walk(upper, '', false)
   writeAll(out, Buffer.from(lines.join('')))
 }
 
-const isWhiteout = (stats: fs.Stats) => stats.isCharacterDevice() && stats.rdev === 0
-
-function isOpaque(fd: number, name: string): boolean {
-  return readXattr(`/proc/self/fd/${fd}`, name)?.toString() === 'y'
+/** A `PathChange` as a line. */
+function line(name: string, kind: PathChange['kind'], stats: fs.Stats): string {
+  const path = `/${Buffer.from(name, 'latin1').toString()}`
+  const sizeBytes = stats.isFile() ? stats.size : 0
+  return `${JSON.stringify({ path, kind, sizeBytes, isFolder: stats.isDirectory() } satisfies PathChange)}\n`
 }
 
 /** What the layers below have by a name, the highest first, as an overlay of them would show it. */

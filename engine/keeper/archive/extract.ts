@@ -22,7 +22,7 @@ export interface ExtractOptions {
 
 /** Writes a tar's entries into a folder of a container. */
 export interface Extractor extends TarSink {
-  /** Folders get their mode and time last, since writing into them changes both. */
+  /** Folders get their mode and time last, since writing into them changes both. To be called whatever happened. */
   close(): void
 }
 
@@ -159,11 +159,16 @@ export function createExtractor(root: ArchiveRoot, options: ExtractOptions): Ext
       }
     },
     close() {
-      for (const { name, header } of folders.reverse()) {
-        const target = pathOf(name)
-        if (fs.lstatSync(target, { throwIfNoEntry: false })?.isDirectory()) applyFacts(target, header)
+      try {
+        if (file >= 0) fs.closeSync(file)
+        file = -1
+        for (const { name, header } of folders.reverse()) {
+          const target = pathOf(name)
+          if (fs.lstatSync(target, { throwIfNoEntry: false })?.isDirectory()) applyFacts(target, header)
+        }
+      } finally {
+        if (parent.fd >= 0) fs.closeSync(parent.fd)
       }
-      if (parent.fd >= 0) fs.closeSync(parent.fd)
     },
   }
 }

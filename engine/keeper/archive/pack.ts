@@ -12,6 +12,12 @@ const BUFFER_BYTES = 1024 * 1024
 const TMPFS = 0x1021994
 const ZEROS = Buffer.alloc(64 * 1024)
 const CAPABILITY = 'security.capability'
+/** Places that the engine mounts on; empty ones are no change of the container's. */
+export const MOUNT_PLACES: ReadonlySet<string> = new Set(
+  'dev dev/pts dev/shm dev/mqueue dev/console proc sys sys/fs/cgroup etc/hosts etc/hostname etc/resolv.conf etc/mtab .dockerenv sbin/docker-init'.split(
+    ' ',
+  ),
+)
 
 const TYPES: Readonly<Record<number, TarEntry['type']>> = {
   [S_IFREG]: 'file',
@@ -26,11 +32,17 @@ const TYPES: Readonly<Record<number, TarEntry['type']>> = {
  * Writes what a descriptor names, and all below it, as a tar. Every step down is by a descriptor of the folder above
  * and follows no link; a folder without a name is packed without itself. So a process that swaps folders for links changes what is packed, never where it is read from.
  */
-export function packTree(out: number, top: { readonly fd: number; readonly name: string }): void {
+export function packTree(
+  out: number,
+  top: { readonly fd: number; readonly name: string },
+  layer?: { readonly opaqueName: string },
+): void {
   const sink = createSink(out)
   const links = new Map<string, string>()
   const pack = (fd: number, name: string) => {
     const stats = fs.fstatSync(fd)
+    if (layer && isWhiteout(stats)) return sink.write(encodeTarHeader(whiteout(name)))
+    if (layer && isPlace(name, stats, fd)) return
     const type = TYPES[stats.mode & S_IFMT]
     // Sockets have no place in a tar.
     if (!type) return
@@ -45,6 +57,9 @@ export function packTree(out: number, top: { readonly fd: number; readonly name:
     const linkName = type === 'symlink' ? readLink(fd) : ''
     const entryName = type === 'directory' ? `${name}/` : name
     sink.write(encodeTarHeader({ ...factsOf(stats), name: entryName, type, size: 0, linkName }))
+    if (layer && type === 'directory' && isOpaque(fd, layer.opaqueName)) {
+      sink.write(encodeTarHeader(whiteout(`${name}/.wh..opq`)))
+    }
     if (type === 'directory' && hasFiles(fd, stats.dev, name)) packFolder(fd, name)
   }
   const packFolder = (fd: number, name: string) => {
@@ -66,7 +81,38 @@ export function packTree(out: number, top: { readonly fd: number; readonly name:
   sink.flush()
 }
 
+/** The same of a writable layer of an overlay, as a layer of an image: what hides files below becomes a whiteout. */
+export function packLayer(out: number, layer: { readonly folder: string; readonly opaqueName: string }): void {
+  const fd = fs.openSync(layer.folder, O_PATH | fs.constants.O_DIRECTORY)
+  try {
+    packTree(out, { fd, name: '' }, layer)
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
+/** `a/.wh.b` hides `a/b`; `a/.wh..wh..opq` hides all that is below in `a` (OCI image spec, "Whiteouts"). */
+function whiteout(name: string): TarEntry {
+  const slash = name.lastIndexOf('/') + 1
+  const hidden = `${name.slice(0, slash)}.wh.${name.slice(slash)}`
+  return { name: hidden, type: 'file', size: 0, mode: 0, uid: 0, gid: 0, mtime: 0 }
+}
+
+/** An empty place that the engine has made to mount on is nothing of the container's. */
+function isPlace(name: string, stats: fs.Stats, fd: number): boolean {
+  if (!MOUNT_PLACES.has(name)) return false
+  return stats.isDirectory() ? listFolder(fd).every((child) => MOUNT_PLACES.has(`${name}/${child}`)) : stats.size === 0
+}
+
 const isTmpfs = (fd: number) => fs.statfsSync(`/proc/self/fd/${fd}`).type === TMPFS
+
+/** Whether an overlay hides what is below by this file. */
+export const isWhiteout = (stats: fs.Stats): boolean => stats.isCharacterDevice() && stats.rdev === 0
+
+/** Whether an overlay hides what is below in this folder. */
+export function isOpaque(fd: number, name: string): boolean {
+  return readXattr(`/proc/self/fd/${fd}`, name)?.toString() === 'y'
+}
 
 /** Names in a folder as byte strings, in order. */
 export function listFolder(fd: number): string[] {

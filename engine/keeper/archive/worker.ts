@@ -1,66 +1,100 @@
 import fs from 'node:fs'
 import { EngineError } from '../../contract/errors.ts'
+import { createPushQueue } from '../../lib/async.ts'
 import { connectStream } from '../libc/archive.ts'
 import { writeChanges } from './changes.ts'
 import { createExtractor } from './extract.ts'
-import type { ArchiveJob, ArchiveMessage } from './jobs.ts'
-import { packTree } from './pack.ts'
+import { type ArchiveJob, type ArchiveMessage, isLast } from './jobs.ts'
+import { packLayer, packTree } from './pack.ts'
 import { readTarFrom } from './read-tar.ts'
 import { baseName, openNamed, statPath } from './resolve.ts'
 import { openRoot } from './root.ts'
 
 type Job<Kind extends ArchiveJob['kind']> = Extract<ArchiveJob, { kind: Kind }>
 
-/** One job in a process of its own: what it mounts and opens ends with it. */
+/** One job after the other. One that mounts is the last: the mounts end with the process. */
 export async function runArchiveWorker(): Promise<void> {
   process.umask(0)
   process.once('disconnect', () => process.exit(1))
-  const job = await new Promise<ArchiveJob>((resolve) =>
-    process.once('message', (message) => resolve(message as ArchiveJob)),
-  )
+  const jobs = createPushQueue<ArchiveJob>()
+  process.on('message', (message) => jobs.push(message as ArchiveJob))
   const tell = (message: ArchiveMessage) => new Promise<void>((resolve) => process.send?.(message, () => resolve()))
-  try {
-    await work(job, tell)
-    await tell({ type: 'done' })
-    process.exit(0)
-  } catch (error) {
-    await tell({ type: 'error', error: describe(error).toWire() })
-    process.exit(1)
+  for await (const job of jobs) {
+    await tell(
+      await work(job, tell).then(
+        (): ArchiveMessage => ({ type: 'done' }),
+        (error: unknown): ArchiveMessage => ({ type: 'error', error: describe(error).toWire() }),
+      ),
+    )
+    if (isLast(job)) process.exit(0)
   }
 }
 
 async function work(job: ArchiveJob, tell: (message: ArchiveMessage) => Promise<void>): Promise<void> {
   switch (job.kind) {
     case 'stat':
-      return tell({ type: 'stat', stat: statPath(openRoot(job.place, job.rootless), job.path) })
+      return withOpened(async (keep) => {
+        const root = openRoot(job.place, job.rootless)
+        keep(root.fd)
+        await tell({ type: 'stat', stat: statPath(root, job.path) })
+      })
     case 'read':
-      return readPath(job, tell)
+      return withOpened((keep) => readPath(job, keep, tell))
     case 'write':
-      return writePath(job)
-    case 'changes': {
-      const opaqueName = job.rootless ? 'user.overlay.opaque' : 'trusted.overlay.opaque'
-      return writeChanges(connectStream(job.socketPath), { upper: job.upper, lower: job.lower, opaqueName })
-    }
+      return withOpened((keep) => writePath(job, keep))
+    case 'layer':
+      return withOpened(async (keep) => {
+        const out = keep(connectStream(job.socketPath))
+        packLayer(out, { folder: job.folder, opaqueName: opaqueNameOf(job) })
+      })
+    case 'changes':
+      return withOpened(async (keep) => {
+        const opaqueName = opaqueNameOf(job)
+        const out = keep(connectStream(job.socketPath))
+        writeChanges(out, { upper: job.upper, lower: job.lower, opaqueName, keep })
+      })
   }
 }
 
-async function readPath(job: Job<'read'>, tell: (message: ArchiveMessage) => Promise<void>): Promise<void> {
-  const root = openRoot(job.place, job.rootless)
-  const stat = statPath(root, job.path)
-  const fd = openNamed(root, job.path)
-  await tell({ type: 'stat', stat })
-  packTree(connectStream(job.socketPath), { fd, name: Buffer.from(baseName(job.path)).toString('latin1') })
+const opaqueNameOf = ({ rootless }: ArchiveJob) => (rootless ? 'user.overlay.opaque' : 'trusted.overlay.opaque')
+
+type Keep = (fd: number) => number
+
+/** Closes in the end what a job has opened. */
+async function withOpened(job: (keep: Keep) => Promise<void>): Promise<void> {
+  const opened: number[] = []
+  try {
+    await job((fd) => {
+      opened.push(fd)
+      return fd
+    })
+  } finally {
+    for (const fd of opened) fs.closeSync(fd)
+  }
 }
 
-async function writePath(job: Job<'write'>): Promise<void> {
+async function readPath(job: Job<'read'>, keep: Keep, tell: (message: ArchiveMessage) => Promise<void>): Promise<void> {
   const root = openRoot(job.place, job.rootless)
-  const fd = openNamed(root, job.path, { follow: true })
-  const isFolder = fs.fstatSync(fd).isDirectory()
-  fs.closeSync(fd)
-  if (!isFolder) throw new EngineError('invalidArgument', 'archive.no-folder', 'extraction point is not a directory')
+  keep(root.fd)
+  const stat = statPath(root, job.path)
+  const fd = keep(openNamed(root, job.path))
+  await tell({ type: 'stat', stat })
+  const out = keep(connectStream(job.socketPath))
+  packTree(out, { fd, name: Buffer.from(baseName(job.path)).toString('latin1') })
+}
+
+async function writePath(job: Job<'write'>, keep: Keep): Promise<void> {
+  const root = openRoot(job.place, job.rootless)
+  keep(root.fd)
+  const folder = keep(openNamed(root, job.path, { follow: true }))
+  if (!fs.fstatSync(folder).isDirectory())
+    throw new EngineError('invalidArgument', 'archive.no-folder', 'extraction point is not a directory')
   const extractor = createExtractor(root, { ...job, folder: job.path })
-  await readTarFrom(connectStream(job.socketPath), extractor)
-  extractor.close()
+  try {
+    await readTarFrom(keep(connectStream(job.socketPath)), extractor)
+  } finally {
+    extractor.close()
+  }
 }
 
 /** Errors of the system in Docker's words, where it has some. */

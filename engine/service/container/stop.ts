@@ -7,6 +7,9 @@ import { isAlive } from './state.ts'
 import { publishContainer, putState } from './update-state.ts'
 import { waitForExit } from './wait.ts'
 
+/** How long the news of an exit may take to come from the keeper. */
+const NEWS_MS = 10_000
+
 /** How a container is stopped; absent, as it was made to be. */
 export interface StopOptions {
   /** −1 waits for ever. */
@@ -67,8 +70,9 @@ export async function killContainer(context: ServiceContext, ref: string, signal
       await putState(context, current, { isStoppedByUser: true })
     })
   }
-  await context.runtime.signal(record.id, name).catch((error: unknown) => {
-    // It ended by itself meanwhile.
+  await context.runtime.signal(record.id, name).catch(async (error: unknown) => {
+    // It ended by itself meanwhile; the news of that may still be on its way.
+    if (['notFound', 'conflict'].includes(EngineError.from(error).code)) await settlesWithin(exited, NEWS_MS)
     if (isAlive(context.containers.get(record.id)?.state.status ?? 'exited')) throw error
     throw notRunning()
   })

@@ -63,6 +63,7 @@ async function attachAtStart(
     return await new Promise<Duplex | null>((resolve, reject) => {
       join = (record) => context.runtime.attach(record, { holdsBack }).then(resolve, reject)
       waiting.add(join)
+      if (signal.aborted) resolve(null)
       signal.addEventListener('abort', () => resolve(null), { once: true })
     })
   } finally {
@@ -107,6 +108,8 @@ async function* relay(
   { signal, onStarted, onDetached }: RelayOptions,
 ): AsyncIterable<TerminalOut> {
   const close = () => stream.destroy()
+  // The caller may have left while the stream was opened.
+  if (signal.aborted) return close()
   signal.addEventListener('abort', close, { once: true })
   void forward(up, stream, onDetached).catch(close)
   try {

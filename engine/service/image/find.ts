@@ -1,5 +1,6 @@
 import { EngineError } from '../../contract/errors.ts'
 import { normalizeReference, parseReference } from '../../lib/reference.ts'
+import type { Lease } from '../../store/content.ts'
 import type { RecordStore } from '../../store/records.ts'
 import type { ImageRecord } from '../../store/schema.ts'
 
@@ -32,4 +33,11 @@ function tryName(ref: string): { readonly kind: 'references' | 'repoDigests'; re
   } catch {
     return null
   }
+}
+
+/** Keeps every part of an image from removal. Call it in the same turn in which the record was read. */
+export function holdImage(lease: Lease, record: ImageRecord): void {
+  lease.hold(`blob:${record.id}`)
+  if (record.manifest) lease.hold(`blob:${record.manifest.digest}`)
+  for (const { digest, chainId } of record.layers) lease.hold(`blob:${digest}`, `layer:${chainId}`)
 }

@@ -5,6 +5,8 @@ import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { ImportProgress } from '../../contract/image.ts'
 import { streamWork } from '../../lib/async.ts'
+import { changeConfig } from '../../lib/config-changes.ts'
+import { parsePlatform } from '../../lib/platform.ts'
 import { normalizeReference } from '../../lib/reference.ts'
 import { parseImageConfig } from '../../runtime/process.ts'
 import { writeFileAtomic } from '../../store/atomic-file.ts'
@@ -38,6 +40,49 @@ export async function* loadArchive(
   try {
     await pipeline(archive, createWriteStream(file, { mode: 0o600 }), { signal })
     yield* importArchive(context, file, signal)
+  } finally {
+    await rm(file, { force: true })
+  }
+}
+
+export interface TarImport {
+  /** Empty: the image has no name. */
+  readonly reference: string
+  readonly comment: string
+  /** `os/architecture/variant`; empty for this machine's. */
+  readonly platform: string
+  /** Instructions of a Dockerfile: `CMD …`, `ENV …`. */
+  readonly changes: readonly string[]
+}
+
+/** Makes an image of a tar of a root file system that comes as bytes. Answers its id. */
+export async function importTar(
+  context: ServiceContext,
+  archive: AsyncIterable<Uint8Array>,
+  { reference, comment, platform, changes }: TarImport,
+  signal: AbortSignal,
+): Promise<string> {
+  const facts = {
+    references: reference ? [normalizeReference(reference)] : [],
+    comment,
+    config: changeConfig({}, changes),
+    platform: parsePlatform(platform, { os: 'linux', architecture: context.image.architecture }),
+  }
+  const file = path.join(context.layout.temporary, `import-${randomBytes(6).toString('hex')}.tar`)
+  let id = ''
+  try {
+    await pipeline(archive, createWriteStream(file, { mode: 0o600 }), { signal })
+    const options = {
+      path: file,
+      signal,
+      onProgress: (progress: ImportProgress) => {
+        if (progress.type === 'image') id = progress.id
+      },
+      checkConfig: (config: Buffer) => void parseImageConfig(config.toString()),
+      commit: (imported: ImportedImage) => commitImage(context, imported),
+    }
+    await context.image.importTar(options, facts)
+    return id
   } finally {
     await rm(file, { force: true })
   }

@@ -8,10 +8,11 @@ import { findImage } from './find.ts'
 
 /** Every image, newest import first. */
 export async function listImages(context: ServiceContext): Promise<ImageSummary[]> {
+  const users = usersOf(context)
   const summaries = await Promise.all(
     context.images
       .list()
-      .map(async (record) => ({ record, summary: summarise(context, record, await configOf(context, record)) })),
+      .map(async (record) => ({ record, summary: summarise(users, record, await configOf(context, record)) })),
   )
   return summaries.sort((a, b) => b.record.importedAt.localeCompare(a.record.importedAt)).map(({ summary }) => summary)
 }
@@ -21,13 +22,12 @@ export async function inspectImage(context: ServiceContext, ref: string): Promis
   const record = findImage(context.images, ref)
   const config = await configOf(context, record)
   return {
-    ...summarise(context, record, config),
+    ...summarise(usersOf(context), record, config),
     command: [...(config.command ?? [])],
     entrypoint: [...(config.entrypoint ?? [])],
     env: [...config.env],
     workingDir: config.workingDir,
     user: config.user,
-    labels: { ...config.labels },
     exposedPorts: [...config.exposedPorts],
     volumes: [...config.volumes],
     layers: record.layers.map(({ diffId, chainId, sizeBytes }) => ({ diffId, chainId, sizeBytes })),
@@ -35,11 +35,30 @@ export async function inspectImage(context: ServiceContext, ref: string): Promis
   }
 }
 
+/** A config never changes under its digest: it is read once, and forgotten with its record. */
+const configs = new WeakMap<ImageRecord, Promise<ImageConfig>>()
+
 function configOf(context: ServiceContext, record: ImageRecord): Promise<ImageConfig> {
-  return readFile(context.layout.blob(record.id), 'utf8').then(parseImageConfig)
+  const known = configs.get(record)
+  if (known) return known
+  const reading = readFile(context.layout.blob(record.id), 'utf8').then(parseImageConfig)
+  reading.catch(() => configs.delete(record))
+  configs.set(record, reading)
+  return reading
 }
 
-function summarise(context: ServiceContext, record: ImageRecord, config: ImageConfig): ImageSummary {
+/** Ids of containers by the image that they were made from. */
+function usersOf(context: ServiceContext): ReadonlyMap<string, readonly string[]> {
+  const users = new Map<string, string[]>()
+  for (const { id, imageId } of context.containers.list()) users.set(imageId, [...(users.get(imageId) ?? []), id])
+  return users
+}
+
+function summarise(
+  users: ReadonlyMap<string, readonly string[]>,
+  record: ImageRecord,
+  config: ImageConfig,
+): ImageSummary {
   return {
     id: record.id,
     references: record.references.map(familiarReference),
@@ -49,9 +68,7 @@ function summarise(context: ServiceContext, record: ImageRecord, config: ImageCo
     architecture: config.architecture,
     os: config.os,
     layerCount: record.layers.length,
-    usedBy: context.containers
-      .list()
-      .filter((container) => container.imageId === record.id)
-      .map((container) => container.id),
+    labels: { ...config.labels },
+    usedBy: [...(users.get(record.id) ?? [])],
   }
 }

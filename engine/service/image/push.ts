@@ -1,13 +1,14 @@
-import { open, readFile, stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { EngineError } from '../../contract/errors.ts'
 import type { PushProgress, RegistryAuth } from '../../contract/image.ts'
 import { inParallel, streamWork } from '../../lib/async.ts'
-import { digestOf } from '../../lib/digest.ts'
-import { MEDIA_TYPES, parseManifestOrIndex } from '../../lib/oci.ts'
 import { familiarReference, normalizeReference, parseReference, type Reference } from '../../lib/reference.ts'
 import type { Repository } from '../../registry/registry.ts'
 import type { ImageRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
+import { compressLayers } from './compress.ts'
+import { holdImage } from './find.ts'
+import { readManifest } from './manifest.ts'
 
 const PARALLEL = 4
 
@@ -19,11 +20,6 @@ interface PushOptions {
   readonly signal: AbortSignal
   readonly onProgress: (progress: PushProgress) => void
 }
-interface ManifestToPush {
-  readonly bytes: Buffer
-  readonly mediaType: string
-}
-
 /** Pushes what a reference names to the registry that it names, and tells its progress. Leaving the loop cancels. */
 export function pushImage(
   context: ServiceContext,
@@ -46,16 +42,15 @@ async function push(context: ServiceContext, request: PushRequest, options: Push
   }
   const lease = context.image.content.open()
   try {
-    const blobs = [record.id, ...record.layers.map(({ digest }) => digest)]
-    lease.hold(...blobs.map((digest) => `blob:${digest}` as const))
-    if (record.manifest) lease.hold(`blob:${record.manifest.digest}`)
+    holdImage(lease, record)
+    const ready = await compressLayers(context, lease, record, options.signal)
     const repository = await context.registry.open(reference, {
       access: 'pull,push',
       credentials: request.auth,
-      alsoRead: sisters(context, record, reference),
+      alsoRead: sisters(context, ready, reference),
     })
-    await uploadBlobs(context, repository, { record, reference, options })
-    const manifest = (await keptManifest(context, record)) ?? (await buildManifest(context, record))
+    await uploadBlobs(context, repository, { record: ready, reference, options })
+    const manifest = await readManifest(context, ready)
     const digest = await repository.putManifest({ tag: reference.tag, ...manifest, signal: options.signal })
     await remember(context, record.id, `${reference.host}/${reference.path}@${digest}`)
     context.bus.publish({ type: 'image', action: 'push', id: record.id, attributes: { name: familiarReference(name) } })
@@ -112,50 +107,6 @@ async function uploadBlobs(
     signal,
     onProgress: () => {},
   })
-}
-
-/** The manifest that the image was pulled with, if it still describes our blobs: the digest stays the same. */
-async function keptManifest(context: ServiceContext, record: ImageRecord): Promise<ManifestToPush | null> {
-  if (!record.manifest) return null
-  const { digest, mediaType } = record.manifest
-  const bytes = await readFile(context.layout.blob(digest)).catch(() => null)
-  if (!bytes || digestOf(bytes) !== digest) return null
-  const read = parseManifestOrIndex(bytes, `the manifest ${digest}`)
-  const isOurs =
-    'manifest' in read &&
-    read.manifest.config.digest === record.id &&
-    `${read.manifest.layers.map((layer) => layer.digest)}` === `${record.layers.map((layer) => layer.digest)}`
-  return isOurs ? { bytes, mediaType } : null
-}
-
-/** An OCI manifest of the blobs as they lie in the store (image-spec, manifest.md). */
-async function buildManifest(context: ServiceContext, record: ImageRecord): Promise<ManifestToPush> {
-  const size = async (digest: string) => (await stat(context.layout.blob(digest))).size
-  const manifest = {
-    schemaVersion: 2,
-    mediaType: MEDIA_TYPES.ociManifest,
-    config: { mediaType: MEDIA_TYPES.ociConfig, digest: record.id, size: await size(record.id) },
-    layers: await Promise.all(
-      record.layers.map(async ({ digest }) => ({
-        mediaType: `${MEDIA_TYPES.ociLayer}${await compressionOf(context.layout.blob(digest))}`,
-        digest,
-        size: await size(digest),
-      })),
-    ),
-  }
-  return { bytes: Buffer.from(JSON.stringify(manifest)), mediaType: MEDIA_TYPES.ociManifest }
-}
-
-/** Suffix of the media type, by the first bytes of the blob: `''` for a plain tar. */
-async function compressionOf(file: string): Promise<'' | '+gzip' | '+zstd'> {
-  const handle = await open(file)
-  try {
-    const { buffer } = await handle.read(Buffer.alloc(4), 0, 4, 0)
-    const magic = buffer.toString('hex')
-    return magic.startsWith('1f8b') ? '+gzip' : magic === '28b52ffd' ? '+zstd' : ''
-  } finally {
-    await handle.close()
-  }
 }
 
 async function remember(context: ServiceContext, id: string, repoDigest: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { EngineError } from '../../contract/errors.ts'
 import { normalizeReference } from '../../lib/reference.ts'
 import type { ContentKey } from '../../store/content.ts'
-import type { ImageRecord } from '../../store/schema.ts'
+import type { ContainerRecord, ImageRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { findImage } from './find.ts'
 import { moveReferences } from './import.ts'
@@ -19,47 +19,120 @@ export async function tagImage(context: ServiceContext, ref: string, reference: 
   })
 }
 
-/** Removes a reference, or with the last one the image and every layer that nothing else uses. */
+/**
+ * Removes a reference, or with the last one the image and every layer that nothing else uses, by Docker's rules: a name
+ * goes by itself while there are others; the last goes only by force while a container stands on the image, which then
+ * stays without a name; what runs keeps its image whatever is asked.
+ */
 export async function removeImage(
   context: ServiceContext,
   ref: string,
   force: boolean,
-): Promise<{ deleted: string[]; untagged: string[] }> {
-  return context.locks.withLock('images', async () => {
-    const record = findImage(context.images, ref)
-    const named = record.references.find((reference) => reference === safeNormalize(ref))
-    if (named && record.references.length > 1) {
-      await context.images.put({ ...record, references: record.references.filter((reference) => reference !== named) })
-      context.bus.publish({ type: 'image', action: 'untag', id: record.id, attributes: { name: named } })
-      return { deleted: [], untagged: [named] }
-    }
+  { evenStopped = force }: { readonly evenStopped?: boolean } = {},
+): Promise<RemovedImage> {
+  return context.locks.withLock('images', () =>
     // Nobody makes a container of it between the check and the removal.
-    const deleted = await context.locks.withLock('containers', () => {
-      assertUnused(context, record, { ref, force })
-      return deleteImage(context, record)
-    })
-    return { deleted: [record.id, ...deleted], untagged: record.references.slice() }
-  })
+    context.locks.withLock('containers', () => {
+      const record = findImage(context.images, ref)
+      const asked = { ref, force, evenStopped }
+      const named = record.references.find((reference) => reference === safeNormalize(ref))
+      return named ? removeName(context, record, named, asked) : removeById(context, record, asked)
+    }),
+  )
 }
 
-function assertUnused(context: ServiceContext, record: ImageRecord, asked: { ref: string; force: boolean }): void {
-  const user = context.containers.list().find((container) => container.imageId === record.id)
-  if (user) {
-    const verb = ['running', 'paused'].includes(user.state.status) ? 'running ' : 'stopped '
-    throw new EngineError(
-      'conflict',
-      'image.in-use',
-      `conflict: unable to remove image "${asked.ref}": image is being used by ${verb}container ${user.id.slice(0, 12)} (${user.name}); remove the container first`,
-      { details: { image: record.id, container: user.name } },
+interface RemovedImage {
+  readonly deleted: string[]
+  readonly untagged: string[]
+}
+interface Asked {
+  readonly ref: string
+  readonly force: boolean
+  readonly evenStopped: boolean
+}
+
+async function removeName(
+  context: ServiceContext,
+  record: ImageRecord,
+  name: string,
+  asked: Asked,
+): Promise<RemovedImage> {
+  const isLast = record.references.length === 1
+  const user = usersOf(context, record)[0]
+  if (isLast && user && !asked.force) {
+    throw inUse(
+      record,
+      user,
+      `unable to remove repository reference "${asked.ref}" (must force) - container ${user.id.slice(0, 12)} is using its referenced image ${record.id.slice(7, 19)}`,
     )
   }
-  if (record.references.length > 1 && !asked.force) {
+  if (isLast && !user) return deleteWhole(context, record)
+  const repository = repositoryOf(name)
+  const references = record.references.filter((reference) => reference !== name)
+  const isGone = !references.some((reference) => repositoryOf(reference) === repository)
+  const leaving = isGone ? record.repoDigests.filter((digest) => repositoryOf(digest) === repository) : []
+  const repoDigests = record.repoDigests.filter((digest) => !leaving.includes(digest))
+  await context.images.put({ ...record, references, repoDigests })
+  context.bus.publish({ type: 'image', action: 'untag', id: record.id, attributes: { name } })
+  return { deleted: [], untagged: [name, ...leaving] }
+}
+
+async function removeById(context: ServiceContext, record: ImageRecord, asked: Asked): Promise<RemovedImage> {
+  const users = usersOf(context, record)
+  const running = users.find(isRunning)
+  const short = record.id.slice(7, 19)
+  if (running) {
+    throw inUse(
+      record,
+      running,
+      `unable to delete ${short} (cannot be forced) - image is being used by running container ${running.id.slice(0, 12)}`,
+    )
+  }
+  const [stopped] = users
+  if (stopped && !asked.evenStopped) {
+    throw inUse(
+      record,
+      stopped,
+      `unable to delete ${short} (must be forced) - image is being used by stopped container ${stopped.id.slice(0, 12)}`,
+    )
+  }
+  if (new Set(record.references.map(repositoryOf)).size > 1 && !asked.force) {
     throw new EngineError(
       'conflict',
       'image.many-references',
-      `conflict: unable to delete ${record.id.slice(7, 19)} (must be forced) - image is referenced in multiple repositories`,
+      `conflict: unable to delete ${short} (must be forced) - image is referenced in multiple repositories`,
     )
   }
+  return stopped ? takeNames(context, record) : deleteWhole(context, record)
+}
+
+async function deleteWhole(context: ServiceContext, record: ImageRecord): Promise<RemovedImage> {
+  return { deleted: [record.id, ...(await deleteImage(context, record))], untagged: namesOf(record) }
+}
+
+/** By force while a container stands on it: the names go, and a prune takes the rest once the container is gone. */
+async function takeNames(context: ServiceContext, record: ImageRecord): Promise<RemovedImage> {
+  await context.images.put({ ...record, references: [], repoDigests: [] })
+  context.bus.publish({
+    type: 'image',
+    action: 'untag',
+    id: record.id,
+    attributes: { name: record.references[0] ?? '' },
+  })
+  return { deleted: [], untagged: namesOf(record) }
+}
+
+const usersOf = (context: ServiceContext, record: ImageRecord) =>
+  context.containers.list().filter(({ imageId }) => imageId === record.id)
+const isRunning = ({ state }: ContainerRecord) => ['running', 'paused', 'restarting'].includes(state.status)
+const namesOf = ({ references, repoDigests }: ImageRecord) => [...references, ...repoDigests]
+/** `host/path` of `host/path:tag` and of `host/path@digest`. */
+const repositoryOf = (name: string) => name.replace(/@.*$/, '').replace(/:[^/:]*$/, '')
+
+function inUse(record: ImageRecord, user: ContainerRecord, what: string): EngineError {
+  return new EngineError('conflict', 'image.in-use', `conflict: ${what}`, {
+    details: { image: record.id, container: user.name },
+  })
 }
 
 /** Takes the record away, then every layer and blob that nothing else names; answers the layers. */

@@ -49,11 +49,12 @@ export function ActivityCard({ item }: { readonly item: Activity }) {
           <Icon size={15} aria-hidden />
           {t(`activity.${item.state}`)}
         </span>
+        <span className="quiet">{item.kind === 'failure' ? '' : t(`activityKind.${item.kind}`)}</span>
         <span className="strong">{item.reference || item.title}</span>
         <span className="quiet" style={{ marginRight: 'auto' }}>
           <Elapsed since={item.startedAt} />
         </span>
-        {item.state === 'done' && item.reference && (
+        {item.state === 'done' && item.reference && item.kind !== 'push' && (
           <Button
             size="compact-xs"
             data-testid="activity-run"
@@ -82,7 +83,8 @@ export function ActivityCard({ item }: { readonly item: Activity }) {
 function LayerRow({ layer, progress }: { readonly layer: string; readonly progress: LayerProgress }) {
   const { t } = useTranslation()
   const { state, currentBytes, totalBytes } = progress
-  const isDone = state === 'done' || state === 'exists'
+  const isDone = state === 'done' || state === 'exists' || state === 'uploaded' || state === 'mounted'
+  const isMoving = state === 'unpacking' || state === 'downloading' || state === 'uploading'
   return (
     <div className="layer" data-testid="layer" data-state={state}>
       <span className="mono">{layer.replace('sha256:', '').slice(0, 12)}</span>
@@ -93,7 +95,8 @@ function LayerRow({ layer, progress }: { readonly layer: string; readonly progre
         value={isDone ? 100 : (currentBytes / Math.max(1, totalBytes)) * 100}
       />
       <span className="quiet num">
-        {state === 'unpacking' ? `${formatBytes(currentBytes)} / ${formatBytes(totalBytes)}` : t(`layer.${state}`)}
+        {t(`layer.${state}`)}
+        {isMoving ? ` ${formatBytes(currentBytes)} / ${formatBytes(totalBytes)}` : ''}
       </span>
     </div>
   )

@@ -1,5 +1,12 @@
 import { Button } from '@mantine/core'
-import { IconFileImport, IconPlayerPlay, IconTrash } from '@tabler/icons-react'
+import {
+  IconCloudDownload,
+  IconCloudUpload,
+  IconFileImport,
+  IconPlayerPlay,
+  IconTag,
+  IconTrash,
+} from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import type { TFunction } from 'i18next'
 import { useMemo } from 'react'
@@ -11,7 +18,7 @@ import { type Column, DataGrid } from '../../components/data-grid.tsx'
 import { Elapsed } from '../../components/elapsed.tsx'
 import { IconButton } from '../../components/icon-button.tsx'
 import { formatBytes } from '../../lib/format.ts'
-import { useActivity } from '../../state/activity.ts'
+import { pushImage, useActivity } from '../../state/activity.ts'
 import { useDialog } from '../../state/dialog.ts'
 import { useView } from '../../state/view.ts'
 import { ActivityCard } from '../activity/page.tsx'
@@ -40,7 +47,7 @@ export function ImagesPage() {
   const { data: images } = useQuery(imageList)
   const { filter, opened, open } = useView()
   const items = useActivity((activity) => activity.items)
-  const imports = items.filter(({ kind }) => kind === 'import').slice(0, 4)
+  const imports = items.filter(({ kind }) => kind !== 'failure').slice(0, 4)
   const columns = useMemo(() => imageColumns(t), [t])
   const wanted = filter.trim().toLowerCase()
   const shown = (images ?? []).filter(
@@ -52,8 +59,15 @@ export function ImagesPage() {
       <div className="page-main">
         <div className="page-head">
           <h1>{t('page.images')}</h1>
-          <Button leftSection={<IconFileImport size={14} />} onClick={() => void pickArchives()}>
+          <Button variant="default" leftSection={<IconFileImport size={14} />} onClick={() => void pickArchives()}>
             {t('import')}
+          </Button>
+          <Button
+            leftSection={<IconCloudDownload size={14} />}
+            data-testid="pull-open"
+            onClick={() => useDialog.getState().show({ type: 'pull' })}
+          >
+            {t('pull.open')}
           </Button>
         </div>
         {imports.length > 0 && (
@@ -139,7 +153,7 @@ function imageColumns(t: TFunction): readonly Column<ImageSummary>[] {
     {
       key: 'actions',
       label: t('actions'),
-      width: '64px',
+      width: '124px',
       render: (image) => (
         <div style={{ display: 'flex' }}>
           <IconButton
@@ -147,6 +161,19 @@ function imageColumns(t: TFunction): readonly Column<ImageSummary>[] {
             Icon={IconPlayerPlay}
             testId="image-run"
             onClick={() => useDialog.getState().show({ type: 'run', image: image.references[0] ?? image.id })}
+          />
+          <IconButton
+            label={`${t('pull.tag')}: ${nameOfImage(image)}`}
+            Icon={IconTag}
+            testId="image-tag"
+            onClick={() => useDialog.getState().show({ type: 'tag', id: image.id, name: nameOfImage(image) })}
+          />
+          <IconButton
+            label={`${t('pull.push')}: ${nameOfImage(image)}`}
+            Icon={IconCloudUpload}
+            testId="image-push"
+            isDisabled={image.references.length === 0}
+            onClick={() => void pushImage(nameOfImage(image))}
           />
           <IconButton
             label={`${t('verb.remove')}: ${nameOfImage(image)}`}

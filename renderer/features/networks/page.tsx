@@ -1,70 +1,96 @@
+import { Button } from '@mantine/core'
+import { IconEraser, IconPlus } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
-import type { TFunction } from 'i18next'
-import { useMemo } from 'react'
+import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import type { NetworkSummary } from '../../../engine/contract/network.ts'
-import { containerList, networkList } from '../../app/queries.ts'
-import { type Column, DataGrid } from '../../components/data-grid.tsx'
+import { networkList } from '../../app/queries.ts'
+import { DataGrid } from '../../components/data-grid.tsx'
 import { useView } from '../../state/view.ts'
+import { askPruneNetworks, askRemoveNetworks, unusedOf } from './actions.ts'
+import { networkColumns } from './columns.tsx'
+import { ConnectDialog } from './connect-dialog.tsx'
+import { CreateNetworkDialog } from './create-dialog.tsx'
+import { NetworkMenu } from './menu.tsx'
+import { NetworkPane } from './pane.tsx'
 
-/** Networks with their addresses and who is on them. */
+const NONE: ReadonlySet<string> = new Set()
+// The pane beside the list tells the rest.
+const BESIDE_PANE: ReadonlySet<string> = new Set(['name', 'driver', 'subnet', 'actions'])
+
+/** Networks with their addresses and who is on them; the detail pane beside the list. */
 export function NetworksPage() {
   const { t } = useTranslation()
   const { data: networks = [] } = useQuery(networkList)
-  const { data: containers = [] } = useQuery(containerList)
-  const { filter } = useView()
-  const names = useMemo(() => new Map(containers.map(({ id, name }) => [id, name])), [containers])
-  const columns = useMemo(() => networkColumns(t, names), [t, names])
+  const { filter, opened, open } = useView()
+  const [selected, setSelected] = useState(NONE)
+  const [menu, setMenu] = useState<{ readonly id: string; readonly x: number; readonly y: number } | null>(null)
+  const [connecting, setConnecting] = useState('')
+  const byId = (id: string | undefined) => networks.find((network) => network.id === id)
+  const current = byId(opened.networks)
+  const isNarrow = current !== undefined
+  const columns = useMemo(
+    () =>
+      networkColumns(t, { openMenu: setMenu, connect: setConnecting }).filter(
+        ({ key }) => !isNarrow || BESIDE_PANE.has(key),
+      ),
+    [t, isNarrow],
+  )
   const wanted = filter.trim().toLowerCase()
+  const menuFor = byId(menu?.id)
+  const joining = byId(connecting)
   return (
-    <div className="page-main">
-      <div className="page-head">
-        <h1>{t('page.networks')}</h1>
+    <>
+      <div className="page-main">
+        <Head />
+        <DataGrid
+          label={t('page.networks')}
+          items={networks.filter(({ name, subnet }) => `${name} ${subnet}`.toLowerCase().includes(wanted))}
+          columns={columns}
+          idOf={({ id }) => id}
+          nameOf={({ name }) => name}
+          rowProps={({ name }) => ({ 'data-testid': 'network-row', 'data-name': name })}
+          openId={current?.id ?? ''}
+          onOpen={({ id }) => open('networks', id)}
+          onContextMenu={(network, at) => setMenu({ ...at, id: network.id })}
+          onDelete={(items) => askRemoveNetworks(items, () => setSelected(NONE))}
+          selected={selected}
+          onSelect={setSelected}
+        />
       </div>
-      <DataGrid
-        label={t('page.networks')}
-        items={networks.filter(({ name }) => name.toLowerCase().includes(wanted))}
-        columns={columns}
-        idOf={({ id }) => id}
-        nameOf={({ name }) => name}
-        rowProps={({ name }) => ({ 'data-testid': 'network-row', 'data-name': name })}
-      />
-    </div>
+      {current && <NetworkPane network={current} onConnect={() => setConnecting(current.id)} />}
+      {menu && menuFor && (
+        <NetworkMenu
+          place={menu}
+          network={menuFor}
+          onConnect={() => setConnecting(menuFor.id)}
+          onClose={() => setMenu(null)}
+        />
+      )}
+      {joining && <ConnectDialog network={joining} onClose={() => setConnecting('')} />}
+    </>
   )
 }
 
-function networkColumns(t: TFunction, names: ReadonlyMap<string, string>): readonly Column<NetworkSummary>[] {
-  const mono = (text: string) => <span className="mono">{text}</span>
-  return [
-    {
-      key: 'name',
-      label: t('name'),
-      width: 'minmax(100px, 1fr)',
-      sortBy: ({ name }) => name,
-      render: ({ name }) => <span className="strong">{name}</span>,
-    },
-    {
-      key: 'driver',
-      label: t('driver'),
-      width: '90px',
-      sortBy: ({ driver }) => driver,
-      render: ({ driver }) => driver,
-    },
-    { key: 'interface', label: t('interface'), width: '120px', render: (network) => mono(network.interface) },
-    { key: 'subnet', label: t('subnet'), width: '140px', render: ({ subnet }) => mono(subnet) },
-    { key: 'gateway', label: t('gateway'), width: '120px', render: ({ gateway }) => mono(gateway) },
-    {
-      key: 'containers',
-      label: t('page.containers'),
-      width: 'minmax(140px, 2fr)',
-      sortBy: ({ endpoints }) => endpoints.length,
-      render: ({ endpoints }) => (
-        <span>
-          {endpoints
-            .map(({ containerId, ipAddress }) => `${names.get(containerId) ?? containerId.slice(0, 12)} ${ipAddress}`)
-            .join(', ') || '–'}
-        </span>
-      ),
-    },
-  ]
+function Head() {
+  const { t } = useTranslation()
+  const { data: networks = [] } = useQuery(networkList)
+  const [isCreating, setCreating] = useState(false)
+  return (
+    <div className="page-head">
+      <h1>{t('page.networks')}</h1>
+      <Button
+        variant="default"
+        leftSection={<IconEraser size={14} />}
+        disabled={unusedOf(networks).length === 0}
+        data-testid="network-prune"
+        onClick={() => askPruneNetworks(networks)}
+      >
+        {t('networks.prune')}…
+      </Button>
+      <Button leftSection={<IconPlus size={14} />} data-testid="network-create" onClick={() => setCreating(true)}>
+        {t('networks.create')}
+      </Button>
+      {isCreating && <CreateNetworkDialog onClose={() => setCreating(false)} />}
+    </div>
+  )
 }

@@ -1,5 +1,5 @@
-import { ActionIcon, Menu, SegmentedControl } from '@mantine/core'
-import { IconDownload, IconLayoutGrid, IconNetwork } from '@tabler/icons-react'
+import { ActionIcon, type ActionIconProps, Menu, SegmentedControl } from '@mantine/core'
+import { type Icon, IconDownload, IconLayoutGrid, IconNetwork } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { ReactFlowProvider, useReactFlow } from '@xyflow/react'
 import { useEffect, useMemo, useState } from 'react'
@@ -11,6 +11,8 @@ import { followStats } from '../../state/stats.ts'
 import { useTopology } from '../../state/topology.ts'
 import { useView } from '../../state/view.ts'
 import { ContainerMenu, type MenuPlace } from '../containers/menu.tsx'
+import { ConnectDialog } from '../networks/connect-dialog.tsx'
+import { NetworkMenu } from '../networks/menu.tsx'
 import { savePicture } from './export.ts'
 import { buildGraph, type Graph, projectOf } from './graph.ts'
 import { TopologyPane } from './pane.tsx'
@@ -34,7 +36,6 @@ export function TopologyPage() {
     [containers, networks, show, collapsed, filter],
   )
   const node = graph.nodes.find(({ id }) => id === chosen)
-  const menuFor = containers.find(({ id }) => id === menu?.id)
   return (
     <ReactFlowProvider>
       <div className="page-main">
@@ -71,8 +72,27 @@ export function TopologyPage() {
       {(node?.kind === 'container' || node?.kind === 'network') && (
         <TopologyPane node={node} onClose={() => setChosen('')} />
       )}
-      {menu && menuFor && <ContainerMenu place={menu} container={menuFor} onClose={() => setMenu(null)} />}
+      <NodeMenu place={menu} onClose={() => setMenu(null)} />
     </ReactFlowProvider>
+  )
+}
+
+/** Every action on the container or network that was clicked. */
+function NodeMenu({ place, onClose }: { readonly place: MenuPlace | null; readonly onClose: () => void }) {
+  const { data: containers = [] } = useQuery(containerList)
+  const { data: networks = [] } = useQuery(networkList)
+  const [connecting, setConnecting] = useState('')
+  const container = containers.find(({ id }) => id === place?.id)
+  const network = networks.find(({ id }) => id === place?.id)
+  const joining = networks.find(({ id }) => id === connecting)
+  return (
+    <>
+      {place && container && <ContainerMenu place={place} container={container} onClose={onClose} />}
+      {place && network && (
+        <NetworkMenu place={place} network={network} onConnect={() => setConnecting(network.id)} onClose={onClose} />
+      )}
+      {joining && <ConnectDialog network={joining} onClose={() => setConnecting('')} />}
+    </>
   )
 }
 
@@ -90,6 +110,21 @@ function narrow(graph: Graph, filter: string): Graph {
   return { nodes: graph.nodes.filter(({ id }) => near.has(id)), edges }
 }
 
+interface MenuButtonProps extends ActionIconProps {
+  readonly label: string
+  readonly Icon: Icon
+  readonly 'data-testid': string
+}
+
+/** An icon that opens a menu; the menu adds its own properties. */
+function MenuButton({ label, Icon: Shown, ...others }: MenuButtonProps) {
+  return (
+    <ActionIcon variant="subtle" color="gray" size={28} aria-label={label} title={label} {...others}>
+      <Shown size={16} />
+    </ActionIcon>
+  )
+}
+
 function Projects({ names }: { readonly names: readonly string[] }) {
   const { t } = useTranslation()
   const { collapsed, toggleProject } = useTopology()
@@ -97,16 +132,7 @@ function Projects({ names }: { readonly names: readonly string[] }) {
   return (
     <Menu closeOnItemClick={false}>
       <Menu.Target>
-        <ActionIcon
-          variant="subtle"
-          color="gray"
-          size={28}
-          aria-label={t('topology.projects')}
-          title={t('topology.projects')}
-          data-testid="topology-projects"
-        >
-          <IconLayoutGrid size={16} />
-        </ActionIcon>
+        <MenuButton label={t('topology.projects')} Icon={IconLayoutGrid} data-testid="topology-projects" />
       </Menu.Target>
       <Menu.Dropdown>
         {names.map((name) => (
@@ -128,16 +154,7 @@ function Export() {
   return (
     <Menu>
       <Menu.Target>
-        <ActionIcon
-          variant="subtle"
-          color="gray"
-          size={28}
-          aria-label={t('topology.save')}
-          title={t('topology.save')}
-          data-testid="topology-save"
-        >
-          <IconDownload size={16} />
-        </ActionIcon>
+        <MenuButton label={t('topology.save')} Icon={IconDownload} data-testid="topology-save" />
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Item data-testid="save-svg" onClick={() => save('svg')}>

@@ -8,7 +8,7 @@ import { useStats } from '../../state/stats.ts'
 import { useTopology } from '../../state/topology.ts'
 import type { MenuPlace } from '../containers/menu.tsx'
 import { placeKey, toFlowEdges, toFlowNodes } from './flow.ts'
-import type { Graph } from './graph.ts'
+import type { Graph, GraphNode } from './graph.ts'
 import { layOut, type Place } from './layout.ts'
 import { type FlowNode, TopologyNode } from './nodes.tsx'
 import { openContainer } from './pane.tsx'
@@ -73,7 +73,8 @@ export function Picture({ graph, onChoose, onMenu }: PictureProps) {
         onNodeDoubleClick={(_event, { data }) => data.of.kind === 'container' && openContainer(data.of.container.id)}
         onNodeContextMenu={(event, { data }) => {
           event.preventDefault()
-          if (data.of.kind === 'container') onMenu({ x: event.clientX, y: event.clientY, id: data.of.container.id })
+          const id = menuId(data.of)
+          if (id) onMenu({ x: event.clientX, y: event.clientY, id })
         }}
         onNodeDragStop={(_event, node) => drop(node)}
         colorMode={colorMode}
@@ -99,6 +100,12 @@ export function Picture({ graph, onChoose, onMenu }: PictureProps) {
       </ReactFlow>
     </div>
   )
+}
+
+/** The id of what a node's menu is about; `''` for a node without one. */
+function menuId(of: GraphNode): string {
+  if (of.kind === 'container') return of.container.id
+  return of.kind === 'network' ? of.network.id : ''
 }
 
 function placeOf(node: FlowNode, laid: ReadonlyMap<string, Place> | null, places: Readonly<Record<string, Place>>) {

@@ -1,11 +1,22 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PullProgress } from '../../../engine/contract/image.ts'
 import { createPushQueue } from '../../../engine/lib/async.ts'
+import type { ImageRecord } from '../../../engine/store/schema.ts'
 import { startEngine, type TestEngine } from '../../helpers/engine.ts'
 import { hasRegistry, LOGIN, startRegistry, type TestRegistry } from '../../helpers/registry.ts'
+import { findDamage, findGarbage } from '../../helpers/verify-store.ts'
 
 if (!hasRegistry) process.stderr.write('integration skipped: docker-registry is missing\n')
 const context = { signal: new AbortController().signal }
@@ -121,6 +132,20 @@ describe.skipIf(!hasRegistry)('logins, mirrors and search against real registrie
       for await (const _ of image.pull({ reference: `${open.host}/team/starter:1`, platform: 'linux/s390x' }, stream));
     }
     await expect(drain()).rejects.toThrow('does not match the specified platform: wanted linux/s390x')
+  })
+
+  it('compresses plain layers for a push, once, and keeps those alone', async () => {
+    const { root } = test.config
+    const layersOf = () =>
+      readdirSync(path.join(root, 'images')).flatMap(
+        (name) => (JSON.parse(readFileSync(path.join(root, 'images', name), 'utf8')) as ImageRecord).layers,
+      )
+    for (const { digest, diffId } of layersOf()) {
+      expect(digest).not.toBe(diffId)
+      expect(readFileSync(path.join(root, 'blobs/sha256', digest.slice(7))).readUInt16BE(0)).toBe(0x1f8b)
+    }
+    expect(findGarbage(root)).toEqual([])
+    expect(await findDamage(root)).toEqual([])
   })
 
   it('searches a registry that has no index by its catalog', async () => {

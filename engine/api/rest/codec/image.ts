@@ -1,10 +1,10 @@
-import type { ImageDetail, ImportProgress } from '../../../contract/image.ts'
+import type { ImageDetail, ImageSummary, ImportProgress } from '../../../contract/image.ts'
 import { toUnix } from './time.ts'
 
 export type { ImageDetail, ImportProgress as ImageProgress }
 
 /** A row of `GET /images/json`. */
-export function toImageItem(image: ImageDetail, version: number) {
+export function toImageItem(image: ImageSummary, version: number) {
   return {
     Id: image.id,
     ParentId: '',
@@ -64,7 +64,7 @@ export function toHistory(image: ImageDetail) {
       CreatedBy: entry.createdBy,
       Tags: null as string[] | null,
       Size: entry.emptyLayer ? 0 : (sizes.shift() ?? 0),
-      Comment: '',
+      Comment: entry.comment,
     }))
     .reverse()
     .map((entry, index) => (index === 0 ? { ...entry, Id: image.id, Tags: image.references } : entry))

@@ -3,7 +3,7 @@ import type { Services } from '../../../service/services.ts'
 import { toInspect } from '../codec/container.ts'
 import { fromCreateBody } from '../codec/create.ts'
 import { fromUpdateBody } from '../codec/update.ts'
-import { hasLabels, isTrue, parseFilters, type RestRequest, readJson } from '../http.ts'
+import { hasLabels, isTrue, parseFilters, type RestRequest, readJson, readUntil } from '../http.ts'
 import type { Route } from '../router.ts'
 import { listContainers } from './container-list.ts'
 
@@ -106,18 +106,6 @@ function named(cause: unknown): EngineError {
 function wholeNumber(text: string): number {
   if (/^-?\d+$/.test(text)) return Number(text)
   throw new EngineError('invalidArgument', 'query.invalid', `invalid number: ${JSON.stringify(text)}`)
-}
-
-/** A time in milliseconds: Unix seconds, RFC 3339, or how long ago (`10m`, `1h30m`). */
-function readUntil(text: string): number {
-  const ago = [...text.matchAll(/(\d+(?:\.\d+)?)(h|ms|m|s)/g)]
-  if (ago.length > 0 && ago.map(([part]) => part).join('') === text) {
-    const scale = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 }
-    return Date.now() - ago.reduce((sum, [, count, unit]) => sum + Number(count) * scale[unit as keyof typeof scale], 0)
-  }
-  const time = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text)
-  if (Number.isFinite(time)) return time
-  throw new EngineError('invalidArgument', 'filter.invalid', `invalid filter 'until=${text}'`)
 }
 
 /** Clients take "not found" for the image's: they would pull it. Another container or network that is missing is a bad request. */

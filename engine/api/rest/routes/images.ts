@@ -1,9 +1,10 @@
 import { EngineError } from '../../../contract/errors.ts'
+import type { ImageSummary } from '../../../contract/image.ts'
 import { familiarReference, matchesReference } from '../../../lib/reference.ts'
 import type { Services } from '../../../service/services.ts'
-import type { ImageDetail, ImageProgress } from '../codec/image.ts'
+import type { ImageProgress } from '../codec/image.ts'
 import { toHistory, toImageInspect, toImageItem } from '../codec/image.ts'
-import { hasLabels, isTrue, parseFilters, type RestRequest } from '../http.ts'
+import { hasLabels, isTrue, parseFilters, type RestRequest, readUntil } from '../http.ts'
 import type { Route } from '../router.ts'
 
 /** `/images/…`: what needs no registry. */
@@ -22,11 +23,11 @@ export function imageRoutes({ image }: Services): Route[] {
           'since',
           'until',
         ])
-        const images = await Promise.all((await image.list()).map(({ id }) => image.inspect(id)))
-        const named = images.map((one) => withWanted(one, filters.get('reference')))
+        const named = (await image.list()).map((one) => withWanted(one, filters.get('reference')))
+        const isInTime = await readTimes(image, filters)
         return {
           status: 200,
-          json: named.filter((one) => isWanted(one, filters)).map((one) => toImageItem(one, version)),
+          json: named.filter((one) => isWanted(one, filters) && isInTime(one)).map((one) => toImageItem(one, version)),
         }
       },
     },
@@ -74,7 +75,22 @@ export function imageRoutes({ image }: Services): Route[] {
   ]
 }
 
-function isWanted(image: ImageDetail, filters: ReadonlyMap<string, readonly string[]>): boolean {
+/** `before` and `since` name images, `until` a time. */
+async function readTimes(
+  image: Services['image'],
+  filters: ReadonlyMap<string, readonly string[]>,
+): Promise<(one: ImageSummary) => boolean> {
+  const createdOf = async (ref: string) => Date.parse((await image.inspect(ref)).createdAt)
+  const before = await Promise.all((filters.get('before') ?? []).map(createdOf))
+  const since = await Promise.all((filters.get('since') ?? []).map(createdOf))
+  const until = (filters.get('until') ?? []).map(readUntil)
+  return ({ createdAt }) => {
+    const created = Date.parse(createdAt)
+    return [...before, ...until].every((time) => created < time) && since.every((time) => created > time)
+  }
+}
+
+function isWanted(image: ImageSummary, filters: ReadonlyMap<string, readonly string[]>): boolean {
   const dangling = filters.get('dangling')?.[0]
   const isDangling = dangling === undefined || isTrue(dangling) === (image.references.length === 0)
   const isNamed = !filters.has('reference') || image.references.length > 0
@@ -82,7 +98,7 @@ function isWanted(image: ImageDetail, filters: ReadonlyMap<string, readonly stri
 }
 
 /** An image with those of its names that were asked for. */
-function withWanted(image: ImageDetail, patterns: readonly string[] | undefined): ImageDetail {
+function withWanted(image: ImageSummary, patterns: readonly string[] | undefined): ImageSummary {
   if (!patterns) return image
   const references = image.references.filter((one) => patterns.some((pattern) => matchesReference(one, pattern)))
   const repositories = new Set(references.map((one) => one.replace(/:[^/:]+$/, '')))

@@ -79,8 +79,8 @@ async function* logLines(container: Services['container'], request: LineRequest)
   const stop = new AbortController()
   signal.addEventListener('abort', () => stop.abort(), { once: true })
   const lastOffset = async () => (await container.logWindow({ id, tail: 1, search: '' })).lines.at(-1)?.offset ?? -1
-  const from = await firstOffset(container, id, tail)
-  let endsAt = isFollowing ? Number.POSITIVE_INFINITY : await lastOffset()
+  const { from, last } = await whereToBegin(container, id, tail)
+  let endsAt = isFollowing ? Number.POSITIVE_INFINITY : last
   let reached = -1
   if (endsAt < from) return
   if (isFollowing) {
@@ -103,8 +103,12 @@ async function* logLines(container: Services['container'], request: LineRequest)
   }
 }
 
-async function firstOffset(container: Services['container'], id: string, tail: string): Promise<number> {
-  if (!/^\d+$/.test(tail)) return 0
-  const window = await container.logWindow({ id, tail: Math.max(1, Number(tail)), search: '' })
-  return Number(tail) === 0 ? window.endOffset : (window.lines[0]?.offset ?? window.endOffset)
+/** Where the last `tail` lines begin, and the last line of now. */
+async function whereToBegin(container: Services['container'], id: string, tail: string) {
+  const isAll = !/^\d+$/.test(tail)
+  const wanted = isAll ? 1 : Math.max(1, Number(tail))
+  const { lines, endOffset } = await container.logWindow({ id, tail: wanted, search: '' })
+  const last = lines.at(-1)?.offset ?? -1
+  if (isAll) return { from: 0, last }
+  return { from: Number(tail) === 0 ? endOffset : (lines[0]?.offset ?? endOffset), last }
 }

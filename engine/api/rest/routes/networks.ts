@@ -123,10 +123,25 @@ function fromCreateBody(body: Json): CreateNetwork {
   throw new EngineError('invalidArgument', 'network.invalid', `${issue?.path.join('.')}: ${issue?.message}`)
 }
 
+/** Addresses that were set aside in one pool, by their names; nothing where there are none. */
+function auxiliaryOf({ auxiliary }: NetworkSummary, isOfPool: (address: string) => boolean) {
+  const found = Object.entries(auxiliary).filter(([, address]) => isOfPool(address))
+  return found.length > 0 ? { AuxiliaryAddresses: Object.fromEntries(found) } : {}
+}
+
 function toNetwork(network: NetworkSummary) {
   const pools = [
-    { Subnet: network.subnet, Gateway: network.gateway, ...(network.ipRange ? { IPRange: network.ipRange } : {}) },
-    { Subnet: network.ipv6Subnet, Gateway: network.ipv6Gateway },
+    {
+      Subnet: network.subnet,
+      Gateway: network.gateway,
+      ...(network.ipRange ? { IPRange: network.ipRange } : {}),
+      ...auxiliaryOf(network, (address) => !address.includes(':')),
+    },
+    {
+      Subnet: network.ipv6Subnet,
+      Gateway: network.ipv6Gateway,
+      ...auxiliaryOf(network, (address) => address.includes(':')),
+    },
   ].filter(({ Subnet }) => Subnet)
   return {
     Name: network.name,

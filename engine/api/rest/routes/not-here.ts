@@ -7,10 +7,6 @@ const MANAGED = 'the engine runs no plugins of its own; volume plugins with a so
 const CALLS: readonly (readonly [method: string, path: string, why?: string])[] = [
   ['GET', '/containers/{id}/attach/ws', 'attach by POST, which takes the connection over'],
   ['POST', '/build'],
-  ['GET', '/images/{name...}/get'],
-  ['GET', '/images/get'],
-  ['POST', '/images/prune'],
-  ['POST', '/commit'],
   ['POST', '/session'],
   ['PUT', '/volumes/{name}', 'only the volumes of a swarm can be changed'],
   ['GET', '/plugins/privileges', MANAGED],

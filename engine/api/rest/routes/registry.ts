@@ -93,12 +93,7 @@ export function registryRoutes(services: Services): Route[] {
 async function pull(services: Services, request: RestRequest): Promise<RestAnswer> {
   const { query, signal } = request
   const from = query.get('fromImage') ?? ''
-  if (from === '')
-    throw new EngineError(
-      'notImplemented',
-      'image.import',
-      'POST /images/create without fromImage is not implemented here',
-    )
+  if (from === '') return importTar(services, request)
   const auth = readAuth(request)
   const platform = query.get('platform') ?? ''
   const target = query.get('tag') ?? ''
@@ -118,6 +113,35 @@ async function pull(services: Services, request: RestRequest): Promise<RestAnswe
     toLine: (step: PullProgress) => toPullLine(step, familiarReference(one)),
     before: (step: PullProgress) => (step.type === 'image' ? [{ status: `Digest: ${step.digest}` }] : []),
   })
+}
+
+/** `POST /images/create?fromSrc=-`: the body is a root file system. */
+async function importTar({ image }: Services, { query, message, signal }: RestRequest): Promise<RestAnswer> {
+  if (query.get('fromSrc') !== '-') {
+    throw new EngineError(
+      'invalidArgument',
+      'import.source',
+      'fromImage, or fromSrc=- with a tar as the body, is needed',
+    )
+  }
+  const id = await image.importTar(
+    message,
+    {
+      reference: [query.get('repo'), query.get('tag')].filter(Boolean).join(':'),
+      comment: query.get('message') ?? '',
+      platform: query.get('platform') ?? '',
+      changes: query.getAll('changes'),
+    },
+    signal,
+  )
+  const line = `${JSON.stringify({ status: id })}\r\n`
+  return {
+    status: 200,
+    stream: (async function* () {
+      yield line
+    })(),
+    headers: { 'content-type': 'application/json' },
+  }
 }
 
 /** Waits for the first step that tells more than that work has begun: until then a failure is still a status. */

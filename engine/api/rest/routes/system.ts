@@ -2,6 +2,7 @@ import os from 'node:os'
 import { EngineError } from '../../../contract/errors.ts'
 import type { EngineEvent } from '../../../contract/system.ts'
 import type { Services } from '../../../service/services.ts'
+import { toUnix } from '../codec/time.ts'
 import { hasLabels, parseFilters } from '../http.ts'
 import type { Route } from '../router.ts'
 
@@ -159,27 +160,29 @@ const toEvent = ({ type, action, id, attributes }: EngineEvent, time: number) =>
   timeNano: time * 1_000_000,
 })
 
-async function diskUse({ image, container, volume }: Services) {
-  const images = await image.list()
+async function diskUse({ image, container, system, volume }: Services) {
+  const [usage, details] = [await system.diskUsage(), await image.list()]
+  const bytes = <T extends { readonly id?: string; readonly name?: string }>(list: readonly T[], key: string) =>
+    list.find((one) => one.id === key || one.name === key)
   return {
-    LayersSize: images.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-    Images: images.map(({ id, references, sizeBytes, usedBy }) => ({
-      Id: id,
-      RepoTags: references,
-      Size: sizeBytes,
-      SharedSize: 0,
-      Containers: usedBy.length,
-      Created: 0,
+    LayersSize: usage.layerBytes + usage.blobBytes,
+    Images: details.map((one) => ({
+      Id: one.id,
       ParentId: '',
-      RepoDigests: [],
-      Labels: {},
+      RepoTags: one.references,
+      RepoDigests: one.repoDigests,
+      Created: toUnix(one.createdAt),
+      Size: one.sizeBytes,
+      SharedSize: bytes(usage.images, one.id)?.sharedBytes ?? 0,
+      Labels: one.labels,
+      Containers: one.usedBy.length,
     })),
     Containers: container.list(true).map(({ id, name, image: from, status }) => ({
       Id: id,
       Names: [`/${name}`],
       Image: from,
       State: status,
-      SizeRw: 0,
+      SizeRw: bytes(usage.containers, id)?.ownBytes ?? 0,
     })),
     Volumes: volume.list().map(({ name, usedBy, mountpoint, labels }) => ({
       Name: name,
@@ -188,7 +191,7 @@ async function diskUse({ image, container, volume }: Services) {
       Labels: labels,
       Scope: 'local',
       Options: {},
-      UsageData: { Size: -1, RefCount: usedBy.length },
+      UsageData: { Size: bytes(usage.volumes, name)?.sizeBytes ?? -1, RefCount: usedBy.length },
     })),
     BuildCache: [],
   }

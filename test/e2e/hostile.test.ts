@@ -1,0 +1,190 @@
+import { rmSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { contract } from '../../engine/contract/index.ts'
+import { launchApp, makeHome, quitApp, type RunningApp, shutDown, whyNoWindow } from '../helpers/app.ts'
+
+interface Answer {
+  readonly ok: boolean
+  readonly value?: unknown
+  readonly error?: { readonly code: string; readonly reason: string; readonly message: string }
+}
+interface HostileWindow {
+  readonly slipway: {
+    invoke(path: unknown, input?: unknown): Promise<Answer>
+    open(path: unknown, input: unknown, nonce: unknown): void
+  }
+}
+
+/** Values that nobody with good intent sends. */
+const HOSTILE: readonly unknown[] = [
+  null,
+  42,
+  'text',
+  [],
+  { id: { $ne: '' } },
+  { id: '../../../../etc/passwd', path: '../../etc/passwd', name: '../x', reference: '../x', host: '../x' },
+  { id: 'x'.repeat(1_000_000), path: 'relative', name: 'a\nb', reference: '\u0000' },
+  { __proto__: { isAdmin: true }, constructor: { prototype: { id: 'x' } }, id: 7, path: 7, name: {}, reference: [] },
+]
+
+/** A renderer that an attacker has taken over: it has the preload's two functions and nothing else. */
+describe.skipIf(whyNoWindow() !== '')('a hostile renderer', () => {
+  const home = makeHome()
+  let running: RunningApp
+  const page = () => running.page
+  const invoke = (path: unknown, input?: unknown): Promise<Answer> =>
+    page().evaluate(([target, value]) => (window as unknown as HostileWindow).slipway.invoke(target, value), [
+      path,
+      input,
+    ] as const)
+
+  beforeAll(async () => {
+    running = await launchApp(home)
+  })
+  afterAll(async () => {
+    if (running) await quitApp(running)
+    shutDown(home)
+    rmSync(home.base, { recursive: true, force: true })
+  })
+
+  test('has no Node, no require and no other way out', async () => {
+    const found = await page().evaluate(() => {
+      const names = ['require', 'process', 'module', 'Buffer', 'global', '__dirname', 'electron', 'ipcRenderer']
+      return names.filter((name) => name in window)
+    })
+    expect(found).toEqual([])
+    expect(await page().evaluate(() => Object.keys((window as unknown as HostileWindow).slipway).sort())).toEqual([
+      'invoke',
+      'onOpen',
+      'open',
+      'pathForFile',
+    ])
+  })
+
+  test('cannot run text as code, load from elsewhere, open windows or leave the page', async () => {
+    const outcome = await page().evaluate(async () => {
+      const attempt = (work: () => unknown) => {
+        try {
+          return String(work())
+        } catch (error) {
+          return (error as Error).name
+        }
+      }
+      const script = document.createElement('script')
+      script.src = 'https://example.invalid/x.js'
+      const loaded = await new Promise<string>((resolve) => {
+        script.onload = () => resolve('loaded')
+        script.onerror = () => resolve('refused')
+        document.head.append(script)
+      })
+      const fetched = await fetch('https://example.invalid/').then(
+        () => 'fetched',
+        () => 'refused',
+      )
+      const local = await fetch('file:///etc/passwd').then(
+        () => 'fetched',
+        () => 'refused',
+      )
+      location.href = 'https://example.invalid/'
+      return {
+        // biome-ignore lint/security/noGlobalEval: that is what is tried
+        evaluated: attempt(() => window.eval('1 + 1')),
+        opened: attempt(() => window.open('https://example.invalid/')),
+        loaded,
+        fetched,
+        local,
+      }
+    })
+    expect(outcome).toEqual({
+      evaluated: 'EvalError',
+      opened: 'null',
+      loaded: 'refused',
+      fetched: 'refused',
+      local: 'refused',
+    })
+    expect(page().url()).toMatch(/^slipway-app:\/\/window\//)
+  })
+
+  test('reads no file beside the window’s own, by whatever path', async () => {
+    const texts = await page().evaluate(async () => {
+      const paths = [
+        '/../main/main.js',
+        '/%2e%2e/main/main.js',
+        '/..%2fmain%2fmain.js',
+        '/%2e%2e%2f%2e%2e%2fpackage.json',
+      ]
+      return Promise.all(
+        paths.map((path) =>
+          fetch(`slipway-app://window${path}`).then(
+            async (response) => (response.ok ? (await response.text()).slice(0, 40) : ''),
+            () => '',
+          ),
+        ),
+      )
+    })
+    expect(texts.filter((text) => /import|"name"/.test(text))).toEqual([])
+  })
+
+  test('is given no permission', async () => {
+    const states = await page().evaluate(async () => {
+      const camera = await navigator.mediaDevices.getUserMedia({ video: true }).then(
+        () => 'granted',
+        () => 'refused',
+      )
+      return [camera, await Notification.requestPermission()]
+    })
+    expect(states).toEqual(['refused', 'denied'])
+  })
+
+  test('gets a typed refusal for every call with hostile input, and changes nothing', async () => {
+    const paths = Object.entries(contract).flatMap(([noun, procedures]) =>
+      Object.entries(procedures as Record<string, { kind: string }>)
+        .filter(([, { kind }]) => kind !== 'stream')
+        .map(([verb]) => `${noun}.${verb}`),
+    )
+    // These take no input, or hostile input is the same as none.
+    const harmless = new Set(['image.createStarter', 'network.prune', 'volume.create'])
+    const wrong: string[] = []
+    for (const path of paths.filter((one) => !harmless.has(one))) {
+      for (const input of HOSTILE) {
+        const answer = await invoke(path, input)
+        if (!answer.ok && answer.error?.code === 'internal')
+          wrong.push(`${path} ${JSON.stringify(input).slice(0, 80)}: ${answer.error.message}`)
+      }
+    }
+    expect(wrong).toEqual([])
+    expect(await invoke('container.list', {})).toEqual({ ok: true, value: [] })
+    expect(await invoke('image.list', {})).toEqual({ ok: true, value: [] })
+    expect(await page().evaluate(() => ({}) as { isAdmin?: boolean })).toEqual({})
+  }, 60_000)
+
+  test('finds nothing behind names that are not declared', async () => {
+    for (const path of [
+      '__proto__.x',
+      'constructor.name',
+      'container.__proto__',
+      'container.constructor',
+      'desktop.x',
+      '',
+      7,
+      null,
+    ]) {
+      const answer = await invoke(path, {})
+      expect({ path, ok: answer.ok }).toEqual({ path, ok: false })
+    }
+    expect((await invoke('desktop.openExternal', { url: 'file:///etc/passwd' })).value ?? null).toBeNull()
+  })
+
+  test('cannot drown the engine', async () => {
+    const answered = await page().evaluate(async () => {
+      const { slipway } = window as unknown as HostileWindow
+      for (let index = 0; index < 2000; index += 1) slipway.open('system.events', {}, 'x'.repeat(100_000))
+      for (let index = 0; index < 200; index += 1)
+        slipway.open('nosuch.stream', { deep: 'x'.repeat(1000) }, `n${index}`)
+      const answers = await Promise.all(Array.from({ length: 3000 }, () => slipway.invoke('container.list', {})))
+      return answers.filter(({ ok }) => ok).length
+    })
+    expect(answered).toBe(3000)
+    expect(await invoke('system.info', {})).toMatchObject({ ok: true })
+  }, 60_000)
+})

@@ -1,0 +1,143 @@
+import { rmSync } from 'node:fs'
+import path from 'node:path'
+import { AxeBuilder } from '@axe-core/playwright'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { launchApp, makeHome, quitApp, type RunningApp, shutDown, takePicture, whyNoWindow } from '../helpers/app.ts'
+import { dockerOn, hasDocker } from '../helpers/docker.ts'
+
+const why = whyNoWindow() || (hasDocker ? '' : 'there is no docker command')
+
+describe.skipIf(why !== '')('networks in the window', () => {
+  const home = makeHome()
+  let running: RunningApp
+  const page = () => running.page
+  const docker = dockerOn(path.join(home.runtimeDir, 'docker.sock'))
+  const ok = async (args: readonly string[]): Promise<string> => {
+    const outcome = await docker(args)
+    expect(outcome).toMatchObject({ code: 0, stderr: '' })
+    return outcome.stdout.trim()
+  }
+  const row = (name: string) => page().locator(`[data-testid=network-row][data-name="${name}"]`)
+  const fill = (field: string, text: string) => page().getByTestId(`network-${field}`).fill(text)
+  const member = (name: string) => page().locator(`[data-testid=network-member][data-name="${name}"]`)
+  const violations = async (within = 'body') => {
+    const found = await new AxeBuilder({ page: page() }).include(within).setLegacyMode().analyze()
+    return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`)
+  }
+
+  beforeAll(async () => {
+    running = await launchApp(home)
+    await page().getByTestId('starter-create').first().click()
+    await page().getByTestId('nav-images').getByText('1').waitFor()
+    await ok(['run', '-d', '--name', 'web', 'slipway/starter', 'sleep', '10000'])
+    await page().getByTestId('nav-networks').click()
+  }, 60_000)
+  afterAll(async () => {
+    if (running) await quitApp(running)
+    shutDown(home)
+    rmSync(home.base, { recursive: true, force: true })
+  }, 60_000)
+
+  test('a network that cannot be made says why at the field, and is made when that is put right', async () => {
+    await page().getByTestId('network-create').click()
+    await page().getByTestId('network-submit').click()
+    await page().getByText('Give it a name.').waitFor()
+    await fill('name', 'shop')
+    await fill('subnet', '10.217.1.0/24')
+    await fill('gateway', '10.218.0.1')
+    await page().getByTestId('network-submit').click()
+    await page().getByText('no matching subnet for 10.218.0.1').waitFor()
+    expect(await page().getByTestId('network-gateway').getAttribute('aria-invalid')).toBe('true')
+    await takePicture(page(), 'network-error')
+    expect(await violations('[role=dialog]')).toEqual([])
+    await fill('gateway', '10.217.1.9')
+    await fill('ipRange', '10.217.1.128/25')
+    await fill('auxiliary', 'router=10.217.1.130')
+    await fill('labels', 'team=shop')
+    await fill('mtu', '1400')
+    await page().getByTestId('network-isInternal').check()
+    await page().getByTestId('network-isOpenWithin').uncheck()
+    await page().getByTestId('network-submit').click()
+    await row('shop').waitFor()
+    const { IPAM, Internal, Labels, Options } = JSON.parse(await ok(['network', 'inspect', 'shop']))[0]
+    expect(IPAM.Config[0]).toMatchObject({
+      Subnet: '10.217.1.0/24',
+      Gateway: '10.217.1.9',
+      IPRange: '10.217.1.128/25',
+      AuxiliaryAddresses: { router: '10.217.1.130' },
+    })
+    expect({ Internal, Labels }).toEqual({ Internal: true, Labels: { team: 'shop' } })
+    expect(Options).toMatchObject({
+      'com.docker.network.driver.mtu': '1400',
+      'com.docker.network.bridge.enable_icc': 'false',
+    })
+  })
+
+  test('a container is connected with an address and a name, and disconnected again', async () => {
+    await row('shop').click()
+    await page().getByTestId('network-connect').click()
+    await page().getByTestId('connect-container').click()
+    await page().getByRole('option', { name: 'web' }).click()
+    await page().getByTestId('connect-ipAddress').fill('10.99.0.1')
+    await page().getByTestId('connect-aliases').fill('front, www')
+    await page().getByTestId('connect-priority').fill('5')
+    await page().getByTestId('connect-submit').click()
+    await page().locator('[data-testid=connect-ipAddress][aria-invalid=true]').waitFor()
+    await page().getByTestId('connect-ipAddress').fill('10.217.1.140')
+    await page().getByTestId('connect-submit').click()
+    await member('web').getByText('10.217.1.140/24').waitFor()
+    await takePicture(page(), 'networks')
+    const endpoint = JSON.parse(await ok(['inspect', '-f', '{{json .NetworkSettings.Networks.shop}}', 'web']))
+    expect(endpoint).toMatchObject({ IPAddress: '10.217.1.140', GwPriority: 5 })
+    expect(endpoint.Aliases).toEqual(expect.arrayContaining(['front', 'www']))
+    expect(await ok(['exec', 'web', 'ip', 'addr'])).toContain('10.217.1.140/24')
+    await member('web').getByTestId('network-disconnect').click()
+    await member('web').waitFor({ state: 'detached' })
+    expect(await ok(['exec', 'web', 'ip', 'addr'])).not.toContain('10.217.1.140')
+  })
+
+  test('menu, keyboard and row remove a network; one that is always there has no such action', async () => {
+    await row('bridge').click({ button: 'right' })
+    await page().locator('[data-testid=menu-remove][data-disabled]').waitFor()
+    await page().keyboard.press('Escape')
+    await row('shop').click({ button: 'right' })
+    await page().getByTestId('menu-connect').waitFor()
+    await page().getByTestId('menu-remove').click()
+    await page().getByTestId('confirm').click()
+    await row('shop').waitFor({ state: 'detached' })
+    expect(await ok(['network', 'ls', '-q', '-f', 'name=shop'])).toBe('')
+  })
+
+  test('a network in use is not removed, and the reason is said', async () => {
+    await ok(['network', 'create', 'busy'])
+    await ok(['network', 'connect', 'busy', 'web'])
+    await row('busy').getByText('web').waitFor()
+    await row('busy').getByTestId('row-remove').click()
+    await page().getByText('It cannot be removed while one of them runs.').waitFor()
+    await page().getByTestId('confirm').click()
+    await page().getByText('has active endpoints').waitFor()
+    await page().getByRole('button', { name: 'Cancel' }).click()
+  })
+
+  test('removing what is unused names it first and leaves the rest', async () => {
+    await ok(['network', 'create', 'lonely'])
+    await row('lonely').waitFor()
+    await page().getByTestId('network-prune').click()
+    await page().getByText('lonely: their addresses').waitFor()
+    await page().getByTestId('confirm').click()
+    await row('lonely').waitFor({ state: 'detached' })
+    expect(await row('busy').count()).toBe(1)
+  })
+
+  test('no rule of accessibility is broken, in either theme', async () => {
+    for (const theme of ['Dark', 'Light']) {
+      await page().getByTestId('nav-settings').click()
+      await page().getByTestId('theme').getByText(theme, { exact: true }).click()
+      await page().getByTestId('nav-networks').click()
+      if ((await page().getByTestId('network-pane').count()) === 0) await row('busy').click()
+      await member('web').waitFor()
+      expect(await violations()).toEqual([])
+      await takePicture(page(), `networks-${theme.toLowerCase()}`)
+    }
+  })
+})

@@ -1,0 +1,183 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { buildTar } from '../fixtures/archives.ts'
+import { busyboxArchive, dockerOn, hasDocker } from '../helpers/docker.ts'
+import { type DockerTest, startDocker } from '../helpers/docker-test.ts'
+
+const hasSkopeo = spawnSync('skopeo', ['--version']).status === 0
+
+describe.skipIf(!hasDocker)('images as archives, images of containers, and what is left over', () => {
+  let here: DockerTest
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'slw-archives-'))
+  const file = (name: string) => path.join(folder, name)
+  const ok = (...args: string[]) => here.ok(...args)
+  const idOf = async (name: string) => (await ok('inspect', '--format', '{{.Id}}', name)).trim()
+  const docker = (...args: string[]) => dockerOn(here.engine.config.socket)(args)
+
+  beforeAll(async () => {
+    here = await startDocker()
+  })
+  afterAll(async () => {
+    await here?.engine.destroy()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  test('images are saved together and come back with names and ids', async () => {
+    writeFileSync(
+      file('second.tar'),
+      await busyboxArchive(['test/second:1', 'test/second:2'], { files: { x: 'second' } }),
+    )
+    await ok('load', '--input', file('second.tar'))
+    const ids = await Promise.all(['test/box:1', 'test/second:1'].map(idOf))
+    await ok('save', '--output', file('both.tar'), 'test/box:1', 'test/second')
+    await ok('rmi', 'test/box:1', 'test/second:1', 'test/second:2')
+    const loaded = await ok('load', '--input', file('both.tar'))
+    expect(loaded.split('\n').filter(Boolean).length).toBeGreaterThanOrEqual(2)
+    expect(await Promise.all(['test/box:1', 'test/second:1'].map(idOf))).toEqual(ids)
+    expect(await idOf('test/second:2')).toBe(ids[1])
+    expect(await ok('run', '--rm', 'test/second:2', 'cat', '/x')).toBe('second')
+    const missing = await docker('save', '--output', file('none.tar'), 'test/nosuch:1')
+    expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining('No such image: test/nosuch:1') })
+  })
+
+  // An ordinary user's skopeo fails to give what it unpacks to root.
+  const canSkopeo = hasSkopeo && process.getuid?.() === 0
+  test.skipIf(!canSkopeo)('skopeo reads what we save in both forms, and we read what skopeo writes', async () => {
+    const skopeo = (...args: string[]) => execFileSync('skopeo', ['--insecure-policy', ...args], { encoding: 'utf8' })
+    await ok('save', '--output', file('one.tar'), 'test/box:1')
+    const id = await idOf('test/box:1')
+    const asDocker = JSON.parse(skopeo('inspect', '--raw', `docker-archive:${file('one.tar')}`)) as {
+      config: { digest: string }
+    }
+    expect(asDocker.config.digest).toBe(id)
+    const asOci = JSON.parse(skopeo('inspect', '--raw', `oci-archive:${file('one.tar')}`)) as {
+      config: { digest: string }
+    }
+    expect(asOci.config.digest).toBe(id)
+    skopeo('copy', '--quiet', `oci-archive:${file('one.tar')}`, `docker-archive:${file('docker.tar')}:test/copied:1`)
+    skopeo('copy', '--quiet', `docker-archive:${file('one.tar')}`, `oci-archive:${file('oci.tar')}:test/copied:2`)
+    await ok('load', '--input', file('docker.tar'))
+    expect(await idOf('test/copied:1')).toBe(id)
+    expect(await ok('load', '--input', file('oci.tar'))).toContain('Loaded image')
+  })
+
+  test('what a container has changed becomes a layer: added, removed, replaced folders and a config', async () => {
+    const script =
+      'echo new > /tmp/new; rm /etc/group; rm -r /bin/../etc/passwd; rm -r /tmp/x 2>/dev/null; mkdir /d; echo 1 > /d/f'
+    await ok('run', '--name', 'maker', '--env', 'A=1', 'test/box:1', 'sh', '-c', script)
+    const id = (
+      await ok(
+        'commit',
+        '--author',
+        'ann',
+        '--message',
+        'made',
+        '--change',
+        'CMD ["cat","/tmp/new"]',
+        '--change',
+        'ENV B="x y"',
+        'maker',
+        'test/made:1',
+      )
+    ).trim()
+    expect(await idOf('test/made:1')).toBe(id)
+    await ok('rm', 'maker')
+    expect(await ok('run', '--rm', 'test/made:1')).toBe('new\n')
+    expect(
+      await ok('run', '--rm', 'test/made:1', 'sh', '-c', 'ls /etc/group /etc/passwd 2>/dev/null; cat /d/f; echo $A$B'),
+    ).toBe('1\n1x y\n')
+    const inspected = await ok('inspect', '--format', '{{len .RootFS.Layers}} {{.Config.Cmd}}', 'test/made:1')
+    expect(inspected).toBe('2 [cat /tmp/new]\n')
+    expect(await ok('history', '--format', '{{.Comment}}', 'test/made:1')).toContain('made')
+  })
+
+  test('a running container is frozen while it is committed, and goes on', async () => {
+    await ok('run', '--detach', '--name', 'busy', 'test/box:1', 'sh', '-c', 'echo 1 > /live; sleep 60')
+    await ok('commit', 'busy', 'test/live:1')
+    expect(await ok('inspect', '--format', '{{.State.Status}}', 'busy')).toBe('running\n')
+    await ok('rm', '--force', 'busy')
+    expect(await ok('run', '--rm', 'test/live:1', 'cat', '/live')).toBe('1\n')
+  })
+
+  test('what a folder hid stays hidden in the image', async () => {
+    await ok('run', '--name', 'hider', 'test/live:1', 'sh', '-c', 'rm -r /etc; mkdir /etc; echo only > /etc/only')
+    await ok('commit', 'hider', 'test/hidden:1')
+    await ok('rm', 'hider')
+    const seen = await ok('run', '--rm', 'test/hidden:1', 'sh', '-c', 'ls /etc')
+    expect(seen.split('\n').filter((name) => !['hosts', 'hostname', 'resolv.conf', ''].includes(name))).toEqual([
+      'only',
+    ])
+    await ok('rmi', 'test/hidden:1')
+  })
+
+  test('a tar becomes an image by import, whatever it is compressed with', async () => {
+    const tar = await buildTar([{ name: 'hello', content: 'from a tar' }])
+    writeFileSync(file('root.tar'), tar)
+    const id = (
+      await ok('import', '--message', 'brought', '--change', 'CMD ["/hello"]', file('root.tar'), 'test/root:1')
+    ).trim()
+    expect(await idOf('test/root:1')).toBe(id)
+    expect(await ok('inspect', '--format', '{{.Config.Cmd}}', 'test/root:1')).toBe('[/hello]\n')
+    await ok('create', '--name', 'root', 'test/root:1')
+    await ok('cp', 'root:/hello', file('hello'))
+    expect(readFileSync(file('hello'), 'utf8')).toBe('from a tar')
+    await ok('rm', 'root')
+  })
+
+  test('what one has exported another imports', async () => {
+    await ok('create', '--name', 'source', 'test/second:1')
+    await ok('export', '--output', file('export.tar'), 'source')
+    await ok('rm', 'source')
+    await ok('import', file('export.tar'), 'test/exported:1')
+    expect(await ok('run', '--rm', 'test/exported:1', 'cat', '/x')).toBe('second')
+  })
+
+  test('a name goes by Docker’s rules while containers stand on the image', async () => {
+    await ok('tag', 'test/root:1', 'test/root:2')
+    await ok('create', '--name', 'user', 'test/root:1')
+    expect(await ok('rmi', 'test/root:2')).toBe('Untagged: test/root:2\n')
+    const last = await docker('rmi', 'test/root:1')
+    expect(last.stderr).toContain('unable to remove repository reference "test/root:1" (must force) - container')
+    const id = await idOf('test/root:1')
+    const byId = await docker('rmi', id)
+    expect(byId.stderr).toContain('(must be forced) - image is being used by stopped container')
+    await ok('rmi', '--force', 'test/root:1')
+    expect(await ok('images', '--quiet', '--no-trunc', '--filter', 'dangling=true')).toContain(id)
+    expect(await ok('image', 'prune', '--force')).not.toContain(id)
+    await ok('rm', 'user')
+    const pruned = await ok('image', 'prune', '--force')
+    expect(pruned).toContain(`deleted: ${id}`)
+    expect(pruned).toMatch(/Total reclaimed space: 10B/)
+  })
+
+  test('system df counts what lies on the disk', async () => {
+    const df = (await here.ask('GET', '/system/df')).json as { LayersSize: number; Images: { SharedSize: number }[] }
+    const { root } = here.engine.config
+    const du = execFileSync('du', ['-s', '--block-size=1', '--apparent-size', `${root}/layers`, `${root}/blobs`], {
+      encoding: 'utf8',
+    })
+    const total = du
+      .trim()
+      .split('\n')
+      .reduce((sum, line) => sum + Number.parseInt(line, 10), 0)
+    // du counts folders too, the engine what files hold.
+    expect(df.LayersSize).toBeGreaterThan(total * 0.8)
+    expect(df.LayersSize).toBeLessThanOrEqual(total)
+    expect(df.Images.some(({ SharedSize }) => SharedSize > 0)).toBe(true)
+  })
+
+  test('prune removes every image that nothing uses, and only those', async () => {
+    await ok('create', '--name', 'keeper-of-box', 'test/box:1')
+    const named = (await ok('images', '--no-trunc', '--format', '{{.ID}} {{.Repository}}:{{.Tag}}')).trim().split('\n')
+    const id = await idOf('test/box:1')
+    const kept = named.filter((line) => line.startsWith(id)).map((line) => line.slice(id.length + 1))
+    await ok('image', 'prune', '--all', '--force')
+    const left = await ok('images', '--format', '{{.Repository}}:{{.Tag}}')
+    // Names of the one image that is used.
+    expect(left.trim().split('\n').sort()).toEqual(kept.sort())
+    await ok('rm', 'keeper-of-box')
+  })
+})
