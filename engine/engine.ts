@@ -8,7 +8,7 @@ import type { HostClient } from './host/client.ts'
 import type { HostEvent } from './host/host.ts'
 import { installKeeper } from './host/install-keeper.ts'
 import { ensureKeeper } from './host/launch.ts'
-import { isPeerGone, peerUser } from './host/peer.ts'
+import { isPeerGone, peerOf } from './host/peer.ts'
 import { isPortInUse, namePortHolder, nextFreePort, portHolder } from './host/port-holder.ts'
 import { programName } from './host/program-name.ts'
 import { createHostSupervisor } from './host/supervisor.ts'
@@ -120,7 +120,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
     handlers: createHandlers(services),
     services,
     async listen() {
-      docker = await serveDockerApi(services, { socket: config.socket, peerUser, isPeerGone })
+      docker = await serveDockerApi(services, { socket: config.socket, peerOf, isPeerGone })
       await services.docker.noteServing()
     },
     async close({ stopContainers }) {

@@ -11,6 +11,7 @@ export const imageList = queryOptions({ queryKey: ['image', 'list'], queryFn: ()
 export const volumeList = queryOptions({ queryKey: ['volume', 'list'], queryFn: () => api.volume.list({}) })
 export const networkList = queryOptions({ queryKey: ['network', 'list'], queryFn: () => api.network.list({}) })
 export const registryList = queryOptions({ queryKey: ['registry', 'list'], queryFn: () => api.registry.list({}) })
+export const dockerApi = queryOptions({ queryKey: ['docker', 'describe'], queryFn: () => api.docker.describe({}) })
 export const systemInfo = queryOptions({ queryKey: ['system', 'info'], queryFn: () => api.system.info({}) })
 export const containerDetail = (id: string) =>
   queryOptions({ queryKey: ['container', 'detail', id], queryFn: () => api.container.inspect({ id }) })

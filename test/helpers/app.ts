@@ -19,10 +19,16 @@ export interface AppHome {
   readonly base: string
   readonly root: string
   readonly runtimeDir: string
+  /** `$XDG_RUNTIME_DIR` and docker's own folder, so that a test offers and makes nothing in the user's name. */
+  readonly session: string
+  readonly dockerFolder: string
 }
 export function makeHome(): AppHome {
   const base = mkdtempSync(path.join(os.tmpdir(), 'slw-'))
-  return { base, root: path.join(base, 'data'), runtimeDir: path.join(base, 'run') }
+  const session = path.join(base, 'session')
+  mkdirSync(session, { mode: 0o700 })
+  const dockerFolder = path.join(base, 'docker')
+  return { base, root: path.join(base, 'data'), runtimeDir: path.join(base, 'run'), session, dockerFolder }
 }
 
 export interface RunningApp {
@@ -42,6 +48,11 @@ export async function launchApp(home: AppHome, files: readonly string[] = []): P
       `--user-data-dir=${path.join(home.base, 'user')}`,
       ...files,
     ],
+    env: {
+      ...(process.env as Record<string, string>),
+      XDG_RUNTIME_DIR: home.session,
+      DOCKER_CONFIG: home.dockerFolder,
+    },
     timeout: 30_000,
   })
   const page = await app.firstWindow()

@@ -4,7 +4,7 @@ import net from 'node:net'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { serveDockerApi } from '../../engine/api/rest/server.ts'
-import { isPeerGone, peerUser } from '../../engine/host/peer.ts'
+import { isPeerGone, peerOf } from '../../engine/host/peer.ts'
 import { hasDocker } from '../helpers/docker.ts'
 import { type DockerTest, startDocker } from '../helpers/docker-test.ts'
 import { waitUntil } from '../helpers/engine.ts'
@@ -60,7 +60,7 @@ describe.skipIf(!hasDocker)('the socket of the Docker API', () => {
     if (it.mode === 'rootless') return
     const open = path.join(fs.mkdtempSync('/tmp/slw-open-'), 'docker.sock')
     fs.chmodSync(path.dirname(open), 0o755)
-    const server = await serveDockerApi(it.engine.engine.services, { socket: open, peerUser, isPeerGone })
+    const server = await serveDockerApi(it.engine.engine.services, { socket: open, peerOf, isPeerGone })
     try {
       fs.chmodSync(open, 0o666)
       const script = `const s=require('net').connect(${JSON.stringify(open)});s.on('error',()=>{});s.on('data',(d)=>process.stdout.write(d));s.on('close',()=>console.log('closed'));s.write('GET /_ping HTTP/1.1\\r\\nHost: d\\r\\nConnection: close\\r\\n\\r\\n')`
@@ -123,7 +123,7 @@ describe.skipIf(!hasDocker)('the socket of the Docker API', () => {
     const slow = path.join(it.engine.config.runtimeDir, 'slow.sock')
     const server = await serveDockerApi(it.engine.engine.services, {
       socket: slow,
-      peerUser,
+      peerOf,
       isPeerGone,
       slowestHeadersMs: 200,
     })

@@ -48,8 +48,8 @@ export const allRoutes = (services: Services): Route[] => [
 /** Who may speak to the socket, and how slowly. */
 export interface ServeOptions {
   readonly socket: string
-  /** The user behind a connection, −1 when it cannot be told. */
-  readonly peerUser: (connection: net.Socket) => number
+  /** The process and the user behind a connection, −1 when it cannot be told. */
+  readonly peerOf: (connection: net.Socket) => { readonly pid: number; readonly uid: number }
   /** Whether the client has closed a connection, and not only ended what it sends. */
   readonly isPeerGone: (connection: net.Socket) => boolean
   readonly slowestHeadersMs?: number
@@ -57,7 +57,7 @@ export interface ServeOptions {
 
 /** The Docker Engine API on a unix socket of mode 0600, for its own user and root. `close` ends every connection. */
 export async function serveDockerApi(services: Services, options: ServeOptions): Promise<{ close(): Promise<void> }> {
-  const { socket, peerUser, isPeerGone, slowestHeadersMs = SLOWEST_HEADERS_MS } = options
+  const { socket, peerOf, isPeerGone, slowestHeadersMs = SLOWEST_HEADERS_MS } = options
   const router = createRouter(allRoutes(services))
   const server = http.createServer({
     headersTimeout: slowestHeadersMs,
@@ -69,9 +69,14 @@ export async function serveDockerApi(services: Services, options: ServeOptions):
   const connections = new Set<net.Socket>()
   server.on('connection', (connection) => {
     // Modes of files can be changed; whom the kernel has seen connect cannot.
-    if (!allowed.includes(peerUser(connection))) return void connection.destroy()
+    const peer = peerOf(connection)
+    if (!allowed.includes(peer.uid)) return void connection.destroy()
     connections.add(connection)
-    connection.on('close', () => connections.delete(connection))
+    const disconnect = services.docker.connect(peer)
+    connection.on('close', () => {
+      connections.delete(connection)
+      disconnect()
+    })
   })
   const watch = (stream: Duplex) => watchPeer(stream, () => isPeerGone(stream as net.Socket))
   server.on('request', (message, response) => void answer(router, { message, response, watch }))

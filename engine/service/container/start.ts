@@ -53,6 +53,8 @@ export async function launch(context: ServiceContext, record: ContainerRecord): 
     undo.add('process', () => runtime.remove(id))
     const created = await runtime.create(record, sandbox, sharedNamespaces(context, record))
     for (const join of context.beforeStart.get(id) ?? []) await join(record)
+    // Taken before the process runs: its first line of log is not older than its start, for who follows from there.
+    const startedAt = context.now().toISOString()
     await runtime.start(id)
     const next = await putState(
       context,
@@ -62,7 +64,7 @@ export async function launch(context: ServiceContext, record: ContainerRecord): 
         exitCode: 0,
         error: '',
         oomKilled: false,
-        startedAt: context.now().toISOString(),
+        startedAt,
         init: created.init,
         conmon: created.conmon,
         isStoppedByUser: false,

@@ -1,75 +1,33 @@
-import { SegmentedControl, useMantineColorScheme } from '@mantine/core'
-import { useQuery } from '@tanstack/react-query'
+import { SegmentedControl } from '@mantine/core'
+import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { systemInfo } from '../../app/queries.ts'
-import { Facts } from '../../components/facts.tsx'
-import { chooseLanguage } from '../../i18n/index.ts'
-import { formatBytes } from '../../lib/format.ts'
+import { DockerApiSettings } from './docker-api.tsx'
+import { GeneralSettings } from './general.tsx'
 
-/** How the window looks and speaks, and what the engine is. */
+const SUBJECTS = { general: GeneralSettings, docker: DockerApiSettings } as const
+type Subject = keyof typeof SUBJECTS
+
+/** What can be set, by subject. */
 export function SettingsPage() {
-  const { t, i18n } = useTranslation()
-  const { colorScheme, setColorScheme } = useMantineColorScheme()
-  const { data: info } = useQuery(systemInfo)
-  const mono = (text: string) => <span className="mono">{text}</span>
+  const { t } = useTranslation()
+  const [subject, setSubject] = useState<Subject>('general')
+  const Body = SUBJECTS[subject]
   return (
     <div className="page-main">
       <div className="page-head">
         <h1>{t('page.settings')}</h1>
-      </div>
-      <div className="page-body" style={{ maxWidth: 760 }}>
-        <Facts
-          title={t('appearance')}
-          facts={[
-            [
-              t('theme'),
-              <SegmentedControl
-                key="theme"
-                aria-label={t('theme')}
-                data-testid="theme"
-                value={colorScheme}
-                onChange={(value) => setColorScheme(value as 'auto' | 'light' | 'dark')}
-                data={(['auto', 'light', 'dark'] as const).map((value) => ({ value, label: t(`themes.${value}`) }))}
-              />,
-            ],
-            [
-              t('language'),
-              <SegmentedControl
-                key="language"
-                aria-label={t('language')}
-                data-testid="language"
-                value={i18n.language}
-                onChange={(value) => chooseLanguage(value as 'en' | 'ko')}
-                data={[
-                  { value: 'en', label: 'English' },
-                  { value: 'ko', label: '한국어' },
-                ]}
-              />,
-            ],
-          ]}
+        <SegmentedControl
+          aria-label={t('settings.subjects')}
+          value={subject}
+          onChange={(value) => setSubject(value as Subject)}
+          data={(Object.keys(SUBJECTS) as Subject[]).map((value) => ({
+            value,
+            label: <span data-testid={`settings-${value}`}>{t(`settings.${value}`)}</span>,
+          }))}
         />
-        {info && (
-          <>
-            <Facts
-              title={t('engine')}
-              facts={[
-                [t('version'), info.version],
-                [t('modeTitle'), t(`mode.${info.mode}`)],
-                [t('runtime'), info.runtime],
-                [t('dataFolder'), mono(info.root)],
-                [t('kernel'), info.kernel],
-                ['cgroup', info.cgroup],
-                ['CPU', String(info.cpus)],
-                [t('memory'), formatBytes(info.memoryBytes)],
-              ]}
-            />
-            {info.warnings.map((warning) => (
-              <p key={warning} className="status" data-tone="warn">
-                {warning}
-              </p>
-            ))}
-          </>
-        )}
+      </div>
+      <div className="page-body settings-body">
+        <Body />
       </div>
     </div>
   )

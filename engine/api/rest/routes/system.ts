@@ -6,6 +6,8 @@ import { toUnix } from '../codec/time.ts'
 import { hasLabels, parseFilters } from '../http.ts'
 import type { Route } from '../router.ts'
 
+/** What Docker's clients know nothing of. */
+const OWN_EVENTS: ReadonlySet<EngineEvent['type']> = new Set(['engine', 'client'])
 const EVENT_FILTERS = ['type', 'event', 'container', 'image', 'volume', 'network', 'label', 'scope']
 const SWARM_NOUNS = ['swarm', 'nodes', 'services', 'tasks', 'secrets', 'configs']
 
@@ -129,7 +131,7 @@ async function* eventLines(
   for await (const event of events) {
     const time = Date.parse(event.time)
     if (until > 0 && time / 1000 > until) return
-    if (event.type !== 'engine' && isWanted(event, filters)) yield `${JSON.stringify(toEvent(event, time))}\n`
+    if (!OWN_EVENTS.has(event.type) && isWanted(event, filters)) yield `${JSON.stringify(toEvent(event, time))}\n`
   }
 }
 

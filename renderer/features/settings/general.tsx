@@ -1,0 +1,71 @@
+import { SegmentedControl, useMantineColorScheme } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { useTranslation } from 'react-i18next'
+import { systemInfo } from '../../app/queries.ts'
+import { Facts } from '../../components/facts.tsx'
+import { chooseLanguage } from '../../i18n/index.ts'
+import { formatBytes } from '../../lib/format.ts'
+
+/** How the window looks and speaks, and what the engine is. */
+export function GeneralSettings() {
+  const { t, i18n } = useTranslation()
+  const { colorScheme, setColorScheme } = useMantineColorScheme()
+  const { data: info } = useQuery(systemInfo)
+  const mono = (text: string) => <span className="mono">{text}</span>
+  return (
+    <>
+      <Facts
+        title={t('appearance')}
+        facts={[
+          [
+            t('theme'),
+            <SegmentedControl
+              key="theme"
+              aria-label={t('theme')}
+              data-testid="theme"
+              value={colorScheme}
+              onChange={(value) => setColorScheme(value as 'auto' | 'light' | 'dark')}
+              data={(['auto', 'light', 'dark'] as const).map((value) => ({ value, label: t(`themes.${value}`) }))}
+            />,
+          ],
+          [
+            t('language'),
+            <SegmentedControl
+              key="language"
+              aria-label={t('language')}
+              data-testid="language"
+              value={i18n.language}
+              onChange={(value) => chooseLanguage(value as 'en' | 'ko')}
+              data={[
+                { value: 'en', label: 'English' },
+                { value: 'ko', label: '한국어' },
+              ]}
+            />,
+          ],
+        ]}
+      />
+      {info && (
+        <>
+          <Facts
+            title={t('engine')}
+            facts={[
+              [t('version'), info.version],
+              [t('modeTitle'), t(`mode.${info.mode}`)],
+              [t('runtime'), info.runtime],
+              [t('dataFolder'), mono(info.root)],
+              [t('kernel'), info.kernel],
+              ['cgroup', info.cgroup],
+              ['CPU', String(info.cpus)],
+              [t('memory'), formatBytes(info.memoryBytes)],
+            ]}
+          />
+          {info.warnings.map((warning) => (
+            <p key={warning} className="status" data-tone="warn">
+              {warning}
+            </p>
+          ))}
+        </>
+      )}
+    </>
+  )
+}
