@@ -12,9 +12,10 @@ import {
   ensureTestTools,
   ROOT,
 } from './lib/setup.mjs'
+import { Tally } from './lib/tally.mjs'
 
 const USER = 'slipway-test'
-const counts = { passed: 0, failed: 0, skipped: 0 }
+const tally = new Tally()
 
 ensurePackages()
 ensureSystemTools()
@@ -36,8 +37,8 @@ try {
 } finally {
   display.stop()
 }
-process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`)
-process.exit(counts.failed > 0 || counts.passed === 0 ? 1 : 0)
+process.stdout.write(tally.text())
+process.exit(tally.good ? 0 : 1)
 
 function runSuite(
   project,
@@ -60,16 +61,7 @@ function runSuite(
     `--outputFile=${report}`,
   ]
   const { status } = spawnSync(argv[0], argv.slice(1), { cwd, env, stdio: ['ignore', 'inherit', 'inherit'] })
-  if (!existsSync(report)) {
-    counts.failed += 1
-    return
-  }
-  const { numPassedTests, numFailedTests, numPendingTests, numFailedTestSuites } = JSON.parse(
-    readFileSync(report, 'utf8'),
-  )
-  counts.passed += numPassedTests
-  counts.failed += numFailedTests || (status === 0 ? 0 : Math.max(1, numFailedTestSuites))
-  counts.skipped += numPendingTests
+  tally.add(project, status, existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : undefined)
   rmSync(path.dirname(report), { recursive: true, force: true })
 }
 
