@@ -95,6 +95,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
     locks,
     beforeStart: new Map(),
     bus,
+    starting: new Set(),
     clients: createApiClients({ bus, now, programOf: programName }),
     log,
     now,

@@ -55,6 +55,8 @@ export interface ServiceContext {
   readonly locks: Locks
   /** What waits for a container's next start: called once its process is made, before it runs. By container id. */
   readonly beforeStart: Map<string, Set<(record: ContainerRecord) => Promise<void>>>
+  /** Containers that hold addresses before they run. By container id. */
+  readonly starting: Set<string>
   readonly bus: EventBus
   readonly clients: ApiClients
   readonly log: Logger

@@ -8,14 +8,14 @@ import { type ImageConfig, parseImageConfig, resolveProcess } from '../../runtim
 import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { findImage } from '../image/find.ts'
-import { allocateEndpoints, hostnameOf, resolveRequest } from '../network/request.ts'
+import { hostnameOf, planEndpoints, resolveRequest } from '../network/request.ts'
 import { createUndoStack } from '../undo.ts'
 import { removeVolumeRecord } from '../volume/volumes.ts'
 import { completeRequest } from './complete-request.ts'
 import { resolveMounts } from './mounts.ts'
 import { publishContainer } from './update-state.ts'
 
-/** Makes a container from an image: its record, folders, volumes and address, but no process yet. */
+/** Makes a container from an image: its record, folders and volumes, but no process yet. */
 export async function createContainer(
   context: ServiceContext,
   config: CreateContainer,
@@ -45,7 +45,7 @@ async function createLocked(
     const mounts = await resolveMounts(context, { config: request, imageVolumes: imageConfig.volumes }, (made) =>
       undo.add('volume', () => removeVolumeRecord(context, made)),
     )
-    const endpoints = await allocateEndpoints(context, request)
+    const endpoints = planEndpoints(context, request)
     const record: ContainerRecord = {
       version: 1,
       id,

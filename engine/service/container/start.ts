@@ -1,6 +1,7 @@
 import { EngineError } from '../../contract/errors.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
+import { holdAddresses } from '../network/endpoints.ts'
 import { joinNetwork, portsOf } from '../network/join.ts'
 import { refreshNames } from '../network/refresh.ts'
 import { createUndoStack } from '../undo.ts'
@@ -25,12 +26,14 @@ export async function startContainer(context: ServiceContext, ref: string): Prom
  * Mounts, networks and runs a container that is not alive. The caller holds its lock. Whatever fails is taken back,
  * and the record says why.
  */
-export async function launch(context: ServiceContext, record: ContainerRecord): Promise<ContainerRecord> {
-  assertMove(record.name, record.state.status, 'running')
+export async function launch(context: ServiceContext, before: ContainerRecord): Promise<ContainerRecord> {
+  assertMove(before.name, before.state.status, 'running')
   const { layout, runtime, network } = context
-  const { id } = record
+  const { id } = before
+  let record = before
   const undo = createUndoStack(context.log)
   try {
+    record = await holdAddresses(context, before)
     undo.add('root file system', () => runtime.unmountRoot(layout.merged(id)))
     undo.add('sandbox', () => network.leave(id))
     undo.add('ports', () => network.unpublish(id))
@@ -94,6 +97,8 @@ export async function launch(context: ServiceContext, record: ContainerRecord): 
     )
     publishContainer(context, next, 'start_failed', { error: failure.message })
     throw failure
+  } finally {
+    context.starting.delete(id)
   }
 }
 

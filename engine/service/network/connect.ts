@@ -1,10 +1,10 @@
 import { EngineError } from '../../contract/errors.ts'
 import type { EndpointSpec } from '../../contract/network.ts'
-import type { ContainerRecord, EndpointRecord } from '../../store/schema.ts'
+import type { ContainerRecord } from '../../store/schema.ts'
 import { currentContainer, findContainer } from '../container/find.ts'
 import { isAlive } from '../container/state.ts'
 import type { ServiceContext } from '../context.ts'
-import { allocateEndpoint, freeInterface, membersOf } from './endpoints.ts'
+import { freeInterface, holdAddresses, membersOf, planEndpoint } from './endpoints.ts'
 import { findNetwork } from './find.ts'
 import { writeFiles } from './hosts.ts'
 import { republish } from './join.ts'
@@ -23,9 +23,9 @@ export async function connectNetwork(
       const network = findNetwork(context.networks, input.id)
       assertCanJoin(record, network.name)
       const place = freeInterface(record.endpoints)
-      const endpoint = await allocateEndpoint(context, network, { spec: input.endpoint, interface: place })
+      const endpoint = planEndpoint(network, { spec: input.endpoint, interface: place })
       const next = { ...record, endpoints: [...record.endpoints, endpoint] }
-      await context.containers.put(isAlive(record.state.status) ? await attach(context, next, endpoint) : next)
+      await context.containers.put(isAlive(record.state.status) ? await attach(context, record, next) : next)
       await refreshNames(context, [network.name], id)
       context.bus.publish({
         type: 'network',
@@ -37,18 +37,26 @@ export async function connectNetwork(
   )
 }
 
-/** Gives a running container the interface, and everything that follows from it. */
+/** Gives a running container the newest of its places, and everything that follows from it; or leaves it as it was. */
 async function attach(
   context: ServiceContext,
-  record: ContainerRecord,
-  endpoint: EndpointRecord,
+  before: ContainerRecord,
+  planned: ContainerRecord,
 ): Promise<ContainerRecord> {
-  const all = membersOf(context, record.endpoints)
-  const member = all.find((one) => one.endpoint === endpoint)
-  if (member) await context.network.attach(record.id, member, all)
-  await writeFiles(context, record)
-  await openDns(context, record)
-  return republish(context, record)
+  try {
+    const record = await holdAddresses(context, planned)
+    const all = membersOf(context, record.endpoints)
+    const member = all.at(-1)
+    if (member) await context.network.attach(record.id, member, all)
+    await writeFiles(context, record)
+    await openDns(context, record)
+    return await republish(context, record)
+  } catch (error) {
+    await context.containers.put(before)
+    throw error
+  } finally {
+    context.starting.delete(before.id)
+  }
 }
 
 function assertCanJoin(record: ContainerRecord, network: string): void {

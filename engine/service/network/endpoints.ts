@@ -3,8 +3,9 @@ import { EngineError } from '../../contract/errors.ts'
 import type { EndpointSpec } from '../../contract/network.ts'
 import { macOf } from '../../network/bridge.ts'
 import type { Member } from '../../network/driver.ts'
-import { type AddressPool, claimAddress, nextAddress, parseSubnet } from '../../network/ipam.ts'
+import { type AddressPool, claimAddress, contains, nextAddress, parseSubnet } from '../../network/ipam.ts'
 import type { ContainerRecord, EndpointRecord, NetworkRecord } from '../../store/schema.ts'
+import { isAlive } from '../container/state.ts'
 import type { ServiceContext } from '../context.ts'
 
 const MAC = /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i
@@ -38,44 +39,27 @@ export function freeInterface(endpoints: readonly EndpointRecord[]): string {
     if (!endpoints.some((endpoint) => endpoint.interface === `eth${index}`)) return `eth${index}`
 }
 
-/**
- * A place on a network, with addresses of its pools. The caller holds the lock `containers` until the record that has
- * the place is stored, so that no address is given twice.
- */
-export async function allocateEndpoint(
-  context: ServiceContext,
+/** A place on a network that has no addresses yet: those come with the container's start. What cannot be given is refused. */
+export function planEndpoint(
   network: NetworkRecord,
   how: { readonly spec: Omit<EndpointSpec, 'network'>; readonly interface: string },
-): Promise<EndpointRecord> {
+): EndpointRecord {
   const { spec } = how
   assertSpec(network, spec)
-  const others = containersOn(context, network.name).map(({ endpoint }) => endpoint)
-  const ipv4 = allocate(
-    network.ipv4,
-    spec.ipAddress,
-    others.map(({ ipAddress }) => ipAddress),
-  )
-  const ipv6 = allocate(
-    network.ipv6,
-    spec.ipv6Address,
-    others.map(({ ipv6Address }) => ipv6Address),
-  )
-  await context.networks.put({
-    ...network,
-    ipv4: network.ipv4 && { ...network.ipv4, lastAddress: spec.ipAddress ? network.ipv4.lastAddress : ipv4.address },
-    ipv6: network.ipv6 && { ...network.ipv6, lastAddress: spec.ipv6Address ? network.ipv6.lastAddress : ipv6.address },
-  })
+  const nobody = new Set<string>()
+  if (spec.ipAddress) allocate(network.ipv4, spec.ipAddress, nobody)
+  if (spec.ipv6Address) allocate(network.ipv6, spec.ipv6Address, nobody)
   const gatewayOf = (pool: NetworkRecord['ipv4']) => (network.isInternal ? '' : (pool?.gateway ?? ''))
   return {
     network: network.name,
     interface: how.interface,
-    ipAddress: ipv4.address,
-    prefix: ipv4.prefix,
+    ipAddress: '',
+    prefix: 0,
     gateway: gatewayOf(network.ipv4),
-    ipv6Address: ipv6.address,
-    ipv6Prefix: ipv6.prefix,
+    ipv6Address: '',
+    ipv6Prefix: 0,
     ipv6Gateway: gatewayOf(network.ipv6),
-    macAddress: spec.macAddress.toLowerCase() || (ipv4.address ? macOf(ipv4.address) : randomMac()),
+    macAddress: spec.macAddress.toLowerCase(),
     aliases: [...new Set(spec.aliases)],
     links: spec.links,
     priority: spec.priority,
@@ -83,10 +67,89 @@ export async function allocateEndpoint(
   }
 }
 
+/**
+ * Gives a container that starts, or runs, the addresses of its places, and stores them: those of its last run while
+ * they are free. Containers that do not run hold none, so that a network is as large as what runs on it.
+ */
+export function holdAddresses(context: ServiceContext, record: ContainerRecord): Promise<ContainerRecord> {
+  return context.locks.withLock('addresses', async () => {
+    const endpoints: EndpointRecord[] = []
+    for (const { network, endpoint } of membersOf(context, record.endpoints))
+      endpoints.push(await address(context, { id: record.id, network, endpoint }))
+    const next = { ...record, endpoints }
+    context.starting.add(record.id)
+    await context.containers.put(next)
+    return next
+  })
+}
+
+async function address(
+  context: ServiceContext,
+  place: { readonly id: string; readonly network: NetworkRecord; readonly endpoint: EndpointRecord },
+): Promise<EndpointRecord> {
+  const { id, network, endpoint } = place
+  const held = containersOn(context, network.name)
+    .filter(({ record }) => record.id !== id && (isAlive(record.state.status) || context.starting.has(record.id)))
+    .map(({ endpoint: other }) => other)
+  const ipv4 = reuseOrAllocate(network.ipv4, {
+    wanted: endpoint.requested.ipAddress,
+    last: endpoint.ipAddress,
+    held: new Set(held.map(({ ipAddress }) => ipAddress)),
+  })
+  const ipv6 = reuseOrAllocate(network.ipv6, {
+    wanted: endpoint.requested.ipv6Address,
+    last: endpoint.ipv6Address,
+    held: new Set(held.map(({ ipv6Address }) => ipv6Address)),
+  })
+  await noteLast(context, network, { ipv4: ipv4.isNew ? ipv4.address : '', ipv6: ipv6.isNew ? ipv6.address : '' })
+  const isDerived =
+    endpoint.macAddress === '' || (endpoint.ipAddress !== '' && endpoint.macAddress === macOf(endpoint.ipAddress))
+  const derived = ipv4.address ? macOf(ipv4.address) : endpoint.macAddress || randomMac()
+  return {
+    ...endpoint,
+    ipAddress: ipv4.address,
+    prefix: ipv4.prefix,
+    ipv6Address: ipv6.address,
+    ipv6Prefix: ipv6.prefix,
+    macAddress: isDerived ? derived : endpoint.macAddress,
+  }
+}
+
+/** Remembers what was handed out last, so that a freed address rests a while. */
+async function noteLast(
+  context: ServiceContext,
+  network: NetworkRecord,
+  last: { readonly ipv4: string; readonly ipv6: string },
+): Promise<void> {
+  if (!last.ipv4 && !last.ipv6) return
+  const { ipv4, ipv6 } = context.networks.get(network.name) ?? network
+  await context.networks.put({
+    ...network,
+    ipv4: ipv4 && { ...ipv4, lastAddress: last.ipv4 || ipv4.lastAddress },
+    ipv6: ipv6 && { ...ipv6, lastAddress: last.ipv6 || ipv6.lastAddress },
+  })
+}
+
+interface Given {
+  readonly address: string
+  readonly prefix: number
+  /** Whether it came from the pool just now. */
+  readonly isNew: boolean
+}
+
+function reuseOrAllocate(
+  pool: AddressPool | null,
+  { wanted, last, held }: { readonly wanted: string; readonly last: string; readonly held: ReadonlySet<string> },
+): Given {
+  const isFree = pool && !wanted && last && !held.has(last) && contains(pool.subnet, last)
+  if (isFree) return { address: last, prefix: parseSubnet(pool.subnet).prefix, isNew: false }
+  return { ...allocate(pool, wanted, held), isNew: pool !== null && !wanted }
+}
+
 function allocate(
   pool: AddressPool | null,
   wanted: string,
-  used: readonly string[],
+  taken: ReadonlySet<string>,
 ): { address: string; prefix: number } {
   if (!pool) {
     if (wanted === '') return { address: '', prefix: 0 }
@@ -96,7 +159,6 @@ function allocate(
       `no configured subnet contains IP address ${wanted}`,
     )
   }
-  const taken = new Set(used)
   const { prefix } = parseSubnet(pool.subnet)
   return { address: wanted ? claimAddress(pool, wanted, taken) : nextAddress(pool, taken), prefix }
 }

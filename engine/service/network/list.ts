@@ -37,17 +37,21 @@ function describeNetwork(context: ServiceContext, record: NetworkRecord): Networ
     enableIPv6: ipv6 !== null,
     options: record.options,
     labels: record.labels,
-    endpoints: containersOn(context, record.name).map(({ record: container, endpoint }) => ({
-      containerId: container.id,
-      name: container.name,
-      interface: endpoint.interface,
-      ipAddress: endpoint.ipAddress,
-      prefix: endpoint.prefix,
-      ipv6Address: endpoint.ipv6Address,
-      ipv6Prefix: endpoint.ipv6Prefix,
-      macAddress: endpoint.macAddress,
-      isRunning: isAlive(container.state.status),
-    })),
+    endpoints: containersOn(context, record.name).map(({ record: container, endpoint }) => {
+      const isRunning = isAlive(container.state.status)
+      return {
+        containerId: container.id,
+        name: container.name,
+        interface: endpoint.interface,
+        // What does not run holds none.
+        ipAddress: isRunning ? endpoint.ipAddress : endpoint.requested.ipAddress,
+        prefix: endpoint.prefix,
+        ipv6Address: isRunning ? endpoint.ipv6Address : endpoint.requested.ipv6Address,
+        ipv6Prefix: endpoint.ipv6Prefix,
+        macAddress: endpoint.macAddress,
+        isRunning,
+      }
+    }),
   }
 }
 

@@ -7,7 +7,7 @@ import { parseExtraHost } from '../../runtime/files.ts'
 import type { EndpointRecord } from '../../store/schema.ts'
 import { findContainer } from '../container/find.ts'
 import type { ServiceContext } from '../context.ts'
-import { allocateEndpoint, freeInterface } from './endpoints.ts'
+import { freeInterface, planEndpoint } from './endpoints.ts'
 import { findNetwork } from './find.ts'
 import { parseLink } from './links.ts'
 import { assertModeFits, parseNetworkMode } from './mode.ts'
@@ -47,8 +47,8 @@ export function hostnameOf(config: CreateContainer, id: string): string {
   return config.hostname || id.slice(0, 12)
 }
 
-/** Places on every network that the request names. The caller holds the lock `containers`. */
-export async function allocateEndpoints(context: ServiceContext, config: CreateContainer): Promise<EndpointRecord[]> {
+/** Places on every network that the request names. */
+export function planEndpoints(context: ServiceContext, config: CreateContainer): EndpointRecord[] {
   const mode = parseNetworkMode(config.network)
   if (mode.kind !== 'network') return []
   const own = config.endpoints.find(({ network }) => network === mode.network)
@@ -59,7 +59,7 @@ export async function allocateEndpoints(context: ServiceContext, config: CreateC
   const endpoints: EndpointRecord[] = []
   for (const spec of specs) {
     const network = findNetwork(context.networks, spec.network)
-    endpoints.push(await allocateEndpoint(context, network, { spec, interface: freeInterface(endpoints) }))
+    endpoints.push(planEndpoint(network, { spec, interface: freeInterface(endpoints) }))
   }
   return endpoints
 }

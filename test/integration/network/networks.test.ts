@@ -87,7 +87,7 @@ describe('a network of the user’s', () => {
     const at = (ipAddress: string) => ({ network: 'asked', endpoints: [{ network: 'asked', ipAddress }] })
     const first = await t.run(at('10.213.2.9'))
     expect(await t.exec(first.id, 'ip -4 -o addr show eth0')).toContain('10.213.2.9/24')
-    await expect(t.create(at('10.213.2.9'))).rejects.toMatchObject({ reason: 'network.address-in-use' })
+    await expect(t.run(at('10.213.2.9'))).rejects.toMatchObject({ reason: 'network.address-in-use' })
     await expect(t.create(at('10.9.9.9'))).rejects.toMatchObject({ reason: 'network.address-outside' })
     await expect(t.create({ endpoints: [{ network: 'bridge', ipAddress: '172.17.0.99' }] })).rejects.toMatchObject({
       reason: 'network.default-address',
@@ -96,6 +96,26 @@ describe('a network of the user’s', () => {
     for (const { containerId } of (await networks().inspect({ id: 'asked' }, context)).endpoints)
       await t.remove(containerId)
     await networks().remove({ id: 'asked' }, context)
+  })
+
+  it('is as large as what runs on it: containers that do not run hold no address', async () => {
+    await createNetwork({ name: 'small', ...subnet('10.213.5.0/30') })
+    const { container } = t.test.engine.handlers
+    const start = (id: string) => container.start({ id }, context)
+    const stop = (id: string) => container.stop({ id, timeoutSeconds: 0 }, context)
+    const first = await t.run({ network: 'small' })
+    const second = await t.create({ network: 'small' })
+    expect(first.ipAddress).toBe('10.213.5.2')
+    await expect(start(second)).rejects.toMatchObject({ reason: 'network.exhausted' })
+    await stop(first.id)
+    await start(second)
+    expect(await t.exec(second, 'ip -4 -o addr show eth0')).toContain('10.213.5.2/30')
+    await expect(start(first.id)).rejects.toMatchObject({ reason: 'network.exhausted' })
+    await stop(second)
+    await start(first.id)
+    expect(await t.exec(first.id, 'ip -4 -o addr show eth0')).toContain('10.213.5.2/30')
+    await Promise.all([first.id, second].map((id) => t.remove(id)))
+    await networks().remove({ id: 'small' }, context)
   })
 
   it('survives the engine and the keeper with its containers on it', async () => {
