@@ -328,7 +328,7 @@ describe.skipIf(!hasDocker)('what docker run and create ask for', () => {
     expect(await run(['--ipc', 'private'], 'ls /dev/shm')).toBe('')
     expect(await run(['--ipc', 'none'], 'grep -c " /dev/shm " /proc/mounts || true')).toBe('0\n')
     expect(await run(['--uts', 'host'], 'hostname')).toBe(`${os.hostname()}\n`)
-    expect(await run(['--pid', 'host'], 'ls /proc')).toContain(`${process.pid}\n`)
+    expect(await run(['--pid', 'host'], `ls -d /proc/${process.pid}`)).toBe(`/proc/${process.pid}\n`)
     await it.ok('run', '-d', '--name', 'keeps', '--network', 'none', 'test/box:1', 'sleep', '60')
     const refusal = await it.docker(['run', '--rm', '--ipc', 'container:keeps', 'test/box:1', 'true'])
     expect(refusal.stderr).toContain('non-shareable IPC (hint: use IpcMode:shareable for the donor container)')
