@@ -47,17 +47,25 @@ export async function* logBytes(container: Services['container'], { id, tty, que
   const since = parseTime(query.get('since'))
   const until = parseTime(query.get('until')) || Number.POSITIVE_INFINITY
   const isTimed = isTrue(query.get('timestamps'))
-  for await (const line of logLines(container, {
+  const toFrame = ({ stream, time, text }: LogLine) => {
+    const bytes = Buffer.from(isTimed ? `${time} ${text}\n` : `${text}\n`)
+    return tty ? bytes : encodeStdcopy(stream, bytes)
+  }
+  for await (const batch of logLines(container, {
     id,
     tail: query.get('tail') ?? 'all',
     isFollowing: isTrue(query.get('follow')),
     signal,
   })) {
-    const time = Date.parse(line.time) / 1000
-    if (!streams.has(line.stream) || time < since) continue
-    if (time > until) return
-    const text = Buffer.from(`${isTimed ? `${line.time} ` : ''}${line.text}\n`)
-    yield tty ? text : encodeStdcopy(line.stream, text)
+    const isBounded = since > 0 || until !== Number.POSITIVE_INFINITY
+    const seconds = ({ time }: LogLine) => Date.parse(time) / 1000
+    const end = isBounded ? batch.findIndex((line) => seconds(line) > until) : -1
+    const lines = (end < 0 ? batch : batch.slice(0, end)).filter(
+      (line) => streams.has(line.stream) && (!isBounded || seconds(line) >= since),
+    )
+    // One piece a batch: a million small writes are what a long log costs otherwise.
+    if (lines.length > 0) yield Buffer.concat(lines.map(toFrame))
+    if (end >= 0) return
   }
 }
 
@@ -73,8 +81,8 @@ interface LineRequest {
   readonly signal: AbortSignal
 }
 
-/** Lines from where `tail` says to the end; following, to the end of the container's life. */
-async function* logLines(container: Services['container'], request: LineRequest): AsyncIterable<LogLine> {
+/** Lines in batches from where `tail` says to the end; following, to the end of the container's life. */
+async function* logLines(container: Services['container'], request: LineRequest): AsyncIterable<readonly LogLine[]> {
   const { id, tail, isFollowing, signal } = request
   const stop = new AbortController()
   signal.addEventListener('abort', () => stop.abort(), { once: true })
@@ -91,12 +99,11 @@ async function* logLines(container: Services['container'], request: LineRequest)
   }
   try {
     for await (const batch of container.logFollow({ id, from }, stop.signal)) {
-      for (const line of batch) {
-        if (line.offset > endsAt) return
-        reached = line.offset
-        yield line
-      }
-      if (reached >= endsAt) return
+      const end = batch.findIndex(({ offset }) => offset > endsAt)
+      const lines = end < 0 ? batch : batch.slice(0, end)
+      reached = lines.at(-1)?.offset ?? reached
+      if (lines.length > 0) yield lines
+      if (end >= 0 || reached >= endsAt) return
     }
   } finally {
     stop.abort()
