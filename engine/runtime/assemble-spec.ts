@@ -7,7 +7,7 @@ import type { Layout } from '../store/layout.ts'
 import type { ContainerRecord, ResolvedMount } from '../store/schema.ts'
 import { findDevices, findHostDevices, splitDevice } from './devices.ts'
 import { addContainerEnv } from './process.ts'
-import { compileSeccomp } from './seccomp.ts'
+import { compileSeccomp, withoutUnusedArchitectures } from './seccomp.ts'
 import { parseSecurityOptions } from './security.ts'
 import { buildSpec, type NamespacePlaces } from './spec.ts'
 import type { BlockIoNumbers, BlockRate } from './spec-resources.ts'
@@ -87,7 +87,8 @@ function seccompOf(record: ContainerRecord, facts: SpecFacts, asked: string): ob
   const text = asked === 'default' ? facts.seccompProfile : asked
   if (text === '') return null
   const { capabilities, info } = facts
-  return compileSeccomp(text, { capabilities, architecture: process.arch, kernel: info.kernel })
+  const compiled = compileSeccomp(text, { capabilities, architecture: process.arch, kernel: info.kernel })
+  return asked === 'default' ? withoutUnusedArchitectures(compiled) : compiled
 }
 
 /** An ordinary user may raise the score alone. */

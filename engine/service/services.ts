@@ -13,7 +13,7 @@ import {
   writeContainerArchive,
 } from './container/files.ts'
 import { createHealthMonitor } from './container/health.ts'
-import { inspectContainer, listContainers } from './container/list.ts'
+import { inspectContainer, listContainerRows, listContainers } from './container/list.ts'
 import { followLog, readLogWindow } from './container/logs.ts'
 import { pauseContainer, unpauseContainer } from './container/pause.ts'
 import { listContainerProcesses, measureContainer, resizeContainer } from './container/processes.ts'
@@ -73,6 +73,7 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
     health,
     container: {
       list: (all: boolean) => listContainers(context, all),
+      rows: (all: boolean) => listContainerRows(context, all),
       inspect: (id: string) => inspectContainer(context, health, id),
       create: (config: CreateContainer) => createContainer(context, config),
       start,

@@ -101,7 +101,6 @@ export async function cleanHost(context: ServiceContext, id: string): Promise<vo
         attempt('mounts', context.runtime.releaseMounts(id)),
       ]),
     ),
-    attempt('ports', context.network.unpublish(id)),
+    attempt('ports', context.network.unpublish(id)).then(() => attempt('sandbox', context.network.leave(id))),
   ])
-  await attempt('sandbox', context.network.leave(id))
 }

@@ -7,14 +7,35 @@ import { findContainer } from './find.ts'
 import type { HealthMonitor } from './health.ts'
 import { isAlive } from './state.ts'
 
+/** A container as a list of clients shows it: more than the window's, much less than everything. */
+export interface ContainerRow extends Pick<ContainerDetail, 'config' | 'hostname' | 'networks' | 'mounts'> {
+  readonly summary: ContainerSummary
+}
+
 /** Containers, newest first; without `all` only those with a process. */
 export function listContainers(context: ServiceContext, all: boolean): ContainerSummary[] {
+  return newestFirst(context, all).map(summarise)
+}
+
+/** The same with where each is connected and what it mounts. */
+export function listContainerRows(context: ServiceContext, all: boolean): ContainerRow[] {
+  return newestFirst(context, all).map((record) => ({
+    summary: summarise(record),
+    config: record.config,
+    hostname: record.hostname,
+    networks: describeEndpoints(context, record),
+    mounts: describeMounts(record),
+  }))
+}
+
+function newestFirst(context: ServiceContext, all: boolean): ContainerRecord[] {
   return context.containers
     .list()
     .filter((record) => all || isAlive(record.state.status) || record.state.status === 'restarting')
-    .sort((a, b) => b.createdAt.localeCompare(a.createdAt))
-    .map(summarise)
+    .sort((a, b) => (a.createdAt < b.createdAt ? 1 : a.createdAt > b.createdAt ? -1 : 0))
 }
+
+const describeMounts = ({ mounts }: ContainerRecord) => mounts.map(({ isAnonymous: _, ...mount }) => mount)
 
 /** Everything about one container. */
 export function inspectContainer(context: ServiceContext, health: HealthMonitor, ref: string): ContainerDetail {
@@ -44,7 +65,7 @@ export function inspectContainer(context: ServiceContext, health: HealthMonitor,
     hostnamePath: layout.containerFile(filesOf, 'hostname'),
     resolvConfPath: layout.containerFile(filesOf, 'resolv.conf'),
     logPath: layout.log(record.id),
-    mounts: record.mounts.map(({ isAnonymous: _, ...mount }) => mount),
+    mounts: describeMounts(record),
   }
 }
 

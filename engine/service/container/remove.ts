@@ -44,8 +44,8 @@ export async function removeLocked(
   const removing = await putState(context, record, { status: 'removing' })
   if (record.state.status !== 'exited' && record.state.status !== 'created') await cleanHost(context, record.id)
   try {
-    await context.runtime.removeTree(context.layout.bundle(record.id))
-    await context.runtime.removeTree(context.layout.container(record.id))
+    const { layout, runtime } = context
+    await Promise.all([layout.bundle(record.id), layout.container(record.id)].map(runtime.removeTree))
   } catch (error) {
     await putState(context, removing, { status: 'dead', error: String(error) })
     throw error

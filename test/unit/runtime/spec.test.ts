@@ -14,7 +14,7 @@ import path from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { MountSpec, ResourceLimits } from '../../../engine/contract/container.ts'
 import { DEFAULT_CAPABILITIES, parseCapabilityMask, resolveCapabilities } from '../../../engine/runtime/capabilities.ts'
-import { compileSeccomp } from '../../../engine/runtime/seccomp.ts'
+import { compileSeccomp, withoutUnusedArchitectures } from '../../../engine/runtime/seccomp.ts'
 import { buildSpec, type SpecInput } from '../../../engine/runtime/spec.ts'
 import { lockedFlags } from '../../../engine/runtime/spec-mounts.ts'
 
@@ -100,12 +100,14 @@ describe('seccomp', () => {
     ],
   })
   const names = (capabilities: string[], kernel: string) =>
-    (
-      compileSeccomp(profile, { capabilities, kernel, architecture: 'x64' }) as { syscalls: { names: string[] }[] }
-    ).syscalls.flatMap((rule) => rule.names)
+    compileSeccomp(profile, { capabilities, kernel, architecture: 'x64' }).syscalls?.flatMap((rule) => rule.names)
   it('is compiled against capabilities, kernel and architecture', () => {
     expect(names([], '6.1.0-amd64')).toEqual(['read', 'clone', 'ptrace'])
     expect(names(['CAP_SYS_ADMIN'], '4.4')).toEqual(['read', 'mount'])
+  })
+  it('of the distribution is used for the architectures that run: x86-64 and x86', () => {
+    const architectures = ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32']
+    expect(withoutUnusedArchitectures({ architectures }).architectures).toEqual(['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86'])
   })
 })
 

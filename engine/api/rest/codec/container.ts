@@ -1,4 +1,5 @@
 import type { ContainerDetail, ContainerSummary } from '../../../contract/container.ts'
+import type { ContainerRow } from '../../../service/container/list.ts'
 import { toNetworks } from './endpoint.ts'
 import { toHostConfig } from './host-config.ts'
 import { humanDuration, NO_TIME, timeOr, toUnix } from './time.ts'
@@ -29,8 +30,8 @@ export function statusText(container: ContainerSummary, now: number): string {
 const healthText = (health: string) => (health === 'starting' ? 'health: starting' : health)
 
 /** A row of `GET /containers/json`. */
-export function toListItem(detail: ContainerDetail, facts: { readonly now: number; readonly version: number }) {
-  const container = detail
+export function toListItem(row: ContainerRow, facts: { readonly now: number; readonly version: number }) {
+  const { summary: container, config, hostname, networks } = row
   const isAlive = container.status === 'running' || container.status === 'paused'
   return {
     Id: container.id,
@@ -39,13 +40,15 @@ export function toListItem(detail: ContainerDetail, facts: { readonly now: numbe
     ImageID: container.imageId,
     Command: container.command,
     Created: toUnix(container.createdAt),
-    Ports: isAlive ? toPortList(detail) : [],
+    Ports: isAlive ? toPortList({ config, ports: container.ports }) : [],
     Labels: container.labels,
     State: container.status,
     Status: statusText(container, facts.now),
-    HostConfig: { NetworkMode: detail.config.network },
-    NetworkSettings: { Networks: toNetworks(detail, facts.version) },
-    Mounts: toMounts(detail),
+    HostConfig: { NetworkMode: config.network },
+    NetworkSettings: {
+      Networks: toNetworks({ id: container.id, status: container.status, hostname, networks }, facts.version),
+    },
+    Mounts: toMounts(row),
   }
 }
 
@@ -135,12 +138,12 @@ function toPortMap(detail: ContainerDetail) {
 }
 
 /** Exposed ports; records of before they were kept have the published ones alone. */
-const exposed = ({ config, ports }: ContainerDetail): readonly string[] => [
+const exposed = ({ config, ports }: Pick<ContainerDetail, 'config' | 'ports'>): readonly string[] => [
   ...new Set([...config.exposedPorts, ...ports.map((port) => `${port.containerPort}/${port.protocol}`)]),
 ]
 
 /** Published ports with their places on the host, and those that are only exposed. */
-function toPortList(detail: ContainerDetail) {
+function toPortList(detail: Pick<ContainerDetail, 'config' | 'ports'>) {
   const published = detail.ports.map(({ containerPort, protocol, hostIp, hostPort }) => ({
     IP: hostIp,
     PrivatePort: containerPort,
@@ -187,7 +190,7 @@ const toVolumes = ({ config }: ContainerDetail) =>
     config.mounts.filter(({ type, source }) => type === 'volume' && source === '').map(({ target }) => [target, {}]),
   )
 
-function toMounts({ mounts }: ContainerDetail) {
+function toMounts({ mounts }: Pick<ContainerDetail, 'mounts'>) {
   return mounts.map(({ type, name, hostPath, target, readOnly, propagation }) => ({
     Type: type,
     ...(name ? { Name: name, Driver: 'local' } : {}),

@@ -9,7 +9,10 @@ export const endpointId = (containerId: string, networkId: string): string =>
   createHash('sha256').update(`${containerId} ${networkId}`).digest('hex')
 
 /** `NetworkSettings.Networks`. A container that does not run has its places, but no addresses yet. */
-export function toNetworks({ id, networks, hostname, status }: ContainerDetail, version: number) {
+export function toNetworks(
+  { id, networks, hostname, status }: Pick<ContainerDetail, 'id' | 'networks' | 'hostname' | 'status'>,
+  version: number,
+) {
   const isAlive = status === 'running' || status === 'paused'
   return Object.fromEntries(
     networks.map((endpoint) => {

@@ -1,5 +1,6 @@
-import type { ContainerDetail, ContainerSummary } from '../../../contract/container.ts'
+import type { ContainerSummary } from '../../../contract/container.ts'
 import { EngineError } from '../../../contract/errors.ts'
+import type { ContainerRow } from '../../../service/container/list.ts'
 import type { Services } from '../../../service/services.ts'
 import { toListItem } from '../codec/container.ts'
 import { hasLabels, isTrue, parseFilters, type RestRequest } from '../http.ts'
@@ -11,7 +12,6 @@ const FILTERS = [
 const STATUSES = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead']
 const HEALTH = ['starting', 'healthy', 'unhealthy', 'none']
 
-type Row = { readonly summary: ContainerSummary; readonly detail: ContainerDetail }
 type Filters = ReadonlyMap<string, readonly string[]>
 
 /** `GET /containers/json`: newest first, filtered as dockerd filters. */
@@ -21,30 +21,26 @@ export async function listContainers(services: Services, { query, version }: Res
   assertValues(filters)
   const limit = Number(query.get('limit') || query.get('n') || 0)
   const isWide = ['status', 'exited', 'before', 'since'].some((name) => filters.has(name)) || limit > 0
-  const all = container.list(true)
-  const shown = isTrue(query.get('all')) || isWide ? all : all.filter(({ status }) => isUp(status))
+  const shown = container.rows(isTrue(query.get('all')) || isWide)
   const around = boundaries(container, filters)
   const ancestors = await imagesOf(services, filters.get('ancestor'))
-  const rows: Row[] = []
-  for (const summary of shown) {
-    if (!around(summary) || (ancestors && !ancestors.has(summary.imageId))) continue
-    const row = { summary, detail: container.inspect(summary.id) }
+  const rows: ContainerRow[] = []
+  for (const row of shown) {
+    if (!around(row.summary) || (ancestors && !ancestors.has(row.summary.imageId))) continue
     if (matches(row, filters)) rows.push(row)
     if (limit > 0 && rows.length === limit) break
   }
   const now = Date.now()
   const isSized = isTrue(query.get('size'))
   return Promise.all(
-    rows.map(async ({ summary, detail }) => {
-      const item = toListItem(detail, { now, version })
+    rows.map(async (row) => {
+      const item = toListItem(row, { now, version })
       if (!isSized) return item
-      const { ownBytes, totalBytes } = await container.measure(summary.id)
+      const { ownBytes, totalBytes } = await container.measure(row.summary.id)
       return { ...item, SizeRw: ownBytes, SizeRootFs: totalBytes }
     }),
   )
 }
-
-const isUp = (status: string) => ['running', 'paused', 'restarting'].includes(status)
 
 function assertValues(filters: Filters): void {
   const check = (name: string, isValid: (value: string) => boolean) => {
@@ -80,7 +76,7 @@ async function imagesOf({ image }: Services, wanted: readonly string[] | undefin
 
 const familiar = (reference: string) => reference.replace(/^docker\.io\/(library\/)?/, '')
 
-function matches({ summary, detail }: Row, filters: Filters): boolean {
+function matches({ summary, config, networks, mounts }: ContainerRow, filters: Filters): boolean {
   const any = (name: string, test: (value: string) => boolean) => filters.get(name)?.some(test) ?? true
   return (
     any('id', (value) => summary.id.startsWith(value)) &&
@@ -88,14 +84,12 @@ function matches({ summary, detail }: Row, filters: Filters): boolean {
     any('status', (value) => summary.status === value) &&
     any('exited', (value) => summary.status === 'exited' && summary.exitCode === Number(value)) &&
     any('health', (value) => summary.health === value) &&
-    any('network', (value) => detail.networks.some(({ network, networkId }) => [network, networkId].includes(value))) &&
-    any('volume', (value) =>
-      detail.mounts.some(({ name, target, hostPath }) => [name, target, hostPath].includes(value)),
-    ) &&
+    any('network', (value) => networks.some(({ network, networkId }) => [network, networkId].includes(value))) &&
+    any('volume', (value) => mounts.some(({ name, target, hostPath }) => [name, target, hostPath].includes(value))) &&
     any('publish', (value) =>
-      detail.config.ports.some((port) => isPort(value, port.hostPort || portOf(summary, port), port.protocol)),
+      config.ports.some((port) => isPort(value, port.hostPort || portOf(summary, port), port.protocol)),
     ) &&
-    any('expose', (value) => detail.config.ports.some((port) => isPort(value, port.containerPort, port.protocol))) &&
+    any('expose', (value) => config.ports.some((port) => isPort(value, port.containerPort, port.protocol))) &&
     any('is-task', (value) => /^(false|0)$/i.test(value)) &&
     any('isolation', (value) => value === 'default') &&
     hasLabels(summary.labels, filters.get('label') ?? [])
