@@ -52,6 +52,9 @@ function start(): void {
       event.sender === window?.webContents && event.senderFrame?.url.startsWith(`${SCHEME}://window/`) === true,
     desktopHandlers: {
       pickArchive: async () => (await dialog.showOpenDialog({ properties: ['openFile', 'multiSelections'] })).filePaths,
+      pickSavePath: async ({ name }: { name?: unknown }) =>
+        (await dialog.showSaveDialog({ defaultPath: path.join(app.getPath('downloads'), path.basename(String(name))) }))
+          .filePath,
       openExternal: async ({ url }: { url?: unknown }) => {
         if (typeof url === 'string' && /^https?:\/\//.test(url)) await shell.openExternal(url)
       },

@@ -15,7 +15,6 @@ export interface EngineConfig {
   /** Offers the socket there whatever the setting says. */
   readonly offersSocket: boolean
   /** docker's own folder, and the name of the context that leads here. */
-  readonly dockerFolder: string
   readonly contextName: string
   /** The bundled keeper. */
   readonly keeperFile: string
@@ -65,7 +64,6 @@ export function loadConfig(options: ConfigOptions): EngineConfig {
     socket: path.resolve(options.socket ?? path.join(runtimeDir, 'docker.sock')),
     offeredSocket: env['XDG_RUNTIME_DIR'] ? path.join(env['XDG_RUNTIME_DIR'], 'docker.sock') : '',
     offersSocket: options.offersSocket ?? false,
-    dockerFolder: env['DOCKER_CONFIG'] || path.join(env['HOME'] || os.homedir(), '.docker'),
     contextName: isDefault ? 'slipway' : `slipway-${rootHash}`,
     keeperFile: path.resolve(options.keeperFile),
     version: VERSION,

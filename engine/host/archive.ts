@@ -49,6 +49,8 @@ export interface PathChange {
   readonly kind: 'added' | 'changed' | 'removed'
   /** Bytes of a regular file; of one that is removed, those that it had. */
   readonly sizeBytes: number
+  /** The file of several names that this is one of, `''` for others: its bytes lie on the disk once. */
+  readonly linkId: string
   readonly isFolder: boolean
 }
 

@@ -5,8 +5,8 @@ import { queryClient } from './queries.ts'
 /** Which reads a fact makes stale. Images, volumes and networks say who uses them, so containers concern them too. */
 const INVALIDATES: Readonly<Record<EngineEvent['type'], readonly string[]>> = {
   container: ['container', 'image', 'volume', 'network'],
-  image: ['image'],
-  volume: ['volume'],
+  image: ['image', 'disk'],
+  volume: ['volume', 'disk'],
   network: ['network'],
   engine: ['system'],
   client: ['docker'],

@@ -2,6 +2,7 @@ import {
   IconActivity,
   IconBox,
   IconDatabase,
+  IconDisc,
   IconNetwork,
   IconServer2,
   IconSettings,
@@ -12,6 +13,7 @@ import {
 import type { ComponentType } from 'react'
 import { ActivityPage } from '../features/activity/page.tsx'
 import { ContainersPage } from '../features/containers/page.tsx'
+import { DiskPage } from '../features/disk/page.tsx'
 import { ImagesPage } from '../features/images/page.tsx'
 import { NetworksPage } from '../features/networks/page.tsx'
 import { RegistriesPage } from '../features/registries/page.tsx'
@@ -28,6 +30,7 @@ export const PAGES: readonly { readonly page: Page; readonly Icon: IconType; rea
   { page: 'networks', Icon: IconNetwork, Body: NetworksPage },
   { page: 'topology', Icon: IconSitemap, Body: TopologyPage },
   { page: 'registries', Icon: IconServer2, Body: RegistriesPage },
+  { page: 'disk', Icon: IconDisc, Body: DiskPage },
   { page: 'activity', Icon: IconActivity, Body: ActivityPage },
   { page: 'settings', Icon: IconSettings, Body: SettingsPage },
 ]

@@ -12,6 +12,15 @@ export const volumeList = queryOptions({ queryKey: ['volume', 'list'], queryFn: 
 export const networkList = queryOptions({ queryKey: ['network', 'list'], queryFn: () => api.network.list({}) })
 export const registryList = queryOptions({ queryKey: ['registry', 'list'], queryFn: () => api.registry.list({}) })
 export const dockerApi = queryOptions({ queryKey: ['docker', 'describe'], queryFn: () => api.docker.describe({}) })
+/** Measured anew whenever somebody looks: files grow without an event. */
+export const diskUsage = queryOptions({
+  queryKey: ['disk', 'usage'],
+  queryFn: () => api.system.diskUsage({}),
+  staleTime: 0,
+})
+/** A layer never changes. */
+export const layerFiles = (id: string, layer: number, path: string) =>
+  queryOptions({ queryKey: ['layer', id, layer, path], queryFn: () => api.image.layerFiles({ id, layer, path }) })
 export const systemInfo = queryOptions({ queryKey: ['system', 'info'], queryFn: () => api.system.info({}) })
 export const containerDetail = (id: string) =>
   queryOptions({ queryKey: ['container', 'detail', id], queryFn: () => api.container.inspect({ id }) })

@@ -36,6 +36,13 @@ function ConfirmDialog({ dialog }: { readonly dialog: Extract<Dialog, { type: 'c
       <Text mb="md" style={{ overflowWrap: 'anywhere' }}>
         {dialog.text}
       </Text>
+      {dialog.items && (
+        <ul className="confirm-items mono" data-testid="confirm-items">
+          {dialog.items.map((item) => (
+            <li key={item}>{item}</li>
+          ))}
+        </ul>
+      )}
       {error && <div className="error-note">{error}</div>}
       <Group justify="flex-end" mt="md">
         <Button variant="default" onClick={close} data-autofocus>

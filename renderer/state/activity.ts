@@ -1,22 +1,24 @@
 import i18next from 'i18next'
 import { create } from 'zustand'
-import type { ImportProgress, PullProgress, PushProgress } from '../../engine/contract/image.ts'
+import type { ImportProgress, PullProgress, PushProgress, SaveProgress } from '../../engine/contract/image.ts'
 import { api } from '../api/client.ts'
 import { errorText } from '../api/error-text.ts'
+import { formatBytes } from '../lib/format.ts'
 
 const KEPT_ITEMS = 200
 
-type Progress = ImportProgress | PullProgress | PushProgress
+type LayeredProgress = ImportProgress | PullProgress | PushProgress
+type Progress = LayeredProgress | SaveProgress
 /** A layer's way through an import, a pull or a push. */
 export interface LayerProgress {
-  readonly state: Extract<Progress, { type: 'layer' }>['state']
+  readonly state: Extract<LayeredProgress, { type: 'layer' }>['state']
   readonly currentBytes: number
   readonly totalBytes: number
 }
 /** Something the window did: a transfer of an image, or a command that failed. */
 export interface Activity {
   readonly id: string
-  readonly kind: 'import' | 'pull' | 'push' | 'failure'
+  readonly kind: 'import' | 'pull' | 'push' | 'save' | 'failure'
   readonly startedAt: string
   readonly title: string
   readonly state: 'running' | 'done' | 'failed'
@@ -61,6 +63,10 @@ export const pullImage = (reference: string): Promise<void> => follow('pull', re
 /** Pushes an image to the registry that its name begins with. */
 export const pushImage = (reference: string): Promise<void> => follow('push', reference, api.image.push({ reference }))
 
+/** Writes an image to an archive on this machine. */
+export const saveImage = (reference: string, path: string): Promise<void> =>
+  follow('save', path, api.image.save({ ids: [reference], path }))
+
 async function follow(
   kind: Exclude<Activity['kind'], 'failure'>,
   title: string,
@@ -79,6 +85,15 @@ async function follow(
 const titleOf = (id: string) => useActivity.getState().items.find((item) => item.id === id)?.title ?? ''
 
 function apply(id: string, progress: Progress): void {
+  if ('isDone' in progress) applySave(id, progress)
+  else applyLayers(id, progress)
+}
+
+function applySave(id: string, { isDone, writtenBytes }: SaveProgress): void {
+  change(id, isDone ? { message: '', reference: titleOf(id) } : { message: formatBytes(writtenBytes) })
+}
+
+function applyLayers(id: string, progress: LayeredProgress): void {
   if (progress.type === 'pushed') change(id, { reference: `${titleOf(id)}@${progress.digest}` })
   if (progress.type === 'image') change(id, { reference: progress.references[0] ?? progress.id })
   if (progress.type !== 'layer') return

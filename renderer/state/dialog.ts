@@ -13,6 +13,8 @@ export type Dialog =
       readonly title: string
       /** What will be lost. */
       readonly text: string
+      /** Names of what goes, where there may be many. */
+      readonly items?: readonly string[]
       readonly verb: string
       readonly act: () => Promise<unknown>
     }

@@ -7,6 +7,7 @@ export type Page =
   | 'networks'
   | 'topology'
   | 'registries'
+  | 'disk'
   | 'activity'
   | 'settings'
 

@@ -36,7 +36,7 @@ describe.skipIf(!hasDocker || isHidden)('testcontainers finds the socket by itse
     expect((await dockerOn(engine.config.socket)(['load', '--input', archive])).code).toBe(0)
     delete process.env['DOCKER_HOST']
     process.env['XDG_RUNTIME_DIR'] = path.dirname(engine.config.offeredSocket)
-    process.env['DOCKER_CONFIG'] = engine.config.dockerFolder
+    process.env['DOCKER_CONFIG'] = engine.config.dockerConfigFolder
     // The reaper is an image of the net's; and where the test runs in a container itself, ports are still of this host.
     process.env['TESTCONTAINERS_RYUK_DISABLED'] = 'true'
     process.env['TESTCONTAINERS_HOST_OVERRIDE'] = '127.0.0.1'

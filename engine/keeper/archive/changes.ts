@@ -60,7 +60,8 @@ export function writeChanges(
 function line(name: string, kind: PathChange['kind'], stats: fs.Stats): string {
   const path = `/${Buffer.from(name, 'latin1').toString()}`
   const sizeBytes = stats.isFile() ? stats.size : 0
-  return `${JSON.stringify({ path, kind, sizeBytes, isFolder: stats.isDirectory() } satisfies PathChange)}\n`
+  const linkId = stats.isFile() && stats.nlink > 1 ? `${stats.dev}:${stats.ino}` : ''
+  return `${JSON.stringify({ path, kind, sizeBytes, linkId, isFolder: stats.isDirectory() } satisfies PathChange)}\n`
 }
 
 /** What the layers below have by a name, the highest first, as an overlay of them would show it. */

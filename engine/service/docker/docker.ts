@@ -10,7 +10,7 @@ const Settings = z.object({ offersSocket: z.boolean().default(false) })
 
 const hostOf = ({ config }: ServiceContext) => `unix://${config.socket}`
 const placeOf = (context: ServiceContext): ContextPlace => ({
-  folder: context.config.dockerFolder,
+  folder: context.config.dockerConfigFolder,
   name: context.config.contextName,
   host: hostOf(context),
 })

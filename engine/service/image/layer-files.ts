@@ -54,13 +54,16 @@ async function readTree({ files, layout }: ServiceContext, chainIds: readonly st
   return buildTree(await files.compare(upper, lower))
 }
 
-/** Changes as a tree; sizes and counts of a folder are those of all below it. */
+/** Changes as a tree; sizes and counts of a folder are those of all below it, a file of several names once. */
 export function buildTree(changes: readonly PathChange[]): Node {
   const root = newNode()
-  for (const { path, kind, sizeBytes, isFolder } of changes) {
+  const links = new Set<string>()
+  for (const { path, kind, sizeBytes, linkId, isFolder } of changes) {
     let node = root
+    const addedBytes = links.has(linkId) ? 0 : sizeBytes
+    if (linkId) links.add(linkId)
     for (const part of path.split('/').filter(Boolean)) {
-      node.sizeBytes += sizeBytes
+      node.sizeBytes += addedBytes
       node.changes += 1
       node.isFolder = true
       const child = node.children.get(part) ?? newNode()

@@ -54,7 +54,7 @@ export function ActivityCard({ item }: { readonly item: Activity }) {
         <span className="quiet" style={{ marginRight: 'auto' }}>
           <Elapsed since={item.startedAt} />
         </span>
-        {item.state === 'done' && item.reference && item.kind !== 'push' && (
+        {item.state === 'done' && item.reference && item.kind !== 'push' && item.kind !== 'save' && (
           <Button
             size="compact-xs"
             data-testid="activity-run"
@@ -68,7 +68,7 @@ export function ActivityCard({ item }: { readonly item: Activity }) {
         </Button>
       </div>
       {item.message && (
-        <div className="error-note" style={{ marginTop: 8 }}>
+        <div className={item.state === 'failed' ? 'error-note' : 'quiet'} style={{ marginTop: 8 }}>
           {item.message}
         </div>
       )}

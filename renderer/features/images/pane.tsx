@@ -1,12 +1,16 @@
-import { IconX } from '@tabler/icons-react'
+import { IconDeviceFloppy, IconX } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 import type { ImageSummary } from '../../../engine/contract/image.ts'
-import { imageDetail } from '../../app/queries.ts'
+import { call } from '../../api/client.ts'
+import { containerList, imageDetail } from '../../app/queries.ts'
 import { Facts } from '../../components/facts.tsx'
 import { IconButton } from '../../components/icon-button.tsx'
 import { formatBytes } from '../../lib/format.ts'
+import { saveImage } from '../../state/activity.ts'
 import { useView } from '../../state/view.ts'
+import { openContainer } from '../topology/pane.tsx'
+import { LayerList } from './layer-files.tsx'
 
 /** One image beside the list: its configuration, layers and history. */
 export function ImagePane({ image }: { readonly image: ImageSummary }) {
@@ -19,6 +23,12 @@ export function ImagePane({ image }: { readonly image: ImageSummary }) {
     <aside className="detail" aria-label={name} data-testid="detail">
       <div className="detail-head">
         <h2>{name}</h2>
+        <IconButton
+          label={t('saveImage')}
+          Icon={IconDeviceFloppy}
+          testId="image-save"
+          onClick={() => void pickAndSave(image.references[0] ?? image.id, name)}
+        />
         <IconButton label={t('close')} Icon={IconX} onClick={() => open('images', image.id)} />
       </div>
       <div className="detail-body">
@@ -29,6 +39,7 @@ export function ImagePane({ image }: { readonly image: ImageSummary }) {
             [t('names'), image.references.join(', ')],
             [t('platform'), `${image.os}/${image.architecture}`],
             [t('size'), formatBytes(image.sizeBytes)],
+            [t('usedBy'), <UsedBy key="used" ids={image.usedBy} />],
           ]}
         />
         {detail && (
@@ -44,15 +55,7 @@ export function ImagePane({ image }: { readonly image: ImageSummary }) {
                 [t('volumes'), detail.volumes.join(', ')],
               ]}
             />
-            <Facts
-              title={t('layers')}
-              facts={detail.layers.map(({ diffId, sizeBytes }, index) => [
-                `${index + 1}`,
-                <span key={diffId}>
-                  <span className="mono">{diffId.slice(7, 19)}</span> · {formatBytes(sizeBytes)}
-                </span>,
-              ])}
-            />
+            <LayerList image={detail} />
             <Facts
               title={t('history')}
               facts={detail.history.map(({ createdBy, emptyLayer }, index) => [
@@ -74,4 +77,21 @@ export function ImagePane({ image }: { readonly image: ImageSummary }) {
       </div>
     </aside>
   )
+}
+
+function UsedBy({ ids }: { readonly ids: readonly string[] }) {
+  const { data: containers = [] } = useQuery(containerList)
+  const users = containers.filter(({ id }) => ids.includes(id))
+  if (users.length === 0) return '–'
+  return users.map(({ id, name }) => (
+    <button key={id} type="button" className="link" style={{ marginRight: 8 }} onClick={() => openContainer(id)}>
+      {name}
+    </button>
+  ))
+}
+
+/** Asks where to, and saves. The name that is offered is the image's own without what file names cannot have. */
+async function pickAndSave(reference: string, name: string): Promise<void> {
+  const path = (await call('desktop.pickSavePath', { name: `${name.replace(/[^\w.-]+/g, '-')}.tar` })) as string
+  if (path) await saveImage(reference, path)
 }

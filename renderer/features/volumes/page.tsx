@@ -12,8 +12,11 @@ import { type Column, DataGrid } from '../../components/data-grid.tsx'
 import { Elapsed } from '../../components/elapsed.tsx'
 import { Empty } from '../../components/empty.tsx'
 import { IconButton } from '../../components/icon-button.tsx'
+import { reportFailure } from '../../state/activity.ts'
 import { useDialog } from '../../state/dialog.ts'
 import { useView } from '../../state/view.ts'
+import { askCleanUp } from '../disk/clean-up.ts'
+import { VolumePane } from './pane.tsx'
 
 function askRemove(volumes: readonly VolumeSummary[], t: TFunction): void {
   const names = volumes.map(({ name }) => name)
@@ -32,7 +35,7 @@ function askRemove(volumes: readonly VolumeSummary[], t: TFunction): void {
 export function VolumesPage() {
   const { t } = useTranslation()
   const { data: volumes } = useQuery(volumeList)
-  const { filter } = useView()
+  const { filter, opened, open } = useView()
   const [isCreating, setCreating] = useState(false)
   const columns = useMemo(() => volumeColumns(t), [t])
   const wanted = filter.trim().toLowerCase()
@@ -41,26 +44,46 @@ export function VolumesPage() {
       {t('createVolume')}
     </Button>
   )
+  const current = volumes?.find(({ name }) => name === opened.volumes)
   return (
-    <div className="page-main">
-      <div className="page-head">
-        <h1>{t('page.volumes')}</h1>
-        {create}
+    <>
+      <div className="page-main">
+        <div className="page-head">
+          <h1>{t('page.volumes')}</h1>
+          <Button
+            variant="default"
+            leftSection={<IconTrash size={14} />}
+            data-testid="volume-prune"
+            disabled={!volumes?.some(({ usedBy }) => usedBy.length === 0)}
+            onClick={() =>
+              void api.system.diskUsage({}).then(
+                (usage) => askCleanUp(usage, 'volumes', t),
+                (error: unknown) => reportFailure(t('disk.volumes'), error),
+              )
+            }
+          >
+            {t('disk.volumes')}
+          </Button>
+          {create}
+        </div>
+        {volumes?.length === 0 && <Empty Icon={IconDatabase} title={t('noVolumes')} text={t('noVolumesHint')} />}
+        {volumes && volumes.length > 0 && (
+          <DataGrid
+            label={t('page.volumes')}
+            items={volumes.filter(({ name }) => name.toLowerCase().includes(wanted))}
+            columns={columns}
+            idOf={({ name }) => name}
+            nameOf={({ name }) => name}
+            rowProps={({ name }) => ({ 'data-testid': 'volume-row', 'data-name': name })}
+            openId={current?.name ?? ''}
+            onOpen={({ name }) => open('volumes', name)}
+            onDelete={(items) => askRemove(items, t)}
+          />
+        )}
+        {isCreating && <CreateVolume onClose={() => setCreating(false)} />}
       </div>
-      {volumes?.length === 0 && <Empty Icon={IconDatabase} title={t('noVolumes')} text={t('noVolumesHint')} />}
-      {volumes && volumes.length > 0 && (
-        <DataGrid
-          label={t('page.volumes')}
-          items={volumes.filter(({ name }) => name.toLowerCase().includes(wanted))}
-          columns={columns}
-          idOf={({ name }) => name}
-          nameOf={({ name }) => name}
-          rowProps={({ name }) => ({ 'data-testid': 'volume-row', 'data-name': name })}
-          onDelete={(items) => askRemove(items, t)}
-        />
-      )}
-      {isCreating && <CreateVolume onClose={() => setCreating(false)} />}
-    </div>
+      {current && <VolumePane volume={current} />}
+    </>
   )
 }
 

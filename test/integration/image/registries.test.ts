@@ -39,16 +39,17 @@ describe.skipIf(!hasRegistry)('logins, mirrors and search against real registrie
   let closed: TestRegistry
   const folder = mkdtempSync(path.join(os.tmpdir(), 'slw-logins-'))
   const bin = path.join(folder, 'bin')
-  const configFile = path.join(folder, 'config.json')
-  const before = { path: process.env['PATH'], config: process.env['DOCKER_CONFIG'] }
+  const before = { path: process.env['PATH'] }
+  let configFile = ''
 
   beforeAll(async () => {
     mkdirSync(path.join(bin, 'kept'), { recursive: true })
     writeFileSync(path.join(bin, 'docker-credential-kept'), HELPER)
     chmodSync(path.join(bin, 'docker-credential-kept'), 0o755)
     process.env['PATH'] = `${bin}:${before.path}`
-    process.env['DOCKER_CONFIG'] = folder
     ;[test, open, closed] = await Promise.all([startEngine(), startRegistry(), startRegistry({ auth: true })])
+    mkdirSync(test.config.dockerConfigFolder)
+    configFile = path.join(test.config.dockerConfigFolder, 'config.json')
     const { image } = test.engine.handlers
     await image.createStarter({}, context)
     const reference = `${open.host}/team/starter:1`
@@ -58,8 +59,6 @@ describe.skipIf(!hasRegistry)('logins, mirrors and search against real registrie
   })
   afterAll(async () => {
     process.env['PATH'] = before.path
-    if (before.config === undefined) delete process.env['DOCKER_CONFIG']
-    else process.env['DOCKER_CONFIG'] = before.config
     await test?.destroy()
     await Promise.all([open?.stop(), closed?.stop()])
     rmSync(folder, { recursive: true, force: true })

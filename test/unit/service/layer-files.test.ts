@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { buildTree, describeFolder } from '../../../engine/service/image/layer-files.ts'
 
 const change = (path: string, kind: 'added' | 'changed' | 'removed', sizeBytes = 0, isFolder = false) => ({
+  linkId: '',
   path,
   kind,
   sizeBytes,
@@ -33,6 +34,18 @@ describe('what a layer has done, folder by folder', () => {
       'removed old',
       'changed passwd',
     ])
+  })
+
+  it('counts a file of several names once in its folders, and shows its size at each name', () => {
+    const link = (path: string) => ({ ...change(path, 'added', 900), linkId: '1:7' })
+    const linked = buildTree([
+      change('/bin', 'added', 0, true),
+      link('/bin/sh'),
+      link('/bin/ls'),
+      change('/bin/x', 'added', 5),
+    ])
+    expect(describeFolder(linked, '/').sizeBytes).toBe(905)
+    expect(describeFolder(linked, '/bin').entries.map(({ sizeBytes }) => sizeBytes)).toEqual([900, 900, 5])
   })
 
   it('refuses a path that the layer has not touched', () => {
