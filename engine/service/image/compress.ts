@@ -9,6 +9,7 @@ import { syncFolder } from '../../store/atomic-file.ts'
 import type { Lease } from '../../store/content.ts'
 import type { ImageRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
+import { contentOf } from './find.ts'
 import { compressionOf } from './manifest.ts'
 
 const PARALLEL = 2
@@ -34,7 +35,10 @@ export async function compressLayers(
     const layers = record.layers.map((layer) => ({ ...layer, digest: compressed.get(layer.digest) ?? layer.digest }))
     const current = context.images.get(record.id)
     // Removed meanwhile: what is on its way goes on, and nothing of it is kept.
-    if (current) await context.images.put({ ...current, layers })
+    if (current) {
+      await context.images.put({ ...current, layers })
+      await context.image.content.collect(contentOf(current))
+    }
     return { ...(current ?? record), layers }
   })
 }

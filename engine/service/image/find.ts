@@ -1,6 +1,6 @@
 import { EngineError } from '../../contract/errors.ts'
 import { normalizeReference, parseReference } from '../../lib/reference.ts'
-import type { Lease } from '../../store/content.ts'
+import type { ContentKey, Lease } from '../../store/content.ts'
 import type { RecordStore } from '../../store/records.ts'
 import type { ImageRecord } from '../../store/schema.ts'
 
@@ -35,9 +35,17 @@ function tryName(ref: string): { readonly kind: 'references' | 'repoDigests'; re
   }
 }
 
+/** Every part of an image: its layers with the upper ones first, their blobs, its config and its manifest. */
+export function contentOf({ id, manifest, layers }: ImageRecord): ContentKey[] {
+  return [
+    ...layers.map(({ chainId }): ContentKey => `layer:${chainId}`).reverse(),
+    ...layers.map(({ digest }): ContentKey => `blob:${digest}`),
+    `blob:${id}`,
+    ...(manifest ? [`blob:${manifest.digest}` as const] : []),
+  ]
+}
+
 /** Keeps every part of an image from removal. Call it in the same turn in which the record was read. */
 export function holdImage(lease: Lease, record: ImageRecord): void {
-  lease.hold(`blob:${record.id}`)
-  if (record.manifest) lease.hold(`blob:${record.manifest.digest}`)
-  for (const { digest, chainId } of record.layers) lease.hold(`blob:${digest}`, `layer:${chainId}`)
+  lease.hold(...contentOf(record))
 }

@@ -12,6 +12,7 @@ import { parseImageConfig } from '../../runtime/process.ts'
 import { writeFileAtomic } from '../../store/atomic-file.ts'
 import type { ImageRecord } from '../../store/schema.ts'
 import type { ImportedImage, ServiceContext } from '../context.ts'
+import { contentOf } from './find.ts'
 
 /** Imports every image of an archive and tells its progress. Leaving the loop cancels and leaves nothing behind. */
 export function importArchive(
@@ -108,6 +109,8 @@ export async function commitImage(context: ServiceContext, imported: ImportedIma
     }
     await moveReferences(context, references, record.id)
     await context.images.put(record)
+    // The same layer may have come in other bytes than those that the record named until now.
+    if (existing) await context.image.content.collect(contentOf(existing))
     context.bus.publish({
       type: 'image',
       action: origin ? 'pull' : 'import',

@@ -1,9 +1,8 @@
 import { EngineError } from '../../contract/errors.ts'
 import { normalizeReference } from '../../lib/reference.ts'
-import type { ContentKey } from '../../store/content.ts'
 import type { ContainerRecord, ImageRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
-import { findImage } from './find.ts'
+import { contentOf, findImage } from './find.ts'
 import { moveReferences } from './import.ts'
 
 /** Gives an image one more reference; an image that held it loses it. */
@@ -138,12 +137,7 @@ function inUse(record: ImageRecord, user: ContainerRecord, what: string): Engine
 /** Takes the record away, then every layer and blob that nothing else names; answers the layers. */
 export async function deleteImage(context: ServiceContext, record: ImageRecord): Promise<string[]> {
   await context.images.delete(record.id)
-  const removed = await context.image.content.collect([
-    ...record.layers.map(({ chainId }): ContentKey => `layer:${chainId}`).reverse(),
-    ...record.layers.map(({ digest }): ContentKey => `blob:${digest}`),
-    `blob:${record.id}`,
-    ...(record.manifest ? [`blob:${record.manifest.digest}` as const] : []),
-  ])
+  const removed = await context.image.content.collect(contentOf(record))
   context.bus.publish({ type: 'image', action: 'delete', id: record.id })
   return removed.filter((key) => key.startsWith('layer:')).map((key) => key.slice('layer:'.length))
 }

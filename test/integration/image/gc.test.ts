@@ -103,6 +103,21 @@ describe.skipIf(!hasRegistry)('work of all kinds at once on images that share la
     changes: [],
   })
 
+  it('a layer that comes again in other bytes leaves none of the first', async () => {
+    const load = (index: number) => drain(engine().image.importArchive(files[index] as string, signal))
+    const reference = `${registry.host}/gc/again:1`
+    await engine().image.prune({ all: true, dryRun: false })
+    await load(0)
+    await load(1)
+    await engine().image.tag(names[0] as string, reference)
+    // The push compresses the layer of the one image; the other has it plain until it comes again.
+    await drain(engine().image.push({ reference }, signal))
+    await load(0)
+    await load(1)
+    expect(findGarbage(test.config.root)).toEqual([])
+    expect(await findDamage(test.config.root)).toEqual([])
+  })
+
   it(`removes nothing that is used and leaves nothing that is not (seed ${SEED})`, { timeout: 120_000 }, async () => {
     const { root } = test.config
     const refusals = new Set<string>()
