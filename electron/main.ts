@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { app, BrowserWindow, dialog, ipcMain, MessageChannelMain, net, protocol, screen, shell } from 'electron'
 import { serveIpc } from '../engine/api/ipc-server.ts'
 import { loadConfig } from '../engine/config.ts'
+import { checkMachine } from '../engine/doctor.ts'
 import { createEngine } from '../engine/engine.ts'
 import { archivesIn } from './archives.ts'
 import { keepWindowState, readWindowState } from './window-state.ts'
@@ -24,13 +25,12 @@ if (app.requestSingleInstanceLock()) start()
 else app.quit()
 
 function start(): void {
-  const engine = createEngine(
-    loadConfig({
-      keeperFile: path.join(import.meta.dirname, '../keeper/keeper.mjs').replace('app.asar/', 'app.asar.unpacked/'),
-      root: text(values['root']),
-      runtimeDir: text(values['runtime-dir']),
-    }),
-  )
+  const config = loadConfig({
+    keeperFile: path.join(import.meta.dirname, '../keeper/keeper.mjs').replace('app.asar/', 'app.asar.unpacked/'),
+    root: text(values['root']),
+    runtimeDir: text(values['runtime-dir']),
+  })
+  const engine = createEngine(config)
   const handlers = engine.then(async (running) => {
     // The window works without the socket: somebody else may hold it.
     await running.listen().catch((error: unknown) => process.stderr.write(`slipway: ${String(error)}\n`))
@@ -51,6 +51,8 @@ function start(): void {
     isTrustedSender: (event) =>
       event.sender === window?.webContents && event.senderFrame?.url.startsWith(`${SCHEME}://window/`) === true,
     desktopHandlers: {
+      // Not a call of the engine's: it tells why there may be none.
+      doctor: () => checkMachine(config),
       pickArchive: async () => (await dialog.showOpenDialog({ properties: ['openFile', 'multiSelections'] })).filePaths,
       pickSavePath: async ({ name }: { name?: unknown }) =>
         (await dialog.showSaveDialog({ defaultPath: path.join(app.getPath('downloads'), path.basename(String(name))) }))

@@ -19,6 +19,7 @@ import { createNetworks, type Networks } from './network/networks.ts'
 import { createRegistry } from './registry/registry.ts'
 import { createContainerFiles } from './runtime/container-files.ts'
 import { createContainerRuntime } from './runtime/container-runtime.ts'
+import { SECCOMP_PROFILE } from './runtime/seccomp.ts'
 import { createSupervisor } from './service/container/exit.ts'
 import { isAlive } from './service/container/state.ts'
 import type { Logger, ServiceContext } from './service/context.ts'
@@ -34,7 +35,6 @@ import { ContainerRecord, ImageRecord, NetworkRecord, VolumeRecord } from './sto
 import { createLocalVolumeDriver } from './volume/local.ts'
 
 const HELPER_SECONDS = 20
-const SECCOMP_PROFILE = '/usr/share/containers/seccomp.json'
 
 /** A running engine. */
 export interface Engine {

@@ -1,10 +1,12 @@
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { pino } from 'pino'
-import { loadConfig } from './config.ts'
+import { type EngineConfig, loadConfig } from './config.ts'
+import { CHECK_TEXTS } from './contract/doctor.ts'
+import { checkMachine } from './doctor.ts'
 import { createEngine } from './engine.ts'
 
-/** `npm run engine -- --root DIR --runtime-dir DIR --socket PATH [--offer-socket] [--stop-containers | --shutdown]`: the engine without a window. */
+/** `npm run engine -- --root DIR --runtime-dir DIR --socket PATH [--offer-socket] [--stop-containers | --shutdown | --doctor]`: the engine without a window. */
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -14,6 +16,7 @@ async function main(): Promise<void> {
       'offer-socket': { type: 'boolean', default: false },
       'stop-containers': { type: 'boolean', default: false },
       shutdown: { type: 'boolean', default: false },
+      doctor: { type: 'boolean', default: false },
     },
   })
   const config = loadConfig({
@@ -23,6 +26,7 @@ async function main(): Promise<void> {
     socket: values.socket,
     offersSocket: values['offer-socket'],
   })
+  if (values.doctor) return tellHealth(config)
   const engine = await createEngine(config, pino({ level: 'info' }, pino.destination(2)))
   if (values.shutdown) return engine.close({ stopContainers: true })
   await engine.listen()
@@ -34,6 +38,14 @@ async function main(): Promise<void> {
   process.stdout.write(
     `${JSON.stringify({ ready: true, socket: config.socket, root: config.root, mode: config.mode })}\n`,
   )
+}
+
+/** Checks the machine and prints what it found; the exit code is 1 when containers cannot run. */
+async function tellHealth(config: EngineConfig): Promise<void> {
+  const { mode, checks } = await checkMachine(config)
+  const told = checks.map((check) => ({ ...check, ...(check.state === 'passed' ? {} : CHECK_TEXTS[check.id]) }))
+  process.stdout.write(`${JSON.stringify({ mode, checks: told }, null, 2)}\n`)
+  process.exitCode = checks.some(({ state }) => state === 'problem') ? 1 : 0
 }
 
 main().catch((error: unknown) => {

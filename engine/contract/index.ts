@@ -16,6 +16,7 @@ export type Client = ClientOf<Contract>
 export * from './container.ts'
 export type { CallContext, ClientStream } from './define.ts'
 export * from './docker.ts'
+export * from './doctor.ts'
 export * from './errors.ts'
 export * from './image.ts'
 export * from './network.ts'

@@ -1,6 +1,9 @@
 import { z } from 'zod'
 import { EngineError } from '../contract/errors.ts'
 
+/** Where distributions put the profile of their container packages. */
+export const SECCOMP_PROFILE = '/usr/share/containers/seccomp.json'
+
 const Profile = z.object({
   defaultAction: z.string(),
   defaultErrnoRet: z.number().optional(),

@@ -1,5 +1,6 @@
 import { QueryClient, queryOptions } from '@tanstack/react-query'
-import { api } from '../api/client.ts'
+import type { DoctorReport } from '../../engine/contract/doctor.ts'
+import { api, call } from '../api/client.ts'
 
 /** Facts stay fresh until an event says otherwise. */
 export const queryClient = new QueryClient({
@@ -21,6 +22,11 @@ export const diskUsage = queryOptions({
 /** A layer never changes. */
 export const layerFiles = (id: string, layer: number, path: string) =>
   queryOptions({ queryKey: ['layer', id, layer, path], queryFn: () => api.image.layerFiles({ id, layer, path }) })
+/** By the desktop: it answers without an engine too. */
+export const doctorReport = queryOptions({
+  queryKey: ['doctor'],
+  queryFn: () => call('desktop.doctor', {}) as Promise<DoctorReport>,
+})
 export const systemInfo = queryOptions({ queryKey: ['system', 'info'], queryFn: () => api.system.info({}) })
 export const containerDetail = (id: string) =>
   queryOptions({ queryKey: ['container', 'detail', id], queryFn: () => api.container.inspect({ id }) })

@@ -1,3 +1,5 @@
+import { CHECK_TEXTS } from '../../engine/contract/doctor.ts'
+
 /** Every text of the window. Other languages have the same shape. */
 export const en = {
   page: {
@@ -324,7 +326,7 @@ export const en = {
     tag: 'Add a name',
     tagTitle: 'Another name for {{name}}',
   },
-  settings: { subjects: 'Subject', general: 'General', docker: 'Docker API' },
+  settings: { subjects: 'Subject', general: 'General', docker: 'Docker API', doctor: 'System check' },
   copied: 'Copied',
   docker: {
     lead: 'The docker command, Compose and every library that speaks the Docker Engine API work against this engine. Nothing is switched over by itself: say to each client where to go.',
@@ -396,6 +398,16 @@ export const en = {
     inUse: 'In use',
     used: 'yes',
     free: 'no',
+  },
+  doctor: {
+    lead: 'What this machine has of what containers need. Nothing is changed by looking.',
+    again: 'Check again',
+    show: 'Show the check',
+    canRun: 'This machine runs containers.',
+    cannotRun: 'This machine does not run containers yet.',
+    counts: '{{passed}} passed, {{notes}} notes, {{problems}} problems',
+    state: { passed: 'Passed', note: 'Note', problem: 'Problem' },
+    check: CHECK_TEXTS,
   },
   registries: {
     login: 'Log in',

@@ -314,7 +314,7 @@ export const ko: Translation<typeof en> = {
     tag: '이름 추가',
     tagTitle: '{{name}}의 다른 이름',
   },
-  settings: { subjects: '주제', general: '일반', docker: 'Docker API' },
+  settings: { subjects: '주제', general: '일반', docker: 'Docker API', doctor: '시스템 확인' },
   copied: '복사됨',
   docker: {
     lead: 'docker 명령, Compose, Docker Engine API를 쓰는 모든 라이브러리를 이 엔진에서 그대로 쓸 수 있습니다. 저절로 바뀌는 설정은 없으니 클라이언트마다 접속할 곳을 알려 주세요.',
@@ -381,6 +381,90 @@ export const ko: Translation<typeof en> = {
     inUse: '사용 중',
     used: '예',
     free: '아니요',
+  },
+  doctor: {
+    lead: '컨테이너에 필요한 것 가운데 이 컴퓨터가 갖춘 것입니다. 확인만 하고 아무것도 바꾸지 않습니다.',
+    again: '다시 확인',
+    show: '확인 결과 보기',
+    canRun: '이 컴퓨터에서 컨테이너를 실행할 수 있습니다.',
+    cannotRun: '이 컴퓨터에서는 아직 컨테이너를 실행할 수 없습니다.',
+    counts: '통과 {{passed}}, 참고 {{notes}}, 문제 {{problems}}',
+    state: { passed: '통과', note: '참고', problem: '문제' },
+    check: {
+      runtime: {
+        title: '컨테이너 런타임(runc)',
+        cause: 'runc도 crun도 없습니다.',
+        cost: '컨테이너를 시작할 수 없습니다.',
+      },
+      conmon: { title: '컨테이너 모니터(conmon)', cause: 'conmon이 없습니다.', cost: '컨테이너를 시작할 수 없습니다.' },
+      ip: { title: '네트워크 도구(iproute2)', cause: 'ip 명령이 없습니다.', cost: '컨테이너에 네트워크가 없습니다.' },
+      nft: { title: '패킷 필터(nftables)', cause: 'nft 명령이 없습니다.', cost: '컨테이너에 네트워크가 없습니다.' },
+      modules: {
+        title: '커널 모듈',
+        cause: '이 커널에는 일부 장치의 모듈이 없습니다.',
+        cost: '그 장치가 필요한 네트워크를 만들 수 없습니다.',
+      },
+      overlay: {
+        title: '레이어(overlayfs)',
+        cause: '이 커널에는 overlay 파일 시스템이 없습니다.',
+        cost: '컨테이너를 시작할 수 없습니다.',
+      },
+      seccomp: {
+        title: '시스템 호출 필터(seccomp)',
+        cause: '배포판의 프로필이 설치되어 있지 않습니다.',
+        cost: '컨테이너가 시스템 호출 필터 없이 실행되어 덜 안전합니다.',
+      },
+      userNamespaces: {
+        title: '사용자 네임스페이스',
+        cause: '이 시스템은 일반 사용자가 사용자 네임스페이스를 만들지 못하게 합니다.',
+        cost: '루트 없이는 아무것도 실행할 수 없습니다.',
+      },
+      subordinateIds: {
+        title: '하위 ID',
+        cause: '/etc/subuid와 /etc/subgid에 이 사용자의 ID가 65,536개보다 적습니다.',
+        cost: '소유자가 여럿인 이미지를 풀 수 없습니다.',
+      },
+      idMapTools: {
+        title: 'ID 매핑 도구(newuidmap, newgidmap)',
+        cause: '설치되어 있지 않거나 권한이 없습니다.',
+        cost: '루트 없이는 아무것도 실행할 수 없습니다.',
+      },
+      egress: {
+        title: '외부 연결(slirp4netns 또는 pasta)',
+        cause: '둘 다 설치되어 있지 않습니다.',
+        cost: '컨테이너가 이 컴퓨터 밖에 연결할 수 없습니다.',
+      },
+      tun: {
+        title: '터널 장치(/dev/net/tun)',
+        cause: '일반 사용자가 열 수 없습니다.',
+        cost: '컨테이너가 이 컴퓨터 밖에 연결할 수 없습니다.',
+      },
+      cgroups: {
+        title: '제한(컨트롤 그룹)',
+        cause: '이 세션에는 메모리, CPU, 프로세스용 컨트롤 그룹이 없습니다.',
+        cost: '컨테이너는 실행되지만 제한은 거절되고 일시 정지할 수 없습니다.',
+      },
+      lingering: {
+        title: '로그아웃 뒤에도 실행(lingering)',
+        cause: '마지막 세션이 끝나면 시스템이 이 사용자의 모든 것을 끝냅니다.',
+        cost: '로그아웃하면 컨테이너가 멈춥니다.',
+      },
+      subnets: {
+        title: '빈 서브넷',
+        cause: '172.17.0.0부터 172.31.255.255까지 모두 이 컴퓨터에서 쓰이고 있습니다.',
+        cost: '새 네트워크를 만들 때 서브넷을 직접 정해야 합니다.',
+      },
+      disk: {
+        title: '디스크 공간',
+        cause: '이미지와 컨테이너를 둘 공간이 부족합니다.',
+        cost: '이미지를 받거나 가져올 수 없습니다.',
+      },
+      starter: {
+        title: '시작 이미지(정적 busybox)',
+        cause: '정적 프로그램인 busybox가 설치되어 있지 않습니다.',
+        cost: '시작 이미지를 만들 수 없습니다. 다른 이미지를 가져오거나 받으세요.',
+      },
+    },
   },
   registries: {
     login: '로그인',

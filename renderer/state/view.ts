@@ -11,13 +11,19 @@ export type Page =
   | 'activity'
   | 'settings'
 
+/** What the settings are about. */
+export type Subject = 'general' | 'docker' | 'doctor'
+
 interface ViewState {
   readonly page: Page
+  /** The part of the settings that is shown. */
+  readonly subject: Subject
   /** What the top bar's box narrows the list to. */
   readonly filter: string
   /** Id of the object whose detail pane is open, by page. */
   readonly opened: Readonly<Partial<Record<Page, string>>>
   show(page: Page): void
+  showSubject(subject: Subject): void
   setFilter(text: string): void
   open(page: Page, id: string): void
 }
@@ -25,8 +31,10 @@ interface ViewState {
 /** Where the user is. */
 export const useView = create<ViewState>((set) => ({
   page: 'containers',
+  subject: 'general',
   filter: '',
   opened: {},
+  showSubject: (subject) => set({ page: 'settings', subject, filter: '' }),
   show: (page) => set({ page, filter: '' }),
   setFilter: (filter) => set({ filter }),
   open: (page, id) => set(({ opened }) => ({ opened: { ...opened, [page]: opened[page] === id ? '' : id } })),

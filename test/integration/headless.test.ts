@@ -1,9 +1,10 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { expect, it } from 'vitest'
+import type { DoctorReport } from '../../engine/contract/doctor.ts'
 import { waitUntil } from '../helpers/engine.ts'
 
 it('the built engine says in one line that it serves, and a shutdown takes its keeper along', async () => {
@@ -19,6 +20,29 @@ it('the built engine says in one line that it serves, and a shutdown takes its k
   execFileSync(process.execPath, [entry, ...folders, '--shutdown'])
   await waitUntil(() => processesOf(base).length === 0, 'the end of every process of this root')
   rmSync(base, { recursive: true, force: true })
+})
+
+it('the built engine checks the machine without starting, and changes nothing', () => {
+  const base = mkdtempSync(path.join(os.tmpdir(), 'slh-'))
+  const folders = ['--root', path.join(base, 'root'), '--runtime-dir', path.join(base, 'run')]
+  const entry = path.resolve('out/main/engine.js')
+  const check = (env: NodeJS.ProcessEnv) => {
+    const { status, stdout } = spawnSync(process.execPath, [entry, ...folders, '--doctor'], { env })
+    return { status, report: JSON.parse(stdout.toString()) as DoctorReport }
+  }
+  const { status, report } = check(process.env)
+  expect(report.checks.filter(({ state }) => state === 'problem')).toEqual([])
+  expect(status).toBe(0)
+  expect(report.mode).toBe(process.getuid?.() === 0 ? 'rootful' : 'rootless')
+  // The tools are looked for where they usually are, too: only the version is asked of what PATH finds first.
+  const fakes = path.join(base, 'bin')
+  mkdirSync(fakes)
+  writeFileSync(path.join(fakes, 'runc'), '#!/bin/sh\necho runc version 0.0-test\n', { mode: 0o755 })
+  const other = check({ ...process.env, PATH: `${fakes}:${process.env['PATH']}` }).report
+  expect(other.checks.find(({ id }) => id === 'runtime')?.found).toBe('runc version 0.0-test')
+  rmSync(fakes, { recursive: true })
+  expect(readdirSync(base)).toEqual([])
+  rmSync(base, { recursive: true })
 })
 
 /** Processes whose command names a folder. */

@@ -10,6 +10,7 @@ import { Empty } from '../../components/empty.tsx'
 import { useDialog } from '../../state/dialog.ts'
 import { followStats } from '../../state/stats.ts'
 import { useView } from '../../state/view.ts'
+import { FirstStart } from '../doctor/first-start.tsx'
 import { FirstImage } from '../images/first-image.tsx'
 import { act, askRemove, type Verb } from './actions.ts'
 import { containerColumns } from './columns.tsx'
@@ -49,6 +50,7 @@ export function ContainersPage() {
           {chosen.length > 0 && <BulkBar chosen={chosen} onDone={() => setSelected(NONE)} />}
           <RunButton />
         </div>
+        <FirstStart />
         {containers?.length === 0 && <NoContainers />}
         {containers && containers.length > 0 && (
           <DataGrid

@@ -1,16 +1,21 @@
 import { SegmentedControl } from '@mantine/core'
-import { useState } from 'react'
+import type { ComponentType } from 'react'
 import { useTranslation } from 'react-i18next'
+import { type Subject, useView } from '../../state/view.ts'
+import { DoctorChecks } from '../doctor/checks.tsx'
 import { DockerApiSettings } from './docker-api.tsx'
 import { GeneralSettings } from './general.tsx'
 
-const SUBJECTS = { general: GeneralSettings, docker: DockerApiSettings } as const
-type Subject = keyof typeof SUBJECTS
+const SUBJECTS: Readonly<Record<Subject, ComponentType>> = {
+  general: GeneralSettings,
+  docker: DockerApiSettings,
+  doctor: DoctorChecks,
+}
 
 /** What can be set, by subject. */
 export function SettingsPage() {
   const { t } = useTranslation()
-  const [subject, setSubject] = useState<Subject>('general')
+  const { subject, showSubject } = useView()
   const Body = SUBJECTS[subject]
   return (
     <div className="page-main">
@@ -19,7 +24,7 @@ export function SettingsPage() {
         <SegmentedControl
           aria-label={t('settings.subjects')}
           value={subject}
-          onChange={(value) => setSubject(value as Subject)}
+          onChange={(value) => showSubject(value as Subject)}
           data={(Object.keys(SUBJECTS) as Subject[]).map((value) => ({
             value,
             label: <span data-testid={`settings-${value}`}>{t(`settings.${value}`)}</span>,

@@ -23,7 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'engine/config.ts',
   ],
   'engine/api': ['engine/contract', 'engine/lib', 'engine/service', 'engine/config.ts'],
-  electron: ['engine/engine.ts', 'engine/config.ts', 'engine/contract', 'engine/api', 'engine/lib'],
+  electron: ['engine/engine.ts', 'engine/doctor.ts', 'engine/config.ts', 'engine/contract', 'engine/api', 'engine/lib'],
   renderer: ['engine/contract'],
 }
 

@@ -1,0 +1,158 @@
+import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { detectCgroup } from '../keeper/cgroup-layout.ts'
+import { run } from '../keeper/exec.ts'
+import type { MachineFacts, ToolFact } from '../lib/machine-facts.ts'
+
+const PLACES = ['/usr/sbin', '/sbin', '/usr/bin', '/bin', '/usr/local/sbin', '/usr/local/bin']
+const MANAGERS = ['apt-get', 'dnf', 'pacman', 'zypper'] as const
+const MODULES = ['bridge', 'veth', 'nf_tables', 'nf_nat']
+const ID_MAP_TOOLS = ['newuidmap', 'newgidmap']
+/** Those that say their version otherwise, or not at all. */
+const VERSION_FLAGS: Readonly<Record<string, string>> = { ip: '-V', busybox: '' }
+const CHECK_SECONDS = 10
+
+/** Reads from this machine what the doctor judges by. Nothing is changed, and what cannot be read counts as missing. */
+export async function readMachine(options: {
+  readonly mode: MachineFacts['mode']
+  readonly root: string
+  readonly seccompProfile: string
+  readonly freeSubnet: string
+}): Promise<MachineFacts> {
+  const { mode, root, seccompProfile, freeSubnet } = options
+  const [tools, userNamespaces] = await Promise.all([readTools(), readUserNamespaces()])
+  return {
+    mode,
+    user: os.userInfo().username,
+    packageManager: MANAGERS.find((name) => findTool(name)) ?? '',
+    tools,
+    canMapIds: ID_MAP_TOOLS.every(mayMapIds),
+    missingModules: MODULES.filter((name) => !hasModule(name)),
+    hasOverlay: /\boverlay$/m.test(read('/proc/filesystems')) || hasModule('overlay'),
+    hasSeccompProfile: existsSync(seccompProfile),
+    userNamespaces,
+    subordinateIds: { uids: countIds('/etc/subuid'), gids: countIds('/etc/subgid') },
+    tun: readTun(),
+    cgroups: { layout: detectCgroup(), delegated: delegatedControllers() },
+    isLingering: existsSync('/run/systemd/system')
+      ? existsSync(`/var/lib/systemd/linger/${os.userInfo().username}`)
+      : null,
+    freeBytes: freeBytes(root),
+    freeSubnet,
+  }
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+function findTool(name: string): string {
+  const folders = [...(process.env['PATH'] ?? '').split(':').filter(Boolean), ...PLACES]
+  const isProgram = (file: string) => {
+    try {
+      accessSync(file, constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  }
+  return folders.map((folder) => path.join(folder, name)).find(isProgram) ?? ''
+}
+
+async function readTools(): Promise<MachineFacts['tools']> {
+  const names = ['runc', 'crun', 'conmon', 'ip', 'nft', 'slirp4netns', 'pasta', 'busybox'] as const
+  const entries = names.map(async (name) => [name, await readTool(name, VERSION_FLAGS[name] ?? '--version')] as const)
+  return Object.fromEntries(await Promise.all(entries)) as MachineFacts['tools']
+}
+
+async function readTool(name: string, versionFlag: string): Promise<ToolFact> {
+  const file = findTool(name)
+  if (!file || !versionFlag) return { path: file, version: '' }
+  const said = await run([file, versionFlag], { timeoutSeconds: CHECK_SECONDS, okExitCodes: 'any' }).catch(() => null)
+  return { path: file, version: (said?.stdout || said?.stderr || '').split('\n')[0]?.trim() ?? '' }
+}
+
+/** Tries it, since a dozen settings of as many distributions can forbid it; then names the setting, where it is known. */
+async function readUserNamespaces(): Promise<MachineFacts['userNamespaces']> {
+  const tried = await run(['unshare', '--user', '--map-root-user', '--mount', 'true'], {
+    timeoutSeconds: CHECK_SECONDS,
+    okExitCodes: 'any',
+  }).catch((error: unknown) => ({ exitCode: -1, stderr: String(error) }))
+  const forbiddenBy =
+    read('/proc/sys/user/max_user_namespaces').trim() === '0'
+      ? 'maximum'
+      : read('/proc/sys/kernel/unprivileged_userns_clone').trim() === '0'
+        ? 'clone'
+        : read('/proc/sys/kernel/apparmor_restrict_unprivileged_userns').trim() === '1'
+          ? 'apparmor'
+          : ''
+  return { works: tried.exitCode === 0, message: tried.stderr.trim(), forbiddenBy }
+}
+
+/** Debian gives them the setuid bit, Fedora a file capability, which `stat` does not show. */
+function mayMapIds(name: string): boolean {
+  const file = findTool(name)
+  if (!file) return false
+  return (
+    (statSync(file).mode & constants.S_IFMT) === constants.S_IFREG &&
+    (isSetuid(file) || existsSync('/etc/redhat-release'))
+  )
+}
+
+const isSetuid = (file: string): boolean => (statSync(file).mode & 0o4000) !== 0
+
+/** Where the kernel brings no list of its modules, what is built in cannot be told: it counts as there. */
+function hasModule(name: string): boolean {
+  if (existsSync(`/sys/module/${name}`)) return true
+  const lists = ['modules.builtin', 'modules.dep'].map((list) => read(`/lib/modules/${os.release()}/${list}`))
+  if (lists.every((text) => text === '')) return true
+  const file = new RegExp(`/${name.replaceAll('_', '[_-]')}\\.ko`)
+  return lists.some((text) => file.test(text))
+}
+
+/** Ids that a file of ranges gives this user, by name or by number. */
+function countIds(file: string): number {
+  const { username, uid } = os.userInfo()
+  return read(file)
+    .split('\n')
+    .map((line) => line.split(':'))
+    .filter(([who]) => who === username || who === String(uid))
+    .reduce((sum, [, , count]) => sum + (Number(count) || 0), 0)
+}
+
+function readTun(): MachineFacts['tun'] {
+  if (!existsSync('/dev/net/tun')) return 'missing'
+  try {
+    accessSync('/dev/net/tun', constants.R_OK | constants.W_OK)
+    return 'ok'
+  } catch {
+    return 'denied'
+  }
+}
+
+/** Controllers of this process's own group in the unified hierarchy, where it may make groups. */
+function delegatedControllers(): string[] {
+  const group = /^0::(.*)$/m.exec(read('/proc/self/cgroup'))?.[1] ?? ''
+  const folder = path.join('/sys/fs/cgroup', group)
+  try {
+    accessSync(path.join(folder, 'cgroup.procs'), constants.W_OK)
+  } catch {
+    return []
+  }
+  return read(path.join(folder, 'cgroup.controllers')).trim().split(' ').filter(Boolean)
+}
+
+/** Room for the user where a folder is, or will be. */
+function freeBytes(folder: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(folder)
+    return bavail * bsize
+  } catch {
+    return path.dirname(folder) === folder ? 0 : freeBytes(path.dirname(folder))
+  }
+}

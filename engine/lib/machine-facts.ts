@@ -1,0 +1,36 @@
+/** A program of the machine; `path` is empty when there is none. */
+export interface ToolFact {
+  readonly path: string
+  /** The first line of what it says of itself. */
+  readonly version: string
+}
+
+/** What the doctor judges by, as read from a machine. */
+export interface MachineFacts {
+  readonly mode: 'rootful' | 'rootless'
+  readonly user: string
+  readonly packageManager: 'apt-get' | 'dnf' | 'pacman' | 'zypper' | ''
+  readonly tools: Readonly<
+    Record<'runc' | 'crun' | 'conmon' | 'ip' | 'nft' | 'slirp4netns' | 'pasta' | 'busybox', ToolFact>
+  >
+  /** Both tools are there and have the right to map ids. */
+  readonly canMapIds: boolean
+  /** Modules that neither run nor can be loaded. */
+  readonly missingModules: readonly string[]
+  readonly hasOverlay: boolean
+  readonly hasSeccompProfile: boolean
+  readonly userNamespaces: {
+    readonly works: boolean
+    readonly message: string
+    /** The setting that forbids them. */
+    readonly forbiddenBy: 'apparmor' | 'clone' | 'maximum' | ''
+  }
+  readonly subordinateIds: { readonly uids: number; readonly gids: number }
+  readonly tun: 'ok' | 'missing' | 'denied'
+  readonly cgroups: { readonly layout: 'v1' | 'hybrid' | 'v2' | 'none'; readonly delegated: readonly string[] }
+  /** `null` where no systemd manages sessions. */
+  readonly isLingering: boolean | null
+  readonly freeBytes: number
+  /** The next subnet for a network; empty when none is left. */
+  readonly freeSubnet: string
+}

@@ -1,0 +1,127 @@
+import type { Check, DoctorReport } from '../../contract/doctor.ts'
+import type { MachineFacts, ToolFact } from '../../lib/machine-facts.ts'
+
+const NEEDED_IDS = 65_536
+const FULL_BYTES = 200_000_000
+const SCARCE_BYTES = 2_000_000_000
+const CONTROLLERS = ['cpu', 'memory', 'pids']
+
+/** Packages by what they bring, where distributions call them otherwise. */
+const PACKAGES: Readonly<Record<string, Readonly<Partial<Record<MachineFacts['packageManager'], string>>>>> = {
+  iproute2: { dnf: 'iproute' },
+  uidmap: { dnf: 'shadow-utils', pacman: 'shadow', zypper: 'shadow' },
+  'golang-github-containers-common': {
+    dnf: 'containers-common',
+    pacman: 'containers-common',
+    zypper: 'libcontainers-common',
+  },
+  'busybox-static': { dnf: 'busybox', pacman: 'busybox' },
+}
+const INSTALL: Readonly<Record<MachineFacts['packageManager'], string>> = {
+  'apt-get': 'sudo apt-get install -y',
+  dnf: 'sudo dnf install -y',
+  pacman: 'sudo pacman -S --noconfirm',
+  zypper: 'sudo zypper install -y',
+  '': '',
+}
+const USER_NAMESPACE_COMMANDS = {
+  apparmor: 'sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0',
+  clone: 'sudo sysctl -w kernel.unprivileged_userns_clone=1',
+  maximum: 'sudo sysctl -w user.max_user_namespaces=28633',
+  '': '',
+} as const
+const DELEGATE =
+  "sudo mkdir -p /etc/systemd/system/user@.service.d && printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' | sudo tee /etc/systemd/system/user@.service.d/delegate.conf && sudo systemctl daemon-reload"
+
+type Judgement = Omit<Check, 'id'>
+const passed = (found: string): Judgement => ({ state: 'passed', found, command: '' })
+const failed = (state: 'note' | 'problem', found: string, command = ''): Judgement => ({ state, found, command })
+
+/** What the facts of a machine mean for running containers on it. */
+export function judgeMachine(facts: MachineFacts): DoctorReport {
+  const judged: Partial<Record<Check['id'], Judgement>> = {
+    ...judgeTools(facts),
+    ...judgeKernel(facts),
+    ...(facts.mode === 'rootless' ? judgeRootless(facts) : {}),
+    cgroups: judgeCgroups(facts),
+    subnets: facts.freeSubnet ? passed(facts.freeSubnet) : failed('note', ''),
+    disk: judgeDisk(facts),
+    starter: facts.tools.busybox.path
+      ? passed(facts.tools.busybox.path)
+      : failed('note', '', install(facts, 'busybox-static')),
+  }
+  const checks = (Object.entries(judged) as [Check['id'], Judgement][]).map(([id, judgement]) => ({ id, ...judgement }))
+  return { mode: facts.mode, checks }
+}
+
+function judgeTools(facts: MachineFacts): Partial<Record<Check['id'], Judgement>> {
+  const { tools } = facts
+  const need = (tool: ToolFact, name: string): Judgement =>
+    tool.path ? passed(tool.version || tool.path) : failed('problem', '', install(facts, name))
+  return {
+    runtime: need(tools.runc.path ? tools.runc : tools.crun, 'runc'),
+    conmon: need(tools.conmon, 'conmon'),
+    ip: need(tools.ip, 'iproute2'),
+    nft: need(tools.nft, 'nftables'),
+  }
+}
+
+function judgeKernel(facts: MachineFacts): Partial<Record<Check['id'], Judgement>> {
+  const { missingModules, hasOverlay, hasSeccompProfile } = facts
+  return {
+    modules:
+      missingModules.length === 0
+        ? passed('')
+        : failed('problem', missingModules.join(', '), `sudo modprobe -a ${missingModules.join(' ')}`),
+    overlay: hasOverlay ? passed('') : failed('problem', '', 'sudo modprobe overlay'),
+    seccomp: hasSeccompProfile ? passed('') : failed('note', '', install(facts, 'golang-github-containers-common')),
+  }
+}
+
+function judgeRootless(facts: MachineFacts): Partial<Record<Check['id'], Judgement>> {
+  const { userNamespaces, subordinateIds, tools, tun, user, isLingering } = facts
+  const { uids, gids } = subordinateIds
+  const egress = tools.slirp4netns.path ? tools.slirp4netns : tools.pasta
+  return {
+    userNamespaces: userNamespaces.works
+      ? passed('')
+      : failed('problem', userNamespaces.message, USER_NAMESPACE_COMMANDS[userNamespaces.forbiddenBy]),
+    subordinateIds:
+      Math.min(uids, gids) >= NEEDED_IDS
+        ? passed(`${uids} / ${gids}`)
+        : failed(
+            'problem',
+            `${uids} / ${gids}`,
+            `sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${user}`,
+          ),
+    idMapTools: facts.canMapIds ? passed('') : failed('problem', '', install(facts, 'uidmap')),
+    egress: egress.path ? passed(egress.version || egress.path) : failed('note', '', install(facts, 'slirp4netns')),
+    tun:
+      tun === 'ok'
+        ? passed('')
+        : failed('note', tun, tun === 'denied' ? 'sudo chmod 0666 /dev/net/tun' : 'sudo modprobe tun'),
+    ...(isLingering === null
+      ? {}
+      : { lingering: isLingering ? passed('') : failed('note', '', `loginctl enable-linger ${user}`) }),
+  }
+}
+
+/** Root limits in every layout; others need controllers of their own, which only the unified layout can give. */
+function judgeCgroups({ mode, cgroups, isLingering }: MachineFacts): Judgement {
+  const { layout, delegated } = cgroups
+  if (mode === 'rootful') return layout === 'none' ? failed('note', layout) : passed(layout)
+  const missing = CONTROLLERS.filter((name) => !delegated.includes(name))
+  if (layout === 'v2' && missing.length === 0) return passed(delegated.join(', '))
+  return failed('note', layout, layout === 'v2' && isLingering !== null ? DELEGATE : '')
+}
+
+function judgeDisk({ freeBytes }: MachineFacts): Judgement {
+  const found = `${(freeBytes / 1e9).toFixed(1)} GB`
+  if (freeBytes >= SCARCE_BYTES) return passed(found)
+  return failed(freeBytes < FULL_BYTES ? 'problem' : 'note', found)
+}
+
+function install({ packageManager }: MachineFacts, name: string): string {
+  if (packageManager === '') return ''
+  return `${INSTALL[packageManager]} ${PACKAGES[name]?.[packageManager] ?? name}`
+}
