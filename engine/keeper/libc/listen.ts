@@ -22,6 +22,7 @@ const c = {
   getsockname: libc.func('int getsockname(int, void *, void *)'),
   close: libc.func('int close(int)'),
   setns: libc.func('int setns(int, int)'),
+  unshare: libc.func('int unshare(int)'),
 }
 const ONE = Buffer.from([1, 0, 0, 0])
 
@@ -56,4 +57,9 @@ export const closeListener = (fd: number): void => void c.close(fd)
 /** Moves the calling thread, and it alone, into the network namespace behind a descriptor. */
 export function enterNetworkNamespace(fd: number): void {
   if ((c.setns(fd, CLONE_NEWNET) as number) < 0) throw libcError('setns', `fd ${fd}`)
+}
+
+/** Moves the calling thread, and it alone, into a network namespace of its own. */
+export function makeNetworkNamespace(): void {
+  if ((c.unshare(CLONE_NEWNET) as number) < 0) throw libcError('unshare', 'network namespace')
 }

@@ -1,7 +1,7 @@
 import { EngineError } from '../../contract/errors.ts'
-import type { BridgeNetworkParams, ParentParams, SandboxEndpoint } from '../../host/network.ts'
+import type { BridgeNetworkParams, ParentParams } from '../../host/network.ts'
 import { run } from '../exec.ts'
-import { bridgeBatch, linkBatch } from './batch.ts'
+import { bridgeBatch } from './batch.ts'
 
 /** Devices in the namespace where bridges live; `netns` is its file, `''` for this one. */
 export function createLinks(netns: string, rootless: boolean) {
@@ -64,13 +64,6 @@ export function createLinks(netns: string, rootless: boolean) {
       await probe(params)
     },
     remove: (name: string) => run([...prefix, 'ip', 'link', 'delete', name], { okExitCodes: [0, 1] }),
-    /** A veth of an earlier life may linger, since the kernel tears namespaces down in its own time. */
-    add: (endpoint: SandboxEndpoint, netnsPath: string) =>
-      ip(linkBatch(endpoint, netnsPath)).catch(async (error: unknown) => {
-        if (!/File exists/.test(String(error)) || !endpoint.hostInterface) throw error
-        await ip(`link delete ${endpoint.hostInterface}\n`).catch(() => {})
-        return ip(linkBatch(endpoint, netnsPath))
-      }),
   }
 }
 

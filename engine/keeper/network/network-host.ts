@@ -9,7 +9,8 @@ import { createLinks } from './links.ts'
 import { createPorts, readAll } from './ports.ts'
 import { startPortProxy } from './proxy/client.ts'
 import type { BridgeRules } from './ruleset.ts'
-import { createSandboxes } from './sandboxes.ts'
+import { startSandboxThread } from './sandbox/client.ts'
+import { createSandboxes } from './sandbox/sandboxes.ts'
 
 export interface NetworkHostOptions {
   readonly stateFolder: string
@@ -55,7 +56,8 @@ export function createNetworkHost({
   const firewall = createFirewall(`slipway-${tag}`, links.prefix)
   const proxy = startPortProxy(keeperFile, bridgeNetns, (table) => void firewall.repair(table).catch(() => {}))
   const ports = createPorts(path.join(stateFolder, 'ports'), { proxy, firewall })
-  const { pathOf, ...sandboxes } = createSandboxes(path.join(stateFolder, 'netns'), links)
+  const thread = startSandboxThread(keeperFile, bridgeNetns)
+  const { pathOf, ...sandboxes } = createSandboxes(path.join(stateFolder, 'netns'), thread)
   const dns = createDns({ keeperFile, pathOf, openSockets: proxy.openDnsSockets })
 
   return {
@@ -86,7 +88,7 @@ export function createNetworkHost({
       await firewall.restore({ bridges, published: await ports.restore() })
     },
     async close() {
-      await Promise.all([proxy.stop(), dns.stop()])
+      await Promise.all([proxy.stop(), dns.stop(), thread.stop()])
       await firewall.remove().catch(() => {})
     },
   }

@@ -18,14 +18,16 @@ export interface ShimConfig {
   readonly rootless: boolean
 }
 
+/** Whether the runtime is runc, and not crun. */
+export const isRunc = ({ runtime }: Pick<ShimConfig, 'runtime'>): boolean => !runtime.endsWith('crun')
+
 /** Global options of the runtime, before its verb. Without a file it logs to its stderr (a socket: `/dev/stderr` cannot be opened). */
 export function runtimeGlobals(config: ShimConfig, logFile: string): string[] {
-  const isRunc = !config.runtime.endsWith('crun')
   return [
     `--root=${config.runtimeRoot}`,
     '--log-format=json',
     ...(logFile ? [`--log=${logFile}`] : []),
-    ...(config.rootless && isRunc ? ['--rootless=true'] : []),
+    ...(config.rootless && isRunc(config) ? ['--rootless=true'] : []),
   ]
 }
 

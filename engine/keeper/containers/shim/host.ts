@@ -2,7 +2,7 @@ import { EngineError } from '../../../contract/errors.ts'
 import type { Host, HostEvent, LiveContainer, ProcessRef } from '../../../host/host.ts'
 import { run } from '../../exec.ts'
 import { isAlive, readStartTicks, signalNumber, signalProcess } from '../../libc/process.ts'
-import { runtimeGlobals, type ShimConfig } from './conmon.ts'
+import { isRunc, runtimeGlobals, type ShimConfig } from './conmon.ts'
 import { resizeLine, writeControl } from './control-fifo.ts'
 import { launchContainer } from './create.ts'
 import { openExec } from './exec-session.ts'
@@ -12,6 +12,7 @@ import { listProcesses } from './processes.ts'
 import { type ContainerFile, cleanBundle, openContainerFiles, readPid } from './records.ts'
 import { startRelay } from './relay.ts'
 import { runExecOnce } from './run-exec.ts'
+import { deleteState, startByFifo } from './runc-state.ts'
 import { runtimeError } from './runtime-error.ts'
 import { readStats } from './stats.ts'
 import { openTerminalStream } from './terminal-stream.ts'
@@ -133,7 +134,8 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
       return { init: file.init, conmon: file.conmon }
     },
     async startContainer({ containerId }) {
-      await find(containerId)
+      const { file } = await find(containerId)
+      if (isRunc(config) && (await startByFifo(`${runtimeRoot}/${containerId}`, file.init))) return
       await runtime(containerId, ['start', containerId])
     },
     async signalContainer({ containerId, signal, all }) {
@@ -152,9 +154,11 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
       const container = containers.get(containerId)
       relay.unwatch(containerId)
       containers.delete(containerId)
-      await runtime(containerId, ['delete', '--force', containerId]).catch((error: unknown) => {
-        if (!(error instanceof EngineError && error.reason === 'runtime.no-such-container')) throw error
-      })
+      const isDone = container && isRunc(config) && deleteState(`${runtimeRoot}/${containerId}`, container.file.init)
+      if (!isDone)
+        await runtime(containerId, ['delete', '--force', containerId]).catch((error: unknown) => {
+          if (!(error instanceof EngineError && error.reason === 'runtime.no-such-container')) throw error
+        })
       if (container) {
         await waitUntilGone(container.file.conmon)
         container.markExited(

@@ -1,31 +1,19 @@
 import { existsSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { EngineError } from '../../contract/errors.ts'
-import type { Host } from '../../host/host.ts'
-import type { SandboxEndpoint } from '../../host/network.ts'
-import { run } from '../exec.ts'
-import { unmount } from '../libc/mount.ts'
-import { endpointBatch, loopbackBatch } from './batch.ts'
-import type { createLinks } from './links.ts'
+import { EngineError } from '../../../contract/errors.ts'
+import type { Host } from '../../../host/host.ts'
+import { unmount } from '../../libc/mount.ts'
+import type { SandboxThread } from './client.ts'
 
 type SandboxCalls = Pick<Host, 'createSandbox' | 'removeSandbox' | 'attachEndpoint' | 'detachEndpoint'>
 
 /** Containers' network namespaces, each bound to a file so that it outlives the processes in it. */
 export function createSandboxes(
   folder: string,
-  links: ReturnType<typeof createLinks>,
+  thread: Pick<SandboxThread, 'carryOut'>,
 ): SandboxCalls & { readonly pathOf: (containerId: string) => string } {
   const pathOf = (id: string) => path.join(folder, id)
-  const inside = (netnsPath: string, batch: string, force = false) =>
-    run(['nsenter', `--net=${netnsPath}`, 'ip', ...(force ? ['-force'] : []), '-batch', '-'], {
-      input: batch,
-      okExitCodes: force ? 'any' : [0],
-    })
-  const add = async (netnsPath: string, endpoints: readonly SandboxEndpoint[], first = '') => {
-    for (const endpoint of endpoints) await links.add(endpoint, netnsPath)
-    await inside(netnsPath, first + endpoints.map(endpointBatch).join(''))
-  }
   return {
     pathOf,
     async createSandbox({ containerId, endpoints }) {
@@ -34,8 +22,7 @@ export function createSandboxes(
       await removeNamespace(netnsPath)
       await writeFile(netnsPath, '', { mode: 0o600 })
       try {
-        await run(['unshare', `--net=${netnsPath}`, 'true'])
-        await add(netnsPath, endpoints, loopbackBatch)
+        await thread.carryOut({ type: 'create', netnsPath, endpoints })
         return { netnsPath }
       } catch (error) {
         await removeNamespace(netnsPath)
@@ -47,16 +34,11 @@ export function createSandboxes(
       const netnsPath = pathOf(containerId)
       if (!existsSync(netnsPath))
         throw new EngineError('notFound', 'sandbox.missing', `container ${containerId} has no network namespace`)
-      await add(netnsPath, [endpoint]).catch(async (error: unknown) => {
-        await inside(netnsPath, `link delete ${endpoint.containerInterface}\n`, true)
-        throw error
-      })
+      await thread.carryOut({ type: 'attach', netnsPath, endpoint })
     },
     async detachEndpoint({ containerId, containerInterface, routes }) {
       const netnsPath = pathOf(containerId)
-      if (!existsSync(netnsPath)) return
-      const batch = [`link delete ${containerInterface}`, ...routes.map((route) => `route replace ${route}`), '']
-      await inside(netnsPath, batch.join('\n'), true)
+      if (existsSync(netnsPath)) await thread.carryOut({ type: 'detach', netnsPath, containerInterface, routes })
     },
   }
 }

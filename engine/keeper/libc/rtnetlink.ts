@@ -1,0 +1,141 @@
+import { koffi, libc, libcError } from './core.ts'
+
+/*
+ * Routing netlink (rtnetlink(7)), the kernel's own language for devices, addresses and routes. A message is
+ *
+ *   nlmsghdr   length u32 · type u16 · flags u16 · sequence u32 · port u32
+ *   body       a fixed structure of the type (ifinfomsg, ifaddrmsg, rtmsg)
+ *   attributes length u16 · type u16 · value, each padded to four bytes; a value may be attributes again
+ *
+ * and the kernel answers each one before `send` returns: an error number (0: done), with words where it has some.
+ */
+const AF_NETLINK = 16
+const SOCK_RAW = 3
+const SOCK_CLOEXEC = 0o2000000
+const NETLINK_ROUTE = 0
+const SOL_NETLINK = 270
+const NETLINK_CAP_ACK = 10
+const NETLINK_EXT_ACK = 11
+const HEADER_BYTES = 16
+const NLMSG_ERROR = 2
+const NLMSGERR_ATTR_MSG = 1
+const NLM_F_REQUEST = 1
+const NLM_F_ACK = 4
+const RTM_GETLINK = 18
+const IFLA_IFNAME = 3
+const IFINFO_BYTES = 16
+const ANSWER_BYTES = 32 * 1024
+
+const c = {
+  socket: libc.func('int socket(int, int, int)'),
+  setsockopt: libc.func('int setsockopt(int, int, int, const void *, uint32_t)'),
+  send: libc.func('long send(int, const void *, size_t, int)'),
+  recv: libc.func('long recv(int, void *, size_t, int)'),
+  close: libc.func('int close(int)'),
+}
+const ONE = Buffer.from([1, 0, 0, 0])
+
+/** One change to ask for. `what` says it in words, for the error. */
+export interface RouteRequest {
+  readonly what: string
+  readonly type: number
+  /** Beside "request" and "acknowledge". */
+  readonly flags: number
+  readonly body: Buffer
+}
+
+/** A socket of the namespace that the calling thread is in when it opens it, wherever the thread goes afterwards. */
+export interface RouteSocket {
+  /** Asks for a change; `libc.<errno>` when the kernel refuses. */
+  request(request: RouteRequest): void
+  /** The number of an interface; `libc.enodev` when there is none. */
+  indexOf(name: string): number
+  close(): void
+}
+
+/** Opens such a socket. The caller closes it: it keeps the namespace alive. */
+export function openRouteSocket(): RouteSocket {
+  const fd = c.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE) as number
+  if (fd < 0) throw libcError('socket', 'netlink')
+  for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK]) c.setsockopt(fd, SOL_NETLINK, option, ONE, ONE.length)
+  const answer = Buffer.allocUnsafeSlow(ANSWER_BYTES)
+  let sequence = 0
+  const ask = (what: string, message: Buffer): Buffer => {
+    if (Number(c.send(fd, message, message.length, 0)) < 0) throw libcError('netlink', what, koffi.errno())
+    const bytes = Number(c.recv(fd, answer, answer.length, 0))
+    if (bytes < HEADER_BYTES) throw libcError('netlink', what, koffi.errno())
+    return answer.subarray(0, bytes)
+  }
+  return {
+    request({ what, type, flags, body }) {
+      sequence += 1
+      const failure = readFailure(ask(what, encodeMessage({ type, flags: flags | NLM_F_ACK, sequence, body })))
+      if (failure) throw libcError('netlink', failure.text ? `${what} (${failure.text})` : what, failure.errno)
+    },
+    indexOf(name) {
+      sequence += 1
+      const body = Buffer.concat([Buffer.alloc(IFINFO_BYTES), textAttribute(IFLA_IFNAME, name)])
+      const said = ask(name, encodeMessage({ type: RTM_GETLINK, flags: 0, sequence, body }))
+      const failure = readFailure(said)
+      if (failure) throw libcError('netlink', `find ${name}`, failure.errno)
+      return said.readInt32LE(HEADER_BYTES + 4)
+    },
+    close: () => void c.close(fd),
+  }
+}
+
+/** A whole message. */
+export function encodeMessage(message: {
+  readonly type: number
+  readonly flags: number
+  readonly sequence: number
+  readonly body: Buffer
+}): Buffer {
+  const header = Buffer.alloc(HEADER_BYTES)
+  header.writeUInt32LE(HEADER_BYTES + message.body.length, 0)
+  header.writeUInt16LE(message.type, 4)
+  header.writeUInt16LE(message.flags | NLM_F_REQUEST, 6)
+  header.writeUInt32LE(message.sequence, 8)
+  return Buffer.concat([header, message.body])
+}
+
+/** What an answer says went wrong; `null` when nothing did. */
+export function readFailure(answer: Buffer): { readonly errno: number; readonly text: string } | null {
+  if (answer.readUInt16LE(4) !== NLMSG_ERROR) return null
+  const errno = -answer.readInt32LE(HEADER_BYTES)
+  if (errno === 0) return null
+  // nlmsgerr holds the error and the header of the message that it is about; words follow.
+  const length = Math.min(answer.readUInt32LE(0), answer.length)
+  for (let at = 2 * HEADER_BYTES + 4; at + 4 <= length; ) {
+    const size = answer.readUInt16LE(at)
+    if (size < 4) break
+    if (answer.readUInt16LE(at + 2) === NLMSGERR_ATTR_MSG)
+      return { errno, text: answer.toString('latin1', at + 4, Math.min(at + size, length)).replace(/\0.*$/, '') }
+    at += align(size)
+  }
+  return { errno, text: '' }
+}
+
+/** An attribute with its padding. */
+export function attribute(type: number, value: Buffer): Buffer {
+  const bytes = Buffer.alloc(align(4 + value.length))
+  bytes.writeUInt16LE(4 + value.length, 0)
+  bytes.writeUInt16LE(type, 2)
+  value.copy(bytes, 4)
+  return bytes
+}
+
+/** An attribute of attributes. */
+export const nested = (type: number, ...parts: readonly Buffer[]): Buffer => attribute(type, Buffer.concat(parts))
+
+/** An attribute that is a text. */
+export const textAttribute = (type: number, text: string): Buffer => attribute(type, Buffer.from(`${text}\0`))
+
+/** An attribute that is a number of one, two or four bytes. */
+export function numberAttribute(type: number, value: number, bytes: 1 | 2 | 4 = 4): Buffer {
+  const number = Buffer.alloc(bytes)
+  number.writeUIntLE(value, 0, bytes)
+  return attribute(type, number)
+}
+
+const align = (bytes: number) => (bytes + 3) & ~3
