@@ -5,6 +5,8 @@ import type { Host } from '../../host/host.ts'
 import type { BridgeNetworkParams } from '../../host/network.ts'
 import { createDns } from './dns/client.ts'
 import { createFirewall } from './firewall.ts'
+import { describeBridges, describeNamespace } from './inspect/namespace.ts'
+import { probe } from './inspect/probe.ts'
 import { createLinks } from './links.ts'
 import { createPorts, readAll } from './ports.ts'
 import { startPortProxy } from './proxy/client.ts'
@@ -32,6 +34,9 @@ type NetworkCalls = Pick<
   | 'closePorts'
   | 'openResolver'
   | 'setZone'
+  | 'describeNamespace'
+  | 'describeBridges'
+  | 'probe'
 >
 
 /*
@@ -66,6 +71,9 @@ export function createNetworkHost({
     },
     openResolver: dns.openResolver,
     setZone: dns.setZone,
+    describeNamespace: (params) => describeNamespace(params),
+    describeBridges: () => describeBridges(links.prefix),
+    probe: (params) => probe(keeperFile, params),
     openPorts: ports.openPorts,
     closePorts: ports.closePorts,
     async ensureBridge(params) {
