@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type { Call, ProcessRef } from './host.ts'
 
 /*
@@ -78,6 +79,12 @@ export interface ProbeOutcome {
   readonly error: string
 }
 
+export interface CaptureParams {
+  /** Whose sandbox. */
+  readonly containerId: string
+  readonly interface: string
+}
+
 export interface NetworkInspection {
   /** Reads a process's namespace; `addresses` are those whose routes are wanted. */
   readonly describeNamespace: Call<
@@ -87,4 +94,9 @@ export interface NetworkInspection {
   readonly describeBridges: Call<Record<string, never>, BridgeFacts>
   /** Connects from inside a namespace, and lets go at once. Nothing of the container's runs. */
   readonly probe: Call<ProbeParams, ProbeOutcome>
+  /**
+   * Packets of an interface as a .pcap file. Each chunk is the number of packets so far and of those that were lost, as two
+   * u32 in big endian, then bytes of the file: whole packets. Anything written stops it; what is on its way still comes.
+   */
+  readonly capture: (params: CaptureParams) => Promise<Duplex>
 }

@@ -39,6 +39,7 @@ import { type PushRequest, pushImage } from './image/push.ts'
 import { describeRemote, openRepository } from './image/remote.ts'
 import { removeImage, tagImage } from './image/remove.ts'
 import { saveImages, saveToFile } from './image/save.ts'
+import { type CaptureRequest, captureInterface } from './network/capture.ts'
 import { connectNetwork } from './network/connect.ts'
 import { createNetwork } from './network/create.ts'
 import { disconnectNetwork } from './network/disconnect.ts'
@@ -173,6 +174,10 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       prune: (labels: readonly string[]) => pruneNetworks(context, labels),
       connect: (input: Parameters<typeof connectNetwork>[1]) => connectNetwork(context, input),
       disconnect: (input: Parameters<typeof disconnectNetwork>[1]) => disconnectNetwork(context, input),
+    },
+    capture: {
+      start: (request: CaptureRequest, how: Parameters<typeof captureInterface>[2]) =>
+        captureInterface(context, request, how),
     },
     reach: {
       describe: (input: Parameters<typeof describeReach>[1]) => describeReach(context, input),

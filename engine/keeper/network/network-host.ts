@@ -5,6 +5,7 @@ import type { Host } from '../../host/host.ts'
 import type { BridgeNetworkParams } from '../../host/network.ts'
 import { createDns } from './dns/client.ts'
 import { createFirewall } from './firewall.ts'
+import { createCaptures } from './inspect/capture.ts'
 import { describeBridges, describeNamespace } from './inspect/namespace.ts'
 import { probe } from './inspect/probe.ts'
 import { createLinks } from './links.ts'
@@ -37,6 +38,7 @@ type NetworkCalls = Pick<
   | 'describeNamespace'
   | 'describeBridges'
   | 'probe'
+  | 'capture'
 >
 
 /*
@@ -61,12 +63,14 @@ export function createNetworkHost({
   const proxy = startPortProxy(keeperFile, bridgeNetns, (table) => void firewall.repair(table).catch(() => {}))
   const ports = createPorts(path.join(stateFolder, 'ports'), { proxy, firewall })
   const { pathOf, ...sandboxes } = createSandboxes(path.join(stateFolder, 'netns'), links)
+  const captures = createCaptures(keeperFile, pathOf)
   const dns = createDns({ keeperFile, pathOf, openSockets: proxy.openDnsSockets })
 
   return {
     ...sandboxes,
-    removeSandbox(params) {
+    async removeSandbox(params) {
       dns.closeResolver(params.containerId)
+      await captures.endIn(params.containerId)
       return sandboxes.removeSandbox(params)
     },
     openResolver: dns.openResolver,
@@ -74,6 +78,7 @@ export function createNetworkHost({
     describeNamespace: (params) => describeNamespace(params),
     describeBridges: () => describeBridges(links.prefix),
     probe: (params) => probe(keeperFile, params),
+    capture: captures.open,
     openPorts: ports.openPorts,
     closePorts: ports.closePorts,
     async ensureBridge(params) {
