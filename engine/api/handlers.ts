@@ -3,8 +3,11 @@ import type { Services } from '../service/services.ts'
 
 /** The contract's procedures, each a call of one service. Inputs are parsed before they come here. */
 export function createHandlers(services: Services): Handlers {
-  const { container, docker, image, registry, volume, network, system } = services
+  const { capture, container, docker, image, registry, volume, network, reach, system } = services
   return {
+    capture: {
+      start: (input, { up, signal }) => capture.start(input, { up, signal }),
+    },
     container: {
       list: async ({ all }) => container.list(all),
       inspect: async ({ id }) => container.inspect(id),
@@ -67,6 +70,10 @@ export function createHandlers(services: Services): Handlers {
       prune: ({ labels }) => network.prune(labels),
       connect: (input) => network.connect(input),
       disconnect: (input) => network.disconnect(input),
+    },
+    reach: {
+      describe: (input) => reach.describe(input),
+      probe: (input) => reach.probe(input),
     },
     system: {
       info: () => system.info(),

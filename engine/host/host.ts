@@ -245,5 +245,5 @@ export interface Host extends NetworkHost, ArchiveHost {
 
 export const HOST_PROTOCOL = 1
 /** The calls that open a stream; all others are unary. */
-export const HOST_STREAMS = ['attach', 'exec', 'events'] as const
+export const HOST_STREAMS = ['attach', 'exec', 'events', 'capture'] as const
 export type HostStreamName = (typeof HOST_STREAMS)[number]

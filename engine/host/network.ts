@@ -1,4 +1,5 @@
 import type { Call } from './host.ts'
+import type { NetworkInspection } from './inspection.ts'
 
 /*
  * The part of the Host interface that is about networks.
@@ -85,7 +86,7 @@ export interface ResolverParams {
   readonly mayOpen: boolean
 }
 
-export interface NetworkHost {
+export interface NetworkHost extends NetworkInspection {
   readonly ensureBridge: Call<BridgeNetworkParams>
   /** Removes a bridge and its rules; missing is fine. */
   readonly removeBridge: Call<{ readonly bridge: string }>

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { EngineError } from '../contract/errors.ts'
 
-const CAPTURE_LIMIT = 64 * 1024
+const CAPTURE_BYTES = 64 * 1024
 const KILL_AFTER_MS = 2000
 /** A process that ended while a child of its keeps the pipes open is waited for no longer than this. */
 const PIPE_GRACE_MS = 500
@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly okExitCodes?: readonly number[] | 'any'
   readonly cwd?: string
+  /** Most bytes that are kept of each stream; 64 KiB without. */
+  readonly captureBytes?: number
   /** Descriptors that the process gets as 3, 4, …; the caller closes its own. */
   readonly extraFds?: readonly number[]
 }
@@ -29,11 +31,11 @@ export interface RunResult {
 type Stopped = 'deadline' | 'canceled' | null
 
 /**
- * Runs a short process and captures what it says (64 KiB at most a stream). Past its deadline or when the signal
+ * Runs a short process and captures what it says (64 KiB at most a stream, or as many as are asked for). Past its deadline or when the signal
  * fires it gets SIGTERM, then SIGKILL. Another exit code than expected is `process.failed` with argv and stderr.
  */
 export function run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  const { timeoutSeconds = 30, okExitCodes = [0], signal, extraFds = [] } = options
+  const { timeoutSeconds = 30, okExitCodes = [0], signal, extraFds = [], captureBytes = CAPTURE_BYTES } = options
   const accepted = okExitCodes === 'any' ? ALL_EXIT_CODES : okExitCodes
   const [command = '', ...args] = argv
   if (signal?.aborted) return Promise.reject(failure(argv, { exitCode: -1, stdout: '', stderr: '' }, null, 'canceled'))
@@ -45,8 +47,8 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
     })
     const [stdin, out, err] = [child.stdin, child.stdout, child.stderr]
     if (!stdin || !out || !err) throw new EngineError('internal', 'process.not-started', `${command} has no pipes`)
-    const stdout = capture(out)
-    const stderr = capture(err)
+    const stdout = capture(out, captureBytes)
+    const stderr = capture(err, captureBytes)
     let stopped: Stopped = null
     let timer: NodeJS.Timeout | undefined
     const stop = (why: Stopped) => {
@@ -110,13 +112,13 @@ function failure(
   )
 }
 
-function capture(stream: Readable): () => string {
+function capture(stream: Readable, limit: number): () => string {
   const chunks: Buffer[] = []
   let size = 0
   stream.on('error', () => {})
   stream.on('data', (chunk: Buffer) => {
-    if (size >= CAPTURE_LIMIT) return
-    chunks.push(chunk.subarray(0, CAPTURE_LIMIT - size))
+    if (size >= limit) return
+    chunks.push(chunk.subarray(0, limit - size))
     size += chunk.length
   })
   return () => Buffer.concat(chunks).toString('utf8')

@@ -17,6 +17,8 @@ import { mountOverlay, unmount } from './libc/mount.ts'
 import { bindInRoot, listMounts, mountShm, releaseMounts } from './mounts.ts'
 import { runDns } from './network/dns/worker.ts'
 import { startEgress } from './network/egress.ts'
+import { runCapture } from './network/inspect/capture-worker.ts'
+import { runProbe } from './network/inspect/probe-worker.ts'
 import { createNetworkHost } from './network/network-host.ts'
 import { runPortProxy } from './network/proxy/worker.ts'
 import { runSandboxes } from './network/sandbox/worker.ts'
@@ -29,13 +31,15 @@ import { runUnpackWorker } from './unpack/unpack-worker.ts'
  *   node keeper.mjs --runtime-dir DIR --mode MODE   the keeper
  *   node keeper.mjs unpack-worker                   unpacks one layer, then ends
  *   node keeper.mjs archive-worker                  packs or unpacks files of one container, then ends
- *   thread, role attach-relay | port-proxy | dns | sandboxes   see those files
+ *   thread, role attach-relay | port-proxy | dns | sandboxes | probe | capture   see those files
  */
 const role = isMainThread ? process.argv[2] : (workerData as { role?: string } | null)?.role
 if (role === 'attach-relay') runAttachRelay()
 else if (role === 'port-proxy') runPortProxy()
 else if (role === 'dns') runDns()
 else if (role === 'sandboxes') runSandboxes()
+else if (role === 'probe') void runProbe()
+else if (role === 'capture') runCapture()
 else if (role === 'unpack-worker') void runUnpackWorker()
 else if (role === 'archive-worker') void runArchiveWorker()
 else void serve()

@@ -1,11 +1,13 @@
 import { EngineError } from '../contract/errors.ts'
 import type { Host } from '../host/host.ts'
+import type { NetworkInspection } from '../host/inspection.ts'
 import type { DnsHost, PortForward, ResolverParams, SandboxEndpoint } from '../host/network.ts'
 import type { NetworkRecord } from '../store/schema.ts'
 import { createBridgeDriver } from './bridge.ts'
 import { createChildLinkDriver } from './child-link.ts'
 import { type Member, type NetworkDriver, pickDefault } from './driver.ts'
 
+export type { BridgeFacts, Listener, NamespaceFacts } from '../host/inspection.ts'
 export type { DnsHost, PortForward, ResolverParams }
 
 /** Networks as services see them: records in, devices out. */
@@ -28,6 +30,8 @@ export interface Networks {
   openResolver(params: ResolverParams): Promise<void>
   /** Sets who is known on a network. */
   setZone(network: string, hosts: readonly DnsHost[]): Promise<void>
+  /** Networks as they really are. */
+  readonly inspection: NetworkInspection
 }
 
 /** Networks by the keeper's devices, each driver its own way. */
@@ -67,5 +71,6 @@ export function createNetworks(host: Host): Networks {
     unpublish: (containerId) => host.closePorts({ containerId }),
     openResolver: (params) => host.openResolver(params),
     setZone: (network, hosts) => host.setZone({ network, hosts }),
+    inspection: host,
   }
 }

@@ -39,10 +39,13 @@ import { type PushRequest, pushImage } from './image/push.ts'
 import { describeRemote, openRepository } from './image/remote.ts'
 import { removeImage, tagImage } from './image/remove.ts'
 import { saveImages, saveToFile } from './image/save.ts'
+import { type CaptureRequest, captureInterface } from './network/capture.ts'
 import { connectNetwork } from './network/connect.ts'
 import { createNetwork } from './network/create.ts'
 import { disconnectNetwork } from './network/disconnect.ts'
 import { inspectNetwork, listNetworks } from './network/list.ts'
+import { probeFrom } from './network/reach/probe.ts'
+import { describeReach } from './network/reach/reach.ts'
 import { pruneNetworks, removeNetwork } from './network/remove.ts'
 import {
   listLogins,
@@ -171,6 +174,14 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       prune: (labels: readonly string[]) => pruneNetworks(context, labels),
       connect: (input: Parameters<typeof connectNetwork>[1]) => connectNetwork(context, input),
       disconnect: (input: Parameters<typeof disconnectNetwork>[1]) => disconnectNetwork(context, input),
+    },
+    capture: {
+      start: (request: CaptureRequest, how: Parameters<typeof captureInterface>[2]) =>
+        captureInterface(context, request, how),
+    },
+    reach: {
+      describe: (input: Parameters<typeof describeReach>[1]) => describeReach(context, input),
+      probe: (input: Parameters<typeof probeFrom>[1]) => probeFrom(context, input),
     },
     system: {
       info: () => describeSystem(context, machine),

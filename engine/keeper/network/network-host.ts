@@ -5,6 +5,9 @@ import type { Host } from '../../host/host.ts'
 import type { BridgeNetworkParams } from '../../host/network.ts'
 import { createDns } from './dns/client.ts'
 import { createFirewall } from './firewall.ts'
+import { createCaptures } from './inspect/capture.ts'
+import { describeBridges, describeNamespace } from './inspect/namespace.ts'
+import { probe } from './inspect/probe.ts'
 import { createLinks } from './links.ts'
 import { createPorts, readAll } from './ports.ts'
 import { startPortProxy } from './proxy/client.ts'
@@ -33,6 +36,10 @@ type NetworkCalls = Pick<
   | 'closePorts'
   | 'openResolver'
   | 'setZone'
+  | 'describeNamespace'
+  | 'describeBridges'
+  | 'probe'
+  | 'capture'
 >
 
 /*
@@ -58,16 +65,22 @@ export function createNetworkHost({
   const ports = createPorts(path.join(stateFolder, 'ports'), { proxy, firewall })
   const thread = startSandboxThread(keeperFile, bridgeNetns)
   const { pathOf, ...sandboxes } = createSandboxes(path.join(stateFolder, 'netns'), thread)
+  const captures = createCaptures(keeperFile, pathOf)
   const dns = createDns({ keeperFile, pathOf, openSockets: proxy.openDnsSockets })
 
   return {
     ...sandboxes,
-    removeSandbox(params) {
+    async removeSandbox(params) {
       dns.closeResolver(params.containerId)
+      await captures.endIn(params.containerId)
       return sandboxes.removeSandbox(params)
     },
     openResolver: dns.openResolver,
     setZone: dns.setZone,
+    describeNamespace: (params) => describeNamespace(params),
+    describeBridges: () => describeBridges(links.prefix),
+    probe: (params) => probe(keeperFile, params),
+    capture: captures.open,
     openPorts: ports.openPorts,
     closePorts: ports.closePorts,
     async ensureBridge(params) {

@@ -71,7 +71,7 @@ export function linkedTo(
  * The address by which containers reach this machine: the default bridge's, which rootless is in a namespace of its own;
  * there it is the machine's first address that is not loopback.
  */
-function hostGateway(context: ServiceContext): string {
+export function hostGateway(context: ServiceContext): string {
   const bridge = context.networks.get('bridge')?.ipv4?.gateway ?? ''
   if (context.config.mode === 'rootful') return bridge
   const addresses = Object.values(os.networkInterfaces()).flatMap((list) => list ?? [])
