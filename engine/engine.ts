@@ -27,7 +27,7 @@ import { createApiClients } from './service/docker/clients.ts'
 import { createEventBus } from './service/events.ts'
 import { ensureDefaultNetworks } from './service/network/defaults.ts'
 import { ensureNetworks, restoreNames } from './service/network/refresh.ts'
-import { recoverContainers } from './service/recover.ts'
+import { recoverContainers, sweepFolders } from './service/recover.ts'
 import { createServices, type Services } from './service/services.ts'
 import { createLayout, type Layout } from './store/layout.ts'
 import { openRecordStore } from './store/records.ts'
@@ -106,12 +106,18 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
     await ensureNetworks(context)
     await context.image.sweep()
     await listen(host, supervisor.handleExit, log)
-    await recoverContainers(context, { live: await host.listContainers({}), supervisor, health: services.health })
+    await recoverContainers(context, {
+      listLive: () => host.listContainers({}),
+      listTraces: () => host.listTraces({}),
+      supervisor,
+      health: services.health,
+    })
     await restoreNames(context)
   }
   host.onReplaced(() =>
     adopt().catch((error: unknown) => log.error({ error: String(error) }, 'recovery after a new keeper failed')),
   )
+  await sweepFolders(context)
   await adopt()
   const watching = new AbortController()
   let docker: { close(): Promise<void> } | undefined

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { EngineError } from '../contract/errors.ts'
 import { connectHost, type HostClient } from './client.ts'
@@ -73,11 +73,33 @@ function start(options: LaunchOptions, logFile: string): void {
  * keeper must join them, since the mounts and the inner network are there.
  */
 function namespaceHolder(runtimeDir: string): number {
+  const state = path.join(runtimeDir, 'keeper')
+  const records = path.join(state, 'containers')
+  const files = existsSync(records) ? readdirSync(records).filter((name) => name.endsWith('.json')) : []
+  const shims = files.map((name) => readPid(path.join(records, name), ({ conmon }) => conmon?.pid))
+  const holders = [readPid(path.join(state, 'egress.json'), ({ pid }) => pid), ...shims]
+  return holders.find((pid) => pid > 0 && isOurs(pid, runtimeDir)) ?? 0
+}
+
+interface HolderRecord {
+  readonly pid?: number
+  readonly conmon?: { readonly pid: number }
+}
+
+function readPid(file: string, pick: (record: HolderRecord) => number | undefined): number {
   try {
-    const { pid } = JSON.parse(readFileSync(path.join(runtimeDir, 'keeper/egress.json'), 'utf8')) as { pid: number }
-    return existsSync(`/proc/${pid}/ns/user`) ? pid : 0
+    return pick(JSON.parse(readFileSync(file, 'utf8')) as HolderRecord) ?? 0
   } catch {
     return 0
+  }
+}
+
+/** Egress helpers and shims name our folder; a process that was given the number later does not. */
+function isOurs(pid: number, runtimeDir: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(runtimeDir)
+  } catch {
+    return false
   }
 }
 

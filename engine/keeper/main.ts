@@ -19,6 +19,7 @@ import { runDns } from './network/dns/worker.ts'
 import { startEgress } from './network/egress.ts'
 import { createNetworkHost } from './network/network-host.ts'
 import { runPortProxy } from './network/proxy/worker.ts'
+import { listTraces } from './traces.ts'
 import { createImageHost } from './unpack/image-calls.ts'
 import { runUnpackWorker } from './unpack/unpack-worker.ts'
 
@@ -82,6 +83,7 @@ async function serve(): Promise<void> {
     mountShm: async (params) => mountShm(params),
     bindInRoot: async (params) => bindInRoot(params),
     releaseMounts: async ({ folder }) => releaseMounts(folder),
+    listTraces: async () => listTraces(stateFolder),
     listMounts: async ({ folder }) => listMounts(readFileSync('/proc/self/mountinfo', 'utf8'), folder),
     info: async () => ({
       protocol: HOST_PROTOCOL,

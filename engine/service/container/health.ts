@@ -1,4 +1,5 @@
 import type { HealthResult } from '../../contract/container.ts'
+import { EngineError } from '../../contract/errors.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { publishContainer, putState } from './update-state.ts'
@@ -54,9 +55,13 @@ export function createHealthMonitor(context: ServiceContext): HealthMonitor {
     let next = progress
     if (record.state.status === 'running') {
       const begun = context.now().toISOString()
-      const { exitCode, output } = await context.runtime
-        .probe(record, check)
-        .catch((error: unknown) => ({ exitCode: 1, output: String(error) }))
+      const probed = await context.runtime.probe(record, check).catch((error: unknown) => {
+        // Nothing is known of the container then: the next probe tells.
+        if (EngineError.from(error).reason === 'keeper.lost') return null
+        return { exitCode: 1, output: String(error) }
+      })
+      if (!probed) return schedule(id, startedAt, progress, check.intervalSeconds)
+      const { exitCode, output } = probed
       next = nextHealth(
         progress,
         { exitCode, ageSeconds: (context.now().getTime() - Date.parse(startedAt)) / 1000 },
