@@ -10,13 +10,17 @@ const STEP_MS = 25
 export interface LaunchOptions {
   readonly runtimeDir: string
   readonly keeperFile: string
+  /** The program that runs it: asked for when one has to be started. */
+  readonly program: () => string
+  /** Where an AppImage is mounted that a keeper must not hold on to; `''` without one. */
+  readonly appMount: string
   readonly mode: 'rootful' | 'rootless'
   readonly onClose?: () => void
 }
 
 /** argv that starts a keeper. Rootless it enters its own user and mount namespace, but stays in the host's network. */
 export function keeperArguments(options: LaunchOptions, holderPid: number): string[] {
-  const keeper = [process.execPath, options.keeperFile, '--runtime-dir', options.runtimeDir, '--mode', options.mode]
+  const keeper = [options.program(), options.keeperFile, '--runtime-dir', options.runtimeDir, '--mode', options.mode]
   if (options.mode === 'rootful') return keeper
   if (holderPid > 0)
     return ['nsenter', '--user', '--mount', '--preserve-credentials', `--target=${holderPid}`, '--', ...keeper]
@@ -61,11 +65,29 @@ function start(options: LaunchOptions, logFile: string): void {
     detached: true,
     cwd: '/',
     stdio: ['ignore', log, log],
-    env: { ...process.env, ...(process.versions['electron'] ? { ELECTRON_RUN_AS_NODE: '1' } : {}) },
+    env: {
+      ...withoutMount(process.env, options.appMount),
+      ...(process.versions['electron'] ? { ELECTRON_RUN_AS_NODE: '1' } : {}),
+    },
   })
   child.on('error', () => {})
   child.unref()
   closeSync(log)
+}
+
+/** An environment without what the runtime of an AppImage has added to it. */
+export function withoutMount(env: NodeJS.ProcessEnv, mount: string): NodeJS.ProcessEnv {
+  if (mount === '') return env
+  const isInside = (file: string) => file === mount || file.startsWith(`${mount}/`)
+  const cleaned: NodeJS.ProcessEnv = {}
+  for (const [name, value = ''] of Object.entries(env)) {
+    if (['APPDIR', 'APPIMAGE', 'ARGV0', 'OWD'].includes(name)) continue
+    const parts = value.split(':')
+    const kept = parts.filter((part) => !isInside(part))
+    if (kept.length === parts.length) cleaned[name] = value
+    else if (kept.some((part) => part !== '')) cleaned[name] = kept.join(':')
+  }
+  return cleaned
 }
 
 /**

@@ -64,7 +64,7 @@ async function findExit(record: ContainerRecord, parts: RecoveryParts): Promise<
     containerId: record.id,
     exitCode: found?.exitCode ?? 255,
     oomKilled: found?.oomKilled ?? false,
-    shimLost: found?.shimLost ?? true,
+    shimLost: !found || found.shimLost,
     time: found?.exitedAt || new Date().toISOString(),
   }
 }

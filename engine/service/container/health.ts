@@ -37,6 +37,7 @@ export interface HealthMonitor {
 /** One timer a container with a healthcheck; none otherwise. */
 export function createHealthMonitor(context: ServiceContext): HealthMonitor {
   const timers = new Map<string, NodeJS.Timeout>()
+  let isClosed = false
   const history = new Map<string, { failures: number; results: readonly HealthResult[] }>()
 
   const probe = async (id: string, startedAt: string, progress: HealthProgress): Promise<void> => {
@@ -87,7 +88,10 @@ export function createHealthMonitor(context: ServiceContext): HealthMonitor {
       publishContainer(context, await putState(context, current, { health }), 'health_status', { health })
     })
 
+  /** One timer a container: a probe that was under way when the container was watched anew goes on in its place. */
   const schedule = (id: string, startedAt: string, progress: HealthProgress, seconds: number) => {
+    if (isClosed) return
+    clearTimeout(timers.get(id))
     timers.set(
       id,
       setTimeout(() => void probe(id, startedAt, progress), seconds * 1000),
@@ -99,12 +103,12 @@ export function createHealthMonitor(context: ServiceContext): HealthMonitor {
       const check = record.process.healthcheck
       if (!check) return
       history.delete(record.id)
-      clearTimeout(timers.get(record.id))
       const state = record.state.health === 'none' ? 'starting' : record.state.health
       schedule(record.id, record.state.startedAt, { state, failures: 0 }, check.intervalSeconds)
     },
     describe: (id) => history.get(id) ?? { failures: 0, results: [] },
     close() {
+      isClosed = true
       for (const timer of timers.values()) clearTimeout(timer)
       timers.clear()
     },

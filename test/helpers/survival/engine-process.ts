@@ -1,15 +1,9 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
-import http from 'node:http'
 import os from 'node:os'
 import path from 'node:path'
-
-/** An answer of the API; status 0 where the connection broke off. */
-export interface Answer {
-  readonly status: number
-  readonly body: Buffer
-}
+import { type Answer, askApi } from './api.ts'
 
 /** The built engine as a process of its own, in folders of its own, that can be killed and started again. */
 export interface EngineProcess {
@@ -26,8 +20,6 @@ export interface EngineProcess {
   destroy(): Promise<void>
   ask(method: string, target: string, body?: object | Buffer): Promise<Answer>
 }
-
-const PATIENCE_MS = 30_000
 
 /** Prepares an engine; `start` starts it. */
 export function createEngineProcess(): EngineProcess {
@@ -85,27 +77,6 @@ export function createEngineProcess(): EngineProcess {
       execFileSync(process.execPath, [...argv, '--shutdown'], { env })
       rmSync(base, { recursive: true, force: true })
     },
-    ask: (method, target, body) => ask(path.join(runtimeDir, 'docker.sock'), { method, target, body }),
+    ask: (method, target, body) => askApi(path.join(runtimeDir, 'docker.sock'), method, target, body),
   }
-}
-
-function ask(
-  socketPath: string,
-  { method, target, body }: { method: string; target: string; body?: object | Buffer | undefined },
-): Promise<Answer> {
-  return new Promise((resolve) => {
-    const type = Buffer.isBuffer(body) ? 'application/x-tar' : 'application/json'
-    const headers = body ? { 'content-type': type } : {}
-    const request = http.request({ socketPath, method, path: target, headers, agent: false }, (response) => {
-      const chunks: Buffer[] = []
-      response.on('data', (chunk: Buffer) => chunks.push(chunk))
-      response.on('error', () => {})
-      response.on('close', () =>
-        resolve({ status: response.complete ? (response.statusCode ?? 0) : 0, body: Buffer.concat(chunks) }),
-      )
-    })
-    request.setTimeout(PATIENCE_MS, () => request.destroy())
-    request.on('error', () => resolve({ status: 0, body: Buffer.alloc(0) }))
-    request.end(Buffer.isBuffer(body) ? body : body && JSON.stringify(body))
-  })
 }

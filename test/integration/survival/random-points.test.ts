@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { busyboxArchive } from '../../helpers/docker.ts'
 import { randomOf } from '../../helpers/random.ts'
+import { loadBox, WEB_SERVER } from '../../helpers/survival/api.ts'
 import { createEngineProcess } from '../../helpers/survival/engine-process.ts'
 import { type Load, startLoad, type Ward } from '../../helpers/survival/load.ts'
 import { descriptorsOf, processesOf, tracesOf } from '../../helpers/survival/traces.ts'
@@ -24,14 +25,8 @@ interface Inspection {
 }
 
 /** Containers that are to run whatever happens to them. */
-const FLEET: Readonly<Record<string, { readonly HostConfig: object; readonly [key: string]: unknown }>> = {
-  web: {
-    Cmd: ['sh', '-c', 'mkdir -p /www; echo up >/www/index.html; exec httpd -f -p 80 -h /www'],
-    HostConfig: {
-      RestartPolicy: { Name: 'always' },
-      PortBindings: { '80/tcp': [{ HostIp: '127.0.0.1', HostPort: '' }] },
-    },
-  },
+const FLEET: Readonly<Record<string, object>> = {
+  web: WEB_SERVER,
   counter: {
     Cmd: ['sh', '-c', 'i=0; while :; do echo $i; i=$((i+1)); sleep 0.05; done'],
     HostConfig: { RestartPolicy: { Name: 'unless-stopped' } },
@@ -61,18 +56,15 @@ describe(`an engine whose parts are killed at ${POINTS} random points under load
 
   beforeAll(async () => {
     await engine.start()
-    const applets = ['sh', 'echo', 'sleep', 'mkdir', 'httpd', 'test']
-    await engine.ask('POST', '/images/load', await busyboxArchive(['test/box:1'], { applets }))
+    await loadBox(path.join(engine.runtimeDir, 'docker.sock'))
     // Folders that the first container makes stay.
-    const first = { Image: 'test/box:1', Cmd: ['true'], HostConfig: FLEET['web']?.HostConfig }
-    await engine.ask('POST', '/containers/create?name=first', first)
+    await engine.ask('POST', '/containers/create?name=first', WEB_SERVER)
     await engine.ask('POST', '/containers/first/start')
     await engine.ask('DELETE', '/containers/first?force=1')
     before = tracesOf(engine, fleetIds)
     for (const [name, config] of Object.entries(FLEET)) {
       const made = await engine.ask('POST', `/containers/create?name=${name}`, {
         Image: 'test/box:1',
-        ExposedPorts: name === 'web' ? { '80/tcp': {} } : {},
         ...config,
       })
       fleetIds.add((JSON.parse(made.body.toString()) as { Id: string }).Id)
@@ -164,7 +156,12 @@ describe(`an engine whose parts are killed at ${POINTS} random points under load
         } else if (victim < 0.75) await hitContainer('shim')
         else if (victim < 0.9) await hitContainer('process')
         else hitAnyShim()
-        if (engine.enginePid() === 0) await engine.start()
+        if (engine.enginePid() === 0) {
+          const starting = engine.start()
+          // Over a start, too.
+          if (random() < 0.3) setTimeout(hitKeeper, random() * 400)
+          await starting
+        }
         if (point % CHECK_EVERY === 0) {
           const since = Date.now()
           await settles(() => fleetIsUp(since), `after point ${point}`)

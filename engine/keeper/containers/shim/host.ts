@@ -9,7 +9,7 @@ import { launchContainer } from './create.ts'
 import { openExec } from './exec-session.ts'
 import { settleExit, type WatchedContainer, watched } from './exit.ts'
 import { watchLog } from './log-rotation.ts'
-import { findProcesses, sweepExecs } from './orphans.ts'
+import { findOwners, sweepExecs } from './orphans.ts'
 import { listProcesses } from './processes.ts'
 import { type ContainerFile, cleanBundle, openContainerFiles, readPid } from './records.ts'
 import { startRelay } from './relay.ts'
@@ -250,7 +250,7 @@ function known(process: ProcessRef, pidFile: string, bundle = ''): ProcessRef {
   const pid = readPid(pidFile)
   if (pid) return { pid, startTicks: readStartTicks(pid) }
   // A shim that has only just been started has not said its number yet.
-  const [shim] = bundle ? findProcesses(bundle) : []
+  const [shim] = bundle ? findOwners(bundle) : []
   return shim ?? { pid: 0, startTicks: 0 }
 }
 

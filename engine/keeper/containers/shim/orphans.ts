@@ -1,4 +1,5 @@
 import fs from 'node:fs'
+import { findProcesses } from '../../../host/find-processes.ts'
 import type { ProcessRef } from '../../../host/host.ts'
 import { readStartTicks, signalProcess } from '../../libc/process.ts'
 import { readPid } from './records.ts'
@@ -19,7 +20,7 @@ export function sweepExecs(execs: string): Map<string, ProcessRef> {
   const waiting = new Map<string, ProcessRef>()
   for (const name of fs.readdirSync(execs)) {
     const folder = `${execs}/${name}`
-    const [owner] = findProcesses(folder)
+    const [owner] = findOwners(folder)
     const inside = processOf(`${folder}/pidfile`)
     if (name.startsWith('run-')) {
       for (const ref of [inside, owner]) if (ref) signalProcess(ref, SIGKILL)
@@ -34,18 +35,8 @@ export function sweepExecs(execs: string): Map<string, ProcessRef> {
 }
 
 /** Processes of which an argument is this folder or lies in it. */
-export function findProcesses(folder: string): ProcessRef[] {
-  return fs.readdirSync('/proc').flatMap((name) => {
-    if (!/^\d+$/.test(name)) return []
-    try {
-      const args = fs.readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0')
-      if (!args.some((arg) => arg === folder || arg.startsWith(`${folder}/`))) return []
-      return [{ pid: Number(name), startTicks: readStartTicks(Number(name)) }]
-    } catch {
-      return []
-    }
-  })
-}
+export const findOwners = (folder: string): ProcessRef[] =>
+  findProcesses(folder).map((pid) => ({ pid, startTicks: readStartTicks(pid) }))
 
 /** The process that a pid file tells of, unless its number was given to a younger one. */
 function processOf(pidFile: string): ProcessRef | null {
