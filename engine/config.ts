@@ -18,6 +18,8 @@ export interface EngineConfig {
   readonly contextName: string
   /** The bundled keeper. */
   readonly keeperFile: string
+  /** Where the AppImage that this runs from is mounted; `''` when it is not one. */
+  readonly appMount: string
   readonly version: string
   /** Name of the default bridge: `slipway0`, or one of its own for a root that is not the default. */
   readonly bridge: string
@@ -38,6 +40,7 @@ export interface ConfigOptions {
   readonly keeperFile: string
   readonly env?: NodeJS.ProcessEnv
   readonly uid?: number
+  readonly execPath?: string
 }
 
 export const VERSION = '0.1.0'
@@ -66,6 +69,7 @@ export function loadConfig(options: ConfigOptions): EngineConfig {
     offersSocket: options.offersSocket ?? false,
     contextName: isDefault ? 'slipway' : `slipway-${rootHash}`,
     keeperFile: path.resolve(options.keeperFile),
+    appMount: appMount(env, options.execPath ?? process.execPath),
     version: VERSION,
     bridge: isDefault ? 'slipway0' : `slw${rootHash}`,
     logMaxBytes: 10 * 1024 * 1024,
@@ -73,4 +77,10 @@ export function loadConfig(options: ConfigOptions): EngineConfig {
     dockerConfigFolder: env['DOCKER_CONFIG'] || path.join(env['HOME'] || os.homedir(), '.docker'),
     insecureRegistries: (env['SLIPWAY_INSECURE_REGISTRIES'] ?? '').split(',').filter(Boolean),
   })
+}
+
+/** The AppImage's runtime says where it has mounted the app; what was started from within one is told so too. */
+function appMount(env: NodeJS.ProcessEnv, execPath: string): string {
+  const folder = env['APPDIR'] ?? ''
+  return path.isAbsolute(folder) && execPath.startsWith(`${folder}/`) ? folder : ''
 }

@@ -3,10 +3,12 @@ import path from 'node:path'
 import { createHandlers } from './api/handlers.ts'
 import { serveDockerApi } from './api/rest/server.ts'
 import type { EngineConfig } from './config.ts'
+import { EngineError } from './contract/errors.ts'
 import type { Handlers } from './contract/index.ts'
 import type { HostClient } from './host/client.ts'
 import type { HostEvent } from './host/host.ts'
 import { installKeeper } from './host/install-keeper.ts'
+import { installProgram, removeOldCopies } from './host/install-program.ts'
 import { ensureKeeper } from './host/launch.ts'
 import { isPeerGone, peerOf } from './host/peer.ts'
 import { isPortInUse, namePortHolder, nextFreePort, portHolder } from './host/port-holder.ts'
@@ -27,7 +29,7 @@ import { createApiClients } from './service/docker/clients.ts'
 import { createEventBus } from './service/events.ts'
 import { ensureDefaultNetworks } from './service/network/defaults.ts'
 import { ensureNetworks, restoreNames } from './service/network/refresh.ts'
-import { recoverContainers } from './service/recover.ts'
+import { recoverContainers, sweepFolders } from './service/recover.ts'
 import { createServices, type Services } from './service/services.ts'
 import { createLayout, type Layout } from './store/layout.ts'
 import { openRecordStore } from './store/records.ts'
@@ -35,6 +37,7 @@ import { ContainerRecord, ImageRecord, NetworkRecord, VolumeRecord } from './sto
 import { createLocalVolumeDriver } from './volume/local.ts'
 
 const HELPER_SECONDS = 20
+const ADOPT_ATTEMPTS = 10
 
 /** A running engine. */
 export interface Engine {
@@ -52,8 +55,10 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
   await prepareFolders(layout, config)
   const stores = await openStores(layout, log)
   const keeperFile = installKeeper(config.keeperFile, config.root)
+  const program = () => (config.appMount ? installProgram(process.execPath, config.root) : process.execPath)
+  const { runtimeDir, appMount, mode } = config
   const host = await createHostSupervisor(
-    (onClose) => ensureKeeper({ runtimeDir: config.runtimeDir, keeperFile, mode: config.mode, onClose }),
+    (onClose) => ensureKeeper({ runtimeDir, keeperFile, program, appMount, mode, onClose }),
     (error) => log.error({ error: String(error) }, 'keeper could not be restarted'),
   )
   const info = await host.info({})
@@ -106,16 +111,25 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
     await ensureNetworks(context)
     await context.image.sweep()
     await listen(host, supervisor.handleExit, log)
-    await recoverContainers(context, { live: await host.listContainers({}), supervisor, health: services.health })
+    await recoverContainers(context, {
+      listLive: () => host.listContainers({}),
+      // A keeper of an earlier version has no such call.
+      listTraces: () => host.listTraces({}).catch(() => []),
+      supervisor,
+      health: services.health,
+    })
     await restoreNames(context)
   }
   host.onReplaced(() =>
     adopt().catch((error: unknown) => log.error({ error: String(error) }, 'recovery after a new keeper failed')),
   )
-  await adopt()
   const watching = new AbortController()
-  let docker: { close(): Promise<void> } | undefined
+  // Before anything is started: recovery itself brings containers back.
   void watchStarts(context, services, watching.signal)
+  await sweepFolders(context)
+  await untilKept(adopt)
+  removeOldCopies(config.root, [keeperFile])
+  let docker: { close(): Promise<void> } | undefined
 
   return {
     handlers: createHandlers(services),
@@ -134,6 +148,17 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
       await context.registry.close()
       host.close()
     },
+  }
+}
+
+/** Does the work again when a keeper dies over it. */
+async function untilKept(work: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work()
+    } catch (error) {
+      if (EngineError.from(error).reason !== 'keeper.lost' || attempt === ADOPT_ATTEMPTS) throw error
+    }
   }
 }
 

@@ -170,6 +170,9 @@ export interface LiveContainer extends CreatedContainer {
   readonly state: 'running' | 'exited'
   readonly exitCode: number
   readonly oomKilled: boolean
+  readonly shimLost: boolean
+  /** When it ended, `''` while it runs. */
+  readonly exitedAt: string
 }
 
 /**
@@ -224,6 +227,8 @@ export interface Host extends NetworkHost, ArchiveHost {
   /** Bytes that the files of a folder take, links not followed and mounts not entered. Missing is 0. */
   readonly treeSize: Call<{ readonly path: string }, number>
   readonly listContainers: Call<Record<string, never>, readonly LiveContainer[]>
+  /** Ids of containers of which the keeper or the runtime holds anything: a namespace, open ports, a process. */
+  readonly listTraces: Call<Record<string, never>, readonly string[]>
   readonly stats: Call<{ readonly ids: readonly string[] }, readonly HostStats[]>
   /** Runs a process in a container without stdin and waits for it; output capped at 4096 bytes. For healthchecks. */
   readonly runExec: Call<

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { EngineError } from '../contract/errors.ts'
 import { connectHost, type HostClient } from './client.ts'
@@ -10,13 +10,17 @@ const STEP_MS = 25
 export interface LaunchOptions {
   readonly runtimeDir: string
   readonly keeperFile: string
+  /** The program that runs it: asked for when one has to be started. */
+  readonly program: () => string
+  /** Where an AppImage is mounted that a keeper must not hold on to; `''` without one. */
+  readonly appMount: string
   readonly mode: 'rootful' | 'rootless'
   readonly onClose?: () => void
 }
 
 /** argv that starts a keeper. Rootless it enters its own user and mount namespace, but stays in the host's network. */
 export function keeperArguments(options: LaunchOptions, holderPid: number): string[] {
-  const keeper = [process.execPath, options.keeperFile, '--runtime-dir', options.runtimeDir, '--mode', options.mode]
+  const keeper = [options.program(), options.keeperFile, '--runtime-dir', options.runtimeDir, '--mode', options.mode]
   if (options.mode === 'rootful') return keeper
   if (holderPid > 0)
     return ['nsenter', '--user', '--mount', '--preserve-credentials', `--target=${holderPid}`, '--', ...keeper]
@@ -61,11 +65,29 @@ function start(options: LaunchOptions, logFile: string): void {
     detached: true,
     cwd: '/',
     stdio: ['ignore', log, log],
-    env: { ...process.env, ...(process.versions['electron'] ? { ELECTRON_RUN_AS_NODE: '1' } : {}) },
+    env: {
+      ...withoutMount(process.env, options.appMount),
+      ...(process.versions['electron'] ? { ELECTRON_RUN_AS_NODE: '1' } : {}),
+    },
   })
   child.on('error', () => {})
   child.unref()
   closeSync(log)
+}
+
+/** An environment without what the runtime of an AppImage has added to it. */
+export function withoutMount(env: NodeJS.ProcessEnv, mount: string): NodeJS.ProcessEnv {
+  if (mount === '') return env
+  const isInside = (file: string) => file === mount || file.startsWith(`${mount}/`)
+  const cleaned: NodeJS.ProcessEnv = {}
+  for (const [name, value = ''] of Object.entries(env)) {
+    if (['APPDIR', 'APPIMAGE', 'ARGV0', 'OWD'].includes(name)) continue
+    const parts = value.split(':')
+    const kept = parts.filter((part) => !isInside(part))
+    if (kept.length === parts.length) cleaned[name] = value
+    else if (kept.some((part) => part !== '')) cleaned[name] = kept.join(':')
+  }
+  return cleaned
 }
 
 /**
@@ -73,11 +95,33 @@ function start(options: LaunchOptions, logFile: string): void {
  * keeper must join them, since the mounts and the inner network are there.
  */
 function namespaceHolder(runtimeDir: string): number {
+  const state = path.join(runtimeDir, 'keeper')
+  const records = path.join(state, 'containers')
+  const files = existsSync(records) ? readdirSync(records).filter((name) => name.endsWith('.json')) : []
+  const shims = files.map((name) => readPid(path.join(records, name), ({ conmon }) => conmon?.pid))
+  const holders = [readPid(path.join(state, 'egress.json'), ({ pid }) => pid), ...shims]
+  return holders.find((pid) => pid > 0 && isOurs(pid, runtimeDir)) ?? 0
+}
+
+interface HolderRecord {
+  readonly pid?: number
+  readonly conmon?: { readonly pid: number }
+}
+
+function readPid(file: string, pick: (record: HolderRecord) => number | undefined): number {
   try {
-    const { pid } = JSON.parse(readFileSync(path.join(runtimeDir, 'keeper/egress.json'), 'utf8')) as { pid: number }
-    return existsSync(`/proc/${pid}/ns/user`) ? pid : 0
+    return pick(JSON.parse(readFileSync(file, 'utf8')) as HolderRecord) ?? 0
   } catch {
     return 0
+  }
+}
+
+/** Egress helpers and shims name our folder; a process that was given the number later does not. */
+function isOurs(pid: number, runtimeDir: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(runtimeDir)
+  } catch {
+    return false
   }
 }
 

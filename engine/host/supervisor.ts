@@ -1,7 +1,16 @@
+import { EngineError } from '../contract/errors.ts'
 import type { HostClient } from './client.ts'
 
 const RETRY_MS = 500
+/** Calls that come to the same whether they were carried out once or twice: a keeper that dies over one is no failure. */
+const REPEATABLE: ReadonlySet<string> = new Set<keyof HostClient>([
+  ...(['info', 'stats', 'treeSize', 'readInRoot', 'statPath', 'listProcesses', 'listMounts'] as const),
+  ...(['listContainers', 'listTraces', 'deleteContainer', 'removeTree', 'unmount', 'releaseMounts'] as const),
+  ...(['makeFolder', 'mountShm', 'closePorts', 'removeSandbox', 'openResolver', 'setZone'] as const),
+  ...(['ensureBridge', 'removeBridge', 'removeParent', 'resizeContainer', 'updateContainer'] as const),
+])
 const MAX_ATTEMPTS = 20
+const STEP_MS = 25
 
 /** A Host that survives its keeper: calls go to the keeper of the moment, and wait while there is none. */
 export type SupervisedHost = HostClient & {
@@ -52,8 +61,17 @@ export async function createHostSupervisor(
   const call =
     (name: keyof HostClient) =>
     async (...args: unknown[]): Promise<unknown> => {
-      await replacing
-      return (current[name] as (...args: unknown[]) => Promise<unknown>)(...args)
+      for (let attempt = 1; ; attempt += 1) {
+        await replacing
+        try {
+          return await (current[name] as (...args: unknown[]) => Promise<unknown>)(...args)
+        } catch (error) {
+          const isLost = error instanceof EngineError && error.reason === 'keeper.lost'
+          if (!isLost || isClosing || !isRepeatable(name, args[0]) || attempt >= MAX_ATTEMPTS) throw error
+          // The news that the connection is gone may come after the error.
+          if (!replacing) await new Promise((resolve) => setTimeout(resolve, STEP_MS))
+        }
+      }
     }
   return new Proxy(own as unknown as SupervisedHost, {
     get: (target, name: keyof SupervisedHost) => {
@@ -62,4 +80,10 @@ export async function createHostSupervisor(
       return name in own ? target[name] : call(name as keyof HostClient)
     },
   })
+}
+
+/** A signal that ends what it is sent to may come twice, others not. */
+function isRepeatable(name: string, params: unknown): boolean {
+  if (name === 'signalContainer') return /^(SIG)?KILL$/.test((params as { signal: string }).signal)
+  return REPEATABLE.has(name)
 }

@@ -22,6 +22,7 @@ import { runProbe } from './network/inspect/probe-worker.ts'
 import { createNetworkHost } from './network/network-host.ts'
 import { runPortProxy } from './network/proxy/worker.ts'
 import { runSandboxes } from './network/sandbox/worker.ts'
+import { listTraces } from './traces.ts'
 import { createImageHost } from './unpack/image-calls.ts'
 import { runUnpackWorker } from './unpack/unpack-worker.ts'
 
@@ -88,6 +89,7 @@ async function serve(): Promise<void> {
     mountShm: async (params) => mountShm(params),
     bindInRoot: async (params) => bindInRoot(params),
     releaseMounts: async ({ folder }) => releaseMounts(folder),
+    listTraces: async () => listTraces(stateFolder),
     listMounts: async ({ folder }) => listMounts(readFileSync('/proc/self/mountinfo', 'utf8'), folder),
     info: async () => ({
       protocol: HOST_PROTOCOL,

@@ -1,67 +1,118 @@
+import { readdir } from 'node:fs/promises'
+import path from 'node:path'
+import { inParallel } from '../lib/async.ts'
 import type { LiveContainer } from '../runtime/container-runtime.ts'
-import { cleanHost, type Supervisor } from './container/exit.ts'
+import type { ContainerRecord } from '../store/schema.ts'
+import { cleanHost, type ExitEvent, type Supervisor } from './container/exit.ts'
 import type { HealthMonitor } from './container/health.ts'
 import { removeLocked } from './container/remove.ts'
-import { launch } from './container/start.ts'
 import { isAlive } from './container/state.ts'
+import { stopContainer } from './container/stop.ts'
 import type { ServiceContext } from './context.ts'
+
+const LANES = 8
+
+/** What recovery asks and tells. */
+export interface RecoveryParts {
+  /** What the keeper follows at this moment. */
+  readonly listLive: () => Promise<readonly LiveContainer[]>
+  /** Ids of containers that the keeper holds anything of. */
+  readonly listTraces: () => Promise<readonly string[]>
+  readonly supervisor: Supervisor
+  readonly health: HealthMonitor
+}
 
 /**
  * Makes the records true again after a start of the engine or a new keeper: what lives is adopted, what died meanwhile
- * goes through the same exit path as ever, planned restarts are planned anew, half-removed containers are removed.
+ * goes through the same exit path as ever, planned restarts are planned anew, stops and removals that were cut off are
+ * finished. Containers come and go meanwhile: each is judged by what is so while its lock is held.
  */
-export async function recoverContainers(
-  context: ServiceContext,
-  parts: { readonly live: readonly LiveContainer[]; readonly supervisor: Supervisor; readonly health: HealthMonitor },
-): Promise<void> {
-  const mounted = await context.runtime.listMounted()
-  const live = new Map(parts.live.map((container) => [container.containerId, container]))
-  for (const record of context.containers.list()) {
-    const found = live.get(record.id)
-    live.delete(record.id)
-    if (isAlive(record.state.status)) {
-      if (found?.state === 'running') {
-        parts.health.watch(record)
-        continue
-      }
-      await parts.supervisor.handleExit({
-        type: 'exit',
-        containerId: record.id,
-        exitCode: found?.exitCode ?? 255,
-        oomKilled: found?.oomKilled ?? false,
-        shimLost: !found,
-        time: context.now().toISOString(),
-      })
-      continue
-    }
-    if (found || mounted.has(record.id)) await cleanStopped(context, record.id)
-    if (record.state.status === 'restarting') {
-      await context.locks
-        .withLock(record.id, () => launch(context, record))
-        .catch((error: unknown) =>
-          context.log.warn({ id: record.id, error: String(error) }, 'restart after recovery failed'),
-        )
-    } else if (record.state.status === 'removing' || record.state.status === 'dead') {
-      await finishRemoval(context, record.id)
-    }
-  }
-  for (const id of live.keys()) await cleanHost(context, id)
-}
-
-/** What a start that was cut off has left behind. A start that goes on meanwhile holds the lock and is not disturbed. */
-async function cleanStopped(context: ServiceContext, id: string): Promise<void> {
-  await context.locks.withLock(id, async () => {
-    const record = context.containers.get(id)
-    if (record && !isAlive(record.state.status)) await cleanHost(context, id)
+export async function recoverContainers(context: ServiceContext, parts: RecoveryParts): Promise<void> {
+  const [mounted, traces, live] = await Promise.all([
+    context.runtime.listMounted(),
+    parts.listTraces(),
+    parts.listLive(),
+  ])
+  const running = new Set(live.filter(({ state }) => state === 'running').map(({ containerId }) => containerId))
+  const traced = new Set([...mounted, ...traces])
+  await inParallel(LANES, context.containers.list(), async (record) => {
+    if (running.has(record.id) && isAlive(record.state.status)) adoptRunning(context, record, parts)
+    else await parts.supervisor.settle(record.id, (current) => findExit(current, parts))
+    await context.locks
+      .withLock(record.id, () => settleStopped(context, record.id, { isTraced: traced.has(record.id), parts }))
+      .catch((error: unknown) => context.log.warn({ id: record.id, error: String(error) }, 'container not recovered'))
   })
+  const bundles = await readdir(path.dirname(context.layout.bundle('any'))).catch(() => [])
+  for (const id of new Set([...traced, ...bundles])) await forget(context, id)
 }
 
-/** Goes on with a removal that was cut off. Anonymous volumes stay: nobody knows any more whether they were to go. */
-async function finishRemoval(context: ServiceContext, id: string): Promise<void> {
+/** One that goes on is watched; a stop that was cut off is finished, so that nobody takes it for one that may be restarted. */
+function adoptRunning(context: ServiceContext, record: ContainerRecord, { health }: RecoveryParts): void {
+  health.watch(record)
+  if (!record.state.isStoppedByUser) return
+  void stopContainer(context, record.id).catch((error: unknown) =>
+    context.log.warn({ id: record.id, error: String(error) }, 'stop not finished'),
+  )
+}
+
+/** How a container that should run ended; `null` when it runs, perhaps since a moment ago. */
+async function findExit(record: ContainerRecord, parts: RecoveryParts): Promise<ExitEvent | null> {
+  const found = (await parts.listLive()).find(({ containerId }) => containerId === record.id)
+  if (found?.state === 'running') return null
+  return {
+    type: 'exit',
+    containerId: record.id,
+    exitCode: found?.exitCode ?? 255,
+    oomKilled: found?.oomKilled ?? false,
+    shimLost: !found || found.shimLost,
+    time: found?.exitedAt || new Date().toISOString(),
+  }
+}
+
+/** What a start, an exit or a removal that was cut off has left undone. The caller holds the lock. */
+async function settleStopped(
+  context: ServiceContext,
+  id: string,
+  { isTraced, parts }: { readonly isTraced: boolean; readonly parts: RecoveryParts },
+): Promise<void> {
+  const record = context.containers.get(id)
+  if (!record || isAlive(record.state.status)) return
+  if (isTraced) await cleanHost(context, id)
+  const { status, removesVolumes } = record.state
+  if (status === 'restarting') parts.supervisor.planRestart(record)
+  else if (status === 'removing' || status === 'dead') await removeLocked(context, record, { volumes: removesVolumes })
+  else if (status === 'exited' && record.config.autoRemove) await removeLocked(context, record, { volumes: true })
+}
+
+/** Takes away what a container without a record has on this machine. */
+async function forget(context: ServiceContext, id: string): Promise<void> {
   await context.locks
     .withLock(id, async () => {
-      const record = context.containers.get(id)
-      if (record) await removeLocked(context, record, { volumes: false })
+      if (context.containers.get(id)) return
+      await cleanHost(context, id)
+      await context.runtime.removeTree(context.layout.bundle(id))
     })
-    .catch((error: unknown) => context.log.warn({ id, error: String(error) }, 'removal not finished'))
+    .catch((error: unknown) => context.log.warn({ id, error: String(error) }, 'traces not removed'))
+}
+
+/**
+ * Removes folders of containers and volumes that have no record: a creation or removal was cut off. Only before the
+ * engine serves, since a folder comes before its record.
+ */
+export async function sweepFolders(context: ServiceContext): Promise<void> {
+  const { layout, containers, volumes } = context
+  const stores = [
+    { folder: layout.containers, isKnown: (name: string) => containers.get(name) !== undefined },
+    { folder: layout.volumes, isKnown: (name: string) => volumes.get(name) !== undefined },
+  ]
+  for (const { folder, isKnown } of stores) {
+    for (const name of await readdir(folder)) {
+      // A record that could not be read is kept with what belongs to it.
+      const inside = isKnown(name) ? [] : await readdir(path.join(folder, name)).catch(() => null)
+      if (isKnown(name) || inside?.some((entry) => entry.endsWith('.unreadable'))) continue
+      await context.runtime
+        .removeTree(path.join(folder, name))
+        .catch((error: unknown) => context.log.warn({ name, error: String(error) }, 'folder not removed'))
+    }
+  }
 }

@@ -26,9 +26,11 @@ export interface RecordStoreOptions<T> {
 export async function openRecordStore<T>(options: RecordStoreOptions<T>): Promise<RecordStore<T>> {
   const { folder, fileOf, idOf, schema } = options
   await mkdir(folder, { recursive: true, mode: 0o700 })
+  await removeHalfWritten(folder)
   const records = new Map<string, T>()
   for (const entry of await readdir(folder)) {
     const file = path.join(folder, fileOf(entry.replace(/\.json$/, '')))
+    if (path.dirname(file) !== folder) await removeHalfWritten(path.dirname(file))
     if (!file.endsWith('.json') || entry.endsWith('.tmp') || entry.endsWith('.unreadable')) continue
     const text = await readFile(file, 'utf8').catch(() => undefined)
     if (text === undefined) continue
@@ -55,4 +57,10 @@ export async function openRecordStore<T>(options: RecordStoreOptions<T>): Promis
       records.delete(id)
     },
   }
+}
+
+/** What a write that was cut off has left. */
+async function removeHalfWritten(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => []))
+    if (name.endsWith('.tmp')) await rm(path.join(folder, name), { force: true })
 }

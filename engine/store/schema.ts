@@ -40,6 +40,8 @@ export const ContainerState = z.object({
   restartCount: z.number().int(),
   /** A person stopped it: restart policies `always` and `unless-stopped` rest until it is started again. */
   isStoppedByUser: z.boolean(),
+  /** Its anonymous volumes go with it: kept, so that a removal that was cut off is finished as it was asked. */
+  removesVolumes: z.boolean().default(false),
 })
 export type ContainerState = z.output<typeof ContainerState>
 

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hasDocker } from '../helpers/docker.ts'
@@ -88,44 +88,6 @@ describe.skipIf(!hasDocker)('containers survive what happens around them', () =>
     await waitUntil(async () => ![0, pid].includes(await pidOf('policy')), 'the restart')
     await it.ok('rm', '--force', 'stays', 'policy')
   })
-
-  test('whatever is killed while containers come and go, none is lost and nothing is left', async () => {
-    const seed = Number(process.env['SLIPWAY_SEED'] ?? 7)
-    const points = Number(process.env['SLIPWAY_KILLS'] ?? 12)
-    const random = randomOf(seed)
-    for (let point = 0; point < points; point += 1) {
-      const name = `point${point}`
-      const code = Math.floor(random() * 100) + 1
-      const starting = it.docker(['run', '-d', '--name', name, 'test/box:1', 'sh', '-c', `sleep 0.4; exit ${code}`])
-      await new Promise((resolve) => setTimeout(resolve, random() * 500))
-      const keeper = readPid(path.join(it.engine.config.runtimeDir, 'keeper.pid'))
-      if (random() < 0.5) {
-        if (isThere(keeper)) process.kill(keeper, 'SIGKILL')
-      } else {
-        await it.engine.restart()
-        await it.engine.engine.listen()
-      }
-      const started = await starting
-      const state = () => it.docker(['inspect', '--format', '{{.State.Status}} {{.State.ExitCode}}', name])
-      let last = ''
-      await waitUntil(async () => {
-        last = (await state().then(({ stdout }) => stdout.trim())) || 'gone'
-        return /^(exited|created|gone)/.test(last)
-      }, `an end of ${name} (seed ${seed}, ${last}, run said ${started.code}: ${started.stderr})`)
-      // A start that was acknowledged ran to its own end.
-      if (started.code === 0) expect({ seed, point, last }).toEqual({ seed, point, last: `exited ${code}` })
-      await it.docker(['rm', '--force', name])
-    }
-    // A removal that a kill cut off is finished by the engine itself.
-    // One that was being made when its client was cut off may still come: it was never started.
-    await waitUntil(async () => {
-      const made = (await it.ok('ps', '-aq', '--filter', 'status=created')).split('\n').filter(Boolean)
-      for (const id of made) await it.docker(['rm', id])
-      return (await it.ok('ps', '-aq')) === ''
-    }, 'the end of every container')
-    await waitUntil(() => leftOf(it.engine.config.root).length === 0, 'nothing left').catch(() => undefined)
-    expect(leftOf(it.engine.config.root)).toEqual([])
-  }, 120_000)
 })
 
 const isThere = (pid: number): boolean => {
@@ -137,37 +99,3 @@ const isThere = (pid: number): boolean => {
 }
 const parentOf = (pid: number): number =>
   Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
-const readPid = (file: string): number => {
-  try {
-    return Number(readFileSync(file, 'utf8'))
-  } catch {
-    return 0
-  }
-}
-
-/** Mounts of containers and shims of a root that are still there. */
-function leftOf(root: string): string[] {
-  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .filter((line) => line.includes(`${root}/containers`))
-  const shims = readdirSync('/proc').filter((pid) => {
-    try {
-      const command = /^\d+$/.test(pid) ? readFileSync(`/proc/${pid}/cmdline`, 'utf8') : ''
-      return command.startsWith('/usr/bin/conmon') && command.includes(path.dirname(root))
-    } catch {
-      return false
-    }
-  })
-  return [...mounts, ...shims]
-}
-
-/** Numbers from 0 to 1 that a seed decides (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
-}

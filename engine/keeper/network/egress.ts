@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { run } from '../exec.ts'
 import { unmount } from '../libc/mount.ts'
+import { readStateFile, writeStateFile } from '../state-file.ts'
 
 /** The inner network namespace of rootless mode and its way out. */
 export interface Egress {
@@ -57,16 +58,13 @@ export async function startEgress(stateFolder: string): Promise<Egress> {
     await run(['unshare', `--net=${netnsPath}`, 'true'])
     await run(['nsenter', `--net=${netnsPath}`, 'ip', 'link', 'set', 'lo', 'up'])
   }
-  const kept = JSON.parse(await readFile(pidFile, 'utf8').catch(() => 'null')) as {
-    pid: number
-    kind: Egress['kind']
-  } | null
+  const kept = readStateFile<{ pid: number; kind: Egress['kind'] }>(pidFile)
   const kind = kept && existsSync(`/proc/${kept.pid}`) ? kept.kind : await launch(netnsPath, pidFile)
   return {
     netnsPath,
     kind,
     async stop() {
-      const { pid } = JSON.parse(await readFile(pidFile, 'utf8').catch(() => '{"pid":0}')) as { pid: number }
+      const { pid } = readStateFile<{ pid: number }>(pidFile) ?? { pid: 0 }
       if (pid > 0 && existsSync(`/proc/${pid}`)) process.kill(pid, 'SIGTERM')
       await rm(pidFile, { force: true })
       unmount(netnsPath)
@@ -86,7 +84,7 @@ async function launch(netnsPath: string, pidFile: string): Promise<Egress['kind'
     })
     if (!isUp || !child.pid) continue
     child.unref()
-    await writeFile(pidFile, JSON.stringify({ pid: child.pid, kind: tool.kind }))
+    writeStateFile(pidFile, { pid: child.pid, kind: tool.kind })
     return tool.kind
   }
   return 'none'

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import type { Host } from '../../host/host.ts'
 import type { BridgeNetworkParams } from '../../host/network.ts'
+import { writeStateFile } from '../state-file.ts'
 import { createDns } from './dns/client.ts'
 import { createFirewall } from './firewall.ts'
 import { createCaptures } from './inspect/capture.ts'
@@ -86,8 +87,7 @@ export function createNetworkHost({
     async ensureBridge(params) {
       await links.ensureBridge(params)
       await firewall.setBridge(rulesOf(params))
-      await mkdir(bridgeFolder, { recursive: true, mode: 0o700 })
-      await writeFile(bridgeFile(params.bridge), JSON.stringify(rulesOf(params)), { mode: 0o600 })
+      writeStateFile(bridgeFile(params.bridge), rulesOf(params))
     },
     async removeBridge({ bridge }) {
       await rm(bridgeFile(bridge), { force: true })

@@ -1,11 +1,12 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs'
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { EngineError } from '../../contract/errors.ts'
 import type { Host } from '../../host/host.ts'
 import type { PortForward } from '../../host/network.ts'
 import { nextFreePort, portInUse } from '../../host/port-holder.ts'
 import { closeListener, openListener } from '../libc/listen.ts'
+import { readStateFile, writeStateFile } from '../state-file.ts'
 import type { Firewall } from './firewall.ts'
 import type { PortProxy } from './proxy/client.ts'
 import type { ProxyListener } from './proxy/protocol.ts'
@@ -27,16 +28,16 @@ export function createPorts(
   return {
     async openPorts({ containerId, ports }) {
       const { forwards, listeners } = listen(ports)
+      // Written down first: whatever goes wrong from here on, `closePorts` knows what to take back.
+      writeStateFile(fileOf(containerId), forwards)
       proxy.open(containerId, listeners)
       await firewall.publish(containerId, forwards)
       forgetUdp(forwards)
-      await mkdir(folder, { recursive: true, mode: 0o700 })
-      await writeFile(fileOf(containerId), JSON.stringify(forwards), { mode: 0o600 })
       return forwards
     },
     async closePorts({ containerId }) {
       if (!existsSync(fileOf(containerId))) return
-      const forwards = JSON.parse(await readFile(fileOf(containerId), 'utf8')) as PortForward[]
+      const forwards = readStateFile<PortForward[]>(fileOf(containerId)) ?? []
       await rm(fileOf(containerId), { force: true })
       await firewall.unpublish(containerId)
       forgetUdp(forwards)
@@ -58,11 +59,14 @@ export function createPorts(
   }
 }
 
-/** Every record of a folder, by file name without its ending. */
+/** Every record of a folder, by file name without its ending. What a killed keeper has not finished is removed. */
 export async function readAll<T>(folder: string): Promise<Map<string, T>> {
   const found = new Map<string, T>()
-  for (const name of existsSync(folder) ? await readdir(folder) : [])
-    found.set(path.basename(name, '.json'), JSON.parse(await readFile(path.join(folder, name), 'utf8')) as T)
+  for (const name of existsSync(folder) ? await readdir(folder) : []) {
+    const record = name.endsWith('.json') ? readStateFile<T>(path.join(folder, name)) : null
+    if (record) found.set(path.basename(name, '.json'), record)
+    else await rm(path.join(folder, name), { force: true })
+  }
   return found
 }
 

@@ -71,6 +71,7 @@ async function createLocked(
         health: 'none',
         restartCount: 0,
         isStoppedByUser: false,
+        removesVolumes: false,
       },
     }
     await writeFile(context.layout.containerFile(id, 'hostname'), `${record.hostname}\n`, { mode: 0o644 })

@@ -4,7 +4,7 @@ import type { ServiceContext } from '../context.ts'
 import { refreshNames } from '../network/refresh.ts'
 import { currentContainer } from './find.ts'
 import { removeLocked } from './remove.ts'
-import { decideRestart } from './restart-policy.ts'
+import { decideRestart, FIRST_DELAY_MS } from './restart-policy.ts'
 import { launch } from './start.ts'
 import { isAlive } from './state.ts'
 import { publishContainer, putState } from './update-state.ts'
@@ -14,6 +14,10 @@ export type ExitEvent = Extract<HostEvent, { type: 'exit' }>
 /** Turns the exit of a process into state: host side cleaned, record committed, `die` said, restart policy applied. */
 export interface Supervisor {
   handleExit(event: ExitEvent): Promise<void>
+  /** The same for one that ought to be alive: `find` says, while its lock is held, how it ended, or `null` that it did not. */
+  settle(id: string, find: (record: ContainerRecord) => Promise<ExitEvent | null>): Promise<void>
+  /** Plans the next start of one that is being restarted anew. */
+  planRestart(record: ContainerRecord): void
   /** Forgets planned restarts; containers stay as they are. */
   close(): void
 }
@@ -25,6 +29,7 @@ export function createSupervisor(context: ServiceContext): Supervisor {
 
   const restartLater = (record: ContainerRecord, delayMs: number) => {
     delays.set(record.id, delayMs)
+    clearTimeout(timers.get(record.id))
     timers.set(
       record.id,
       setTimeout(() => {
@@ -41,48 +46,53 @@ export function createSupervisor(context: ServiceContext): Supervisor {
     )
   }
 
-  return {
-    handleExit: (event) =>
-      context.locks.withLock(event.containerId, async () => {
-        const record = context.containers.get(event.containerId)
-        if (!record || !isAlive(record.state.status)) return
-        const ranForMs = Math.max(0, Date.parse(event.time) - Date.parse(record.state.startedAt))
-        await cleanHost(context, record.id)
-        const delay = decideRestart({
-          policy: record.config.restart,
+  const settle: Supervisor['settle'] = (id, find) =>
+    context.locks.withLock(id, async () => {
+      const record = context.containers.get(id)
+      if (!record || !isAlive(record.state.status)) return
+      const event = await find(record)
+      if (!event) return
+      const ranForMs = Math.max(0, Date.parse(event.time) - Date.parse(record.state.startedAt))
+      await cleanHost(context, record.id)
+      const delay = decideRestart({
+        policy: record.config.restart,
+        exitCode: event.exitCode,
+        restartCount: record.state.restartCount,
+        isStoppedByUser: record.state.isStoppedByUser,
+        ranForMs,
+        previousDelayMs: delays.get(record.id) ?? 0,
+      })
+      const next = await putState(
+        context,
+        { ...record, ports: [] },
+        {
+          status: delay === null ? 'exited' : 'restarting',
           exitCode: event.exitCode,
-          restartCount: record.state.restartCount,
-          isStoppedByUser: record.state.isStoppedByUser,
-          ranForMs,
-          previousDelayMs: delays.get(record.id) ?? 0,
-        })
-        const next = await putState(
-          context,
-          { ...record, ports: [] },
-          {
-            status: delay === null ? 'exited' : 'restarting',
-            exitCode: event.exitCode,
-            oomKilled: event.oomKilled,
-            error: event.shimLost ? 'shim lost' : '',
-            finishedAt: event.time,
-            init: null,
-            conmon: null,
-            health: 'none',
-          },
-        )
-        await refreshNames(
-          context,
-          next.endpoints.map(({ network }) => network),
-          next.id,
-        )
-        publishContainer(context, next, 'die', { exitCode: String(event.exitCode) })
-        if (delay !== null) restartLater(next, delay)
-        else {
-          delays.delete(record.id)
-          if (record.config.autoRemove)
-            await removeLocked(context, currentContainer(context.containers, record.id), { volumes: true })
-        }
-      }),
+          oomKilled: event.oomKilled,
+          error: event.shimLost ? 'shim lost' : '',
+          finishedAt: event.time,
+          init: null,
+          conmon: null,
+          health: 'none',
+        },
+      )
+      await refreshNames(
+        context,
+        next.endpoints.map(({ network }) => network),
+        next.id,
+      )
+      publishContainer(context, next, 'die', { exitCode: String(event.exitCode) })
+      if (delay !== null) restartLater(next, delay)
+      else {
+        delays.delete(record.id)
+        if (record.config.autoRemove)
+          await removeLocked(context, currentContainer(context.containers, record.id), { volumes: true })
+      }
+    })
+  return {
+    settle,
+    handleExit: (event) => settle(event.containerId, async () => event),
+    planRestart: (record) => restartLater(record, delays.get(record.id) ?? FIRST_DELAY_MS),
     close() {
       for (const timer of timers.values()) clearTimeout(timer)
       timers.clear()

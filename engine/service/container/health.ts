@@ -1,4 +1,5 @@
 import type { HealthResult } from '../../contract/container.ts'
+import { EngineError } from '../../contract/errors.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { publishContainer, putState } from './update-state.ts'
@@ -36,6 +37,7 @@ export interface HealthMonitor {
 /** One timer a container with a healthcheck; none otherwise. */
 export function createHealthMonitor(context: ServiceContext): HealthMonitor {
   const timers = new Map<string, NodeJS.Timeout>()
+  let isClosed = false
   const history = new Map<string, { failures: number; results: readonly HealthResult[] }>()
 
   const probe = async (id: string, startedAt: string, progress: HealthProgress): Promise<void> => {
@@ -54,9 +56,13 @@ export function createHealthMonitor(context: ServiceContext): HealthMonitor {
     let next = progress
     if (record.state.status === 'running') {
       const begun = context.now().toISOString()
-      const { exitCode, output } = await context.runtime
-        .probe(record, check)
-        .catch((error: unknown) => ({ exitCode: 1, output: String(error) }))
+      const probed = await context.runtime.probe(record, check).catch((error: unknown) => {
+        // Nothing is known of the container then: the next probe tells.
+        if (EngineError.from(error).reason === 'keeper.lost') return null
+        return { exitCode: 1, output: String(error) }
+      })
+      if (!probed) return schedule(id, startedAt, progress, check.intervalSeconds)
+      const { exitCode, output } = probed
       next = nextHealth(
         progress,
         { exitCode, ageSeconds: (context.now().getTime() - Date.parse(startedAt)) / 1000 },
@@ -82,7 +88,10 @@ export function createHealthMonitor(context: ServiceContext): HealthMonitor {
       publishContainer(context, await putState(context, current, { health }), 'health_status', { health })
     })
 
+  /** One timer a container: a probe that was under way when the container was watched anew goes on in its place. */
   const schedule = (id: string, startedAt: string, progress: HealthProgress, seconds: number) => {
+    if (isClosed) return
+    clearTimeout(timers.get(id))
     timers.set(
       id,
       setTimeout(() => void probe(id, startedAt, progress), seconds * 1000),
@@ -94,12 +103,12 @@ export function createHealthMonitor(context: ServiceContext): HealthMonitor {
       const check = record.process.healthcheck
       if (!check) return
       history.delete(record.id)
-      clearTimeout(timers.get(record.id))
       const state = record.state.health === 'none' ? 'starting' : record.state.health
       schedule(record.id, record.state.startedAt, { state, failures: 0 }, check.intervalSeconds)
     },
     describe: (id) => history.get(id) ?? { failures: 0, results: [] },
     close() {
+      isClosed = true
       for (const timer of timers.values()) clearTimeout(timer)
       timers.clear()
     },

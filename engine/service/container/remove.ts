@@ -41,7 +41,7 @@ export async function removeLocked(
   record: ContainerRecord,
   options: { readonly volumes: boolean },
 ): Promise<void> {
-  const removing = await putState(context, record, { status: 'removing' })
+  const removing = await putState(context, record, { status: 'removing', removesVolumes: options.volumes })
   if (record.state.status !== 'exited' && record.state.status !== 'created') await cleanHost(context, record.id)
   try {
     const { layout, runtime } = context

@@ -1,6 +1,7 @@
 import type { RestartPolicy } from '../../contract/container.ts'
 
-const FIRST_DELAY_MS = 100
+/** Milliseconds before the first restart in a row. */
+export const FIRST_DELAY_MS = 100
 const MAX_DELAY_MS = 60_000
 const HEALTHY_AFTER_MS = 10_000
 

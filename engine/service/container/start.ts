@@ -88,7 +88,7 @@ export async function launch(context: ServiceContext, before: ContainerRecord): 
       context,
       { ...record, ports: [] },
       {
-        status: record.state.status === 'restarting' ? 'exited' : record.state.status,
+        status: statusAfter(record, failure),
         error: failure.message,
         exitCode: failureExitCode(failure),
         init: null,
@@ -100,6 +100,11 @@ export async function launch(context: ServiceContext, before: ContainerRecord): 
   } finally {
     context.starting.delete(id)
   }
+}
+
+/** A restart that failed is given up, unless that was no fault of the container: it is planned anew with the next keeper. */
+function statusAfter({ state }: ContainerRecord, failure: EngineError): ContainerRecord['state']['status'] {
+  return state.status === 'restarting' && failure.reason !== 'keeper.lost' ? 'exited' : state.status
 }
 
 /** Docker's codes for a process that never ran: 127 not found, 126 not permitted, 128 otherwise. */

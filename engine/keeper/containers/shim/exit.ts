@@ -4,6 +4,8 @@ import type { ContainerFile, ContainerFiles, ExitRecord } from './records.ts'
 /** A container that the keeper follows. */
 export interface WatchedContainer {
   file: ContainerFile
+  /** Whether the keeper that made it saw it made. */
+  readonly isComplete: boolean
   readonly exited: Promise<ExitRecord>
   markExited(exit: ExitRecord): void
   onExit(listener: () => void): void
@@ -12,7 +14,7 @@ export interface WatchedContainer {
 }
 
 /** Starts to follow a container. */
-export function watched(file: ContainerFile): WatchedContainer {
+export function watched(file: ContainerFile, isComplete = true): WatchedContainer {
   const listeners: (() => void)[] = []
   let resolveExited: (exit: ExitRecord) => void = () => {}
   const exited = new Promise<ExitRecord>((resolve) => (resolveExited = resolve))
@@ -21,6 +23,7 @@ export function watched(file: ContainerFile): WatchedContainer {
   }
   return {
     file,
+    isComplete,
     exited,
     markExited(exit) {
       this.file = { ...this.file, exit }

@@ -1,3 +1,4 @@
+import fs from 'node:fs'
 import { EngineError } from '../../../contract/errors.ts'
 import type { Host, HostEvent, LiveContainer, ProcessRef } from '../../../host/host.ts'
 import { run } from '../../exec.ts'
@@ -8,6 +9,7 @@ import { launchContainer } from './create.ts'
 import { openExec } from './exec-session.ts'
 import { settleExit, type WatchedContainer, watched } from './exit.ts'
 import { watchLog } from './log-rotation.ts'
+import { findOwners, sweepExecs } from './orphans.ts'
 import { listProcesses } from './processes.ts'
 import { type ContainerFile, cleanBundle, openContainerFiles, readPid } from './records.ts'
 import { startRelay } from './relay.ts'
@@ -63,7 +65,12 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
     rootless: options.rootless,
   }
   const containers = new Map<string, WatchedContainer>()
-  const relay = startRelay(options.entry.file, (id) => void onShimGone(id))
+  const orphans = sweepExecs(execs)
+  const relay = startRelay(options.entry.file, (id) => {
+    if (orphans.delete(id)) fs.rmSync(id, { recursive: true, force: true })
+    else void onShimGone(id)
+  })
+  for (const [folder, shim] of orphans) relay.watch(folder, shim)
 
   const runtime = async (containerId: string, verb: readonly string[], input = ''): Promise<void> => {
     const argv = [config.runtime, ...runtimeGlobals(config, ''), ...verb]
@@ -88,8 +95,8 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
 
   const adopt = async (file: ContainerFile) => {
     const init = known(file.init, `${file.bundle}/pidfile`)
-    const conmon = known(file.conmon, `${file.bundle}/conmon.pid`)
-    const container = watched({ ...file, init, conmon })
+    const conmon = known(file.conmon, `${file.bundle}/conmon.pid`, file.bundle)
+    const container = watched({ ...file, init, conmon }, file.init.pid > 0)
     containers.set(file.containerId, container)
     if (file.exit) return container.markExited(file.exit)
     if (isAlive(conmon)) follow(container)
@@ -154,13 +161,17 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
       const container = containers.get(containerId)
       relay.unwatch(containerId)
       containers.delete(containerId)
-      const isDone = container && isRunc(config) && deleteState(`${runtimeRoot}/${containerId}`, container.file.init)
-      if (!isDone)
-        await runtime(containerId, ['delete', '--force', containerId]).catch((error: unknown) => {
+      const remove = () =>
+        runtime(containerId, ['delete', '--force', containerId]).catch((error: unknown) => {
           if (!(error instanceof EngineError && error.reason === 'runtime.no-such-container')) throw error
         })
+      const isEnded =
+        container?.isComplete && isRunc(config) && deleteState(`${runtimeRoot}/${containerId}`, container.file.init)
+      if (!isEnded) await remove()
       if (container) {
         await waitUntilGone(container.file.conmon)
+        // A shim that was still making the container when its keeper died has made it meanwhile.
+        if (!container.isComplete) await remove()
         container.markExited(
           files.readExit(container.file) ?? {
             exitCode: 137,
@@ -184,6 +195,8 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
           state: exit ? 'exited' : 'running',
           exitCode: exit?.exitCode ?? 0,
           oomKilled: exit?.oomKilled ?? false,
+          shimLost: exit?.shimLost ?? false,
+          exitedAt: exit?.time ?? '',
         }
       })
     },
@@ -235,11 +248,14 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
   }
 }
 
-/** A process by its record, or by its pid file when the keeper died before it could write it down. */
-function known(process: ProcessRef, pidFile: string): ProcessRef {
+/** A process by its record; by its pid file or its arguments when the keeper died before it could write it down. */
+function known(process: ProcessRef, pidFile: string, bundle = ''): ProcessRef {
   if (process.pid) return process
   const pid = readPid(pidFile)
-  return { pid, startTicks: pid ? readStartTicks(pid) : 0 }
+  if (pid) return { pid, startTicks: readStartTicks(pid) }
+  // A shim that has only just been started has not said its number yet.
+  const [shim] = bundle ? findOwners(bundle) : []
+  return shim ?? { pid: 0, startTicks: 0 }
 }
 
 /** conmon still writes its exit file when its container is gone; past the limit it is killed. */

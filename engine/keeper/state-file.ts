@@ -1,0 +1,18 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+
+/** Writes a value as JSON so that a keeper that is killed meanwhile leaves the old text or the new. Makes the folder. */
+export function writeStateFile(file: string, value: unknown): void {
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
+  writeFileSync(`${file}.tmp`, JSON.stringify(value), { mode: 0o600 })
+  renameSync(`${file}.tmp`, file)
+}
+
+/** What such a file holds; `null` when it is missing or was cut off. */
+export function readStateFile<T>(file: string): T | null {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as T
+  } catch {
+    return null
+  }
+}

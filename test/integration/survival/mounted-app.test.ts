@@ -1,0 +1,79 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, cpSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { waitUntil } from '../../helpers/engine.ts'
+import { askApi, runWebServer } from '../../helpers/survival/api.ts'
+import { processesOf } from '../../helpers/survival/traces.ts'
+
+const reason = process.getuid?.() === 0 ? '' : 'only root mounts folders'
+
+/** An AppImage is a mount that goes when the app does. */
+describe.skipIf(reason !== '')(`an engine that runs from a mounted image${reason && ` (${reason})`}`, () => {
+  const base = mkdtempSync(path.join(os.tmpdir(), 'slm-'))
+  const mount = path.join(base, 'mount')
+  const runtimeDir = path.join(base, 'run')
+  const folders = ['--root', path.join(base, 'root'), '--runtime-dir', runtimeDir]
+  const keepers = () => readdirSync(path.join(base, 'root/keeper'))
+  const socket = path.join(runtimeDir, 'docker.sock')
+  const start = async () => {
+    for (const part of ['out', 'node_modules/koffi', `node_modules/@koromix/koffi-linux-${process.arch}`])
+      cpSync(part, path.join(base, 'image', part), { recursive: true })
+    cpSync(process.execPath, path.join(base, 'image/slipway'))
+    mkdirSync(mount, { recursive: true })
+    execFileSync('mount', ['--bind', path.join(base, 'image'), mount])
+    // The runtime of an AppImage leaves a descriptor open to whoever it starts.
+    const held = openSync(path.join(mount, 'slipway'), 'r')
+    const app = spawn(path.join(mount, 'slipway'), [path.join(mount, 'out/main/engine.js'), ...folders], {
+      stdio: ['ignore', 'pipe', 'inherit', held],
+      env: { ...process.env, APPDIR: mount, APPIMAGE: path.join(base, 'Slipway.AppImage'), XDG_RUNTIME_DIR: base },
+    })
+    closeSync(held)
+    await once(app.stdout as NodeJS.ReadableStream, 'data')
+    return async () => {
+      app.kill('SIGTERM')
+      await once(app, 'exit')
+      // Not lazily: nothing may hold it any more.
+      execFileSync('umount', [mount])
+    }
+  }
+  let port = 0
+
+  afterAll(async () => {
+    const entry = path.resolve('out/main/engine.js')
+    execFileSync(process.execPath, [entry, ...folders, '--shutdown'], {
+      env: { ...process.env, XDG_RUNTIME_DIR: base },
+    })
+    await waitUntil(() => processesOf(base).length === 0, 'the end of every process')
+    rmSync(base, { recursive: true, force: true })
+  })
+
+  it('leaves containers and ports when the image is unmounted', async () => {
+    const close = await start()
+    port = await runWebServer(socket)
+    await close()
+    expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('up\n')
+    const keeper = readFileSync(path.join(runtimeDir, 'keeper.pid'), 'utf8')
+    expect(readFileSync(`/proc/${keeper}/environ`, 'utf8')).not.toContain(mount)
+    expect(readFileSync(`/proc/${keeper}/maps`, 'utf8')).not.toContain(mount)
+  }, 120_000)
+
+  it('works on with the copy of an older image, and removes it once nobody runs from it', async () => {
+    const before = keepers()
+    execFileSync('touch', [path.join(base, 'image/slipway')])
+    let close = await start()
+    // The keeper does its work, workers included, with the program that it was started from.
+    expect((await askApi(socket, 'POST', '/commit?container=web&repo=test/made')).status).toBe(201)
+    expect((await askApi(socket, 'GET', '/containers/web/archive?path=/bin')).status).toBe(200)
+    expect(keepers()).toEqual(before)
+    process.kill(Number(readFileSync(path.join(runtimeDir, 'keeper.pid'), 'utf8')), 'SIGKILL')
+    await waitUntil(async () => (await askApi(socket, 'GET', '/info')).status === 200, 'a new keeper')
+    await close()
+    close = await start()
+    await close()
+    expect(keepers().filter((name) => before.includes(name) && name.startsWith('program-'))).toEqual([])
+    expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('up\n')
+  }, 120_000)
+})
