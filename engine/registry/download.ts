@@ -1,13 +1,13 @@
-import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EngineError } from '../contract/errors.ts'
+import { FIRST_WAIT_MS, FRUITLESS_ATTEMPTS, fetchParts, readContentRange } from './ranges.ts'
 import { registryError, type Session } from './session.ts'
-import { backOff, describeFailure, isBroken, readText } from './transport.ts'
+import { backOff, describeFailure, discard, isBroken, type RegistryResponse, readText } from './transport.ts'
+import { createVerifiedFile, cutIntoParts, type VerifiedFile } from './verified-file.ts'
 
-const FRUITLESS_ATTEMPTS = 5
-const FIRST_WAIT_MS = 300
-const FLUSH_BYTES = 16 * 1024 * 1024
+/** Size of the ranges that a large blob is fetched in; below twice as much it is fetched in one go. */
+const PART_BYTES = 16 * 1024 * 1024
 
 export interface BlobDownload {
   readonly path: string
@@ -18,79 +18,101 @@ export interface BlobDownload {
   readonly signal: AbortSignal
   readonly onProgress: (currentBytes: number) => void
   readonly firstWaitMs?: number
+  readonly partBytes?: number
 }
 
 /**
- * Writes a blob to a file and to the disk, hashed as it comes. A connection that breaks is taken up where it ended;
- * it is given up after five tries in a row that bring nothing. Throws `blob.digest-mismatch` or `blob.size-mismatch`.
+ * Writes a blob to a file and to the disk, hashed as it comes. A large one comes in ranges over several connections
+ * where the server knows them, else in one. A connection that breaks is taken up where it ended; it is given up after
+ * five tries in a row that bring nothing. Throws `blob.digest-mismatch` or `blob.size-mismatch`.
  */
 export async function downloadBlob(session: Session, wanted: BlobDownload): Promise<void> {
-  const hash = createHash('sha256')
-  const handle = await open(wanted.file, 'wx', 0o600)
+  const { size, partBytes = PART_BYTES } = wanted
+  const handle = await open(wanted.file, 'wx+', 0o600)
+  const file = createVerifiedFile(handle, cutIntoParts(size, size >= 2 * partBytes ? partBytes : Math.max(1, size)))
   try {
-    let done = 0
-    let unflushed = 0
-    const take = async (chunk: Buffer) => {
-      if (done + chunk.length > wanted.size) throw sizeMismatch(wanted, session.host, `more than ${wanted.size}`)
-      await handle.write(chunk, 0, chunk.length, done)
-      hash.update(chunk)
-      done += chunk.length
-      unflushed += chunk.length
-      wanted.onProgress(done)
-      if (unflushed < FLUSH_BYTES) return
-      unflushed = 0
-      await handle.datasync()
-    }
-    for (let fruitless = 0; done < wanted.size; ) {
-      const before = done
-      try {
-        await readFrom(session, wanted, done, take)
-        if (done === before) throw sizeMismatch(wanted, session.host, `${done}`)
-      } catch (error) {
-        wanted.signal.throwIfAborted()
-        fruitless = done > before ? 1 : fruitless + 1
-        const isShort = error instanceof EngineError && error.reason === 'blob.size-mismatch' && done < wanted.size
-        if ((!isBroken(error) && !isShort) || fruitless >= FRUITLESS_ATTEMPTS) {
-          throw describeFailure(error, new URL(`registry://${session.host}`))
-        }
-        await sleep(backOff(wanted.firstWaitMs ?? FIRST_WAIT_MS, fruitless), undefined, { signal: wanted.signal })
-      }
-    }
-    const actual = `sha256:${hash.digest('hex')}`
-    if (actual !== wanted.digest) {
-      throw new EngineError(
-        'invalidArgument',
-        'blob.digest-mismatch',
-        `${session.host} gave bytes of digest ${actual} for the blob ${wanted.digest}`,
-        { details: { expected: wanted.digest, actual } },
-      )
-    }
-    await handle.datasync()
+    await fetchAll(session, wanted, file).catch((error: unknown) => {
+      wanted.signal.throwIfAborted()
+      throw describeFailure(error, new URL(`registry://${session.host}`))
+    })
+    const actual = await file.finish()
+    if (actual === wanted.digest) return
+    throw new EngineError(
+      'invalidArgument',
+      'blob.digest-mismatch',
+      `${session.host} gave bytes of digest ${actual} for the blob ${wanted.digest}`,
+      { details: { expected: wanted.digest, actual } },
+    )
   } finally {
+    await file.settle()
     await handle.close()
   }
 }
 
-async function readFrom(
+async function fetchAll(session: Session, wanted: BlobDownload, file: VerifiedFile): Promise<void> {
+  if (file.parts.length === 1) return fetchWhole(session, wanted, file, { hasRanges: true })
+  const outcome = await fetchParts(session, wanted, file)
+  if (!outcome.isDone) await fetchWhole(session, wanted, file, { hasRanges: false, opened: outcome.whole })
+}
+
+/** Reads from the first gap to the end, over one connection at a time. */
+async function fetchWhole(
   session: Session,
-  { path, digest, size, signal }: BlobDownload,
-  start: number,
-  take: (chunk: Buffer) => Promise<void>,
+  wanted: BlobDownload,
+  file: VerifiedFile,
+  server: { readonly hasRanges: boolean; readonly opened?: RegistryResponse | undefined },
 ): Promise<void> {
+  let { hasRanges, opened } = server
+  for (let fruitless = 0; file.contiguousBytes() < wanted.size; ) {
+    const before = file.writtenBytes
+    let failure: unknown
+    try {
+      opened ??= await ask(session, wanted, hasRanges ? file.contiguousBytes() : 0)
+      hasRanges = (await readAnswer(session, wanted, { file, response: opened })) && hasRanges
+    } catch (error) {
+      wanted.signal.throwIfAborted()
+      if (!isBroken(error)) throw error
+      failure = error
+    }
+    opened = undefined
+    const isFruitful = file.writtenBytes > before
+    if (isFruitful && !failure) continue
+    fruitless = isFruitful ? 1 : fruitless + 1
+    if (fruitless >= FRUITLESS_ATTEMPTS) throw failure ?? sizeMismatch(wanted, session.host, `${before}`)
+    await sleep(backOff(wanted.firstWaitMs ?? FIRST_WAIT_MS, fruitless), undefined, { signal: wanted.signal })
+  }
+}
+
+async function ask(session: Session, wanted: BlobDownload, start: number): Promise<RegistryResponse> {
+  const { path, digest, size, signal } = wanted
   const response = await session.request(`${path}/blobs/${digest}`, {
     method: 'GET',
     headers: start > 0 ? { range: `bytes=${start}-${size - 1}` } : {},
     signal,
   })
   const { statusCode } = response
-  if (statusCode !== 200 && statusCode !== 206) throw registryError(session.host, statusCode, await readText(response))
-  // A server that knows no ranges begins anew.
-  let skip = statusCode === 200 ? start : 0
-  for await (const chunk of response.body as AsyncIterable<Buffer>) {
-    const passed = Math.min(skip, chunk.length)
-    skip -= passed
-    if (passed < chunk.length) await take(chunk.subarray(passed))
+  if (statusCode === 200 || statusCode === 206) return response
+  throw registryError(session.host, statusCode, await readText(response))
+}
+
+/** Takes what an answer brings; a server that knows no ranges begins anew. False when it lies about which bytes these are. */
+async function readAnswer(
+  session: Session,
+  wanted: BlobDownload,
+  { file, response }: { readonly file: VerifiedFile; readonly response: RegistryResponse },
+): Promise<boolean> {
+  const range = readContentRange(response)
+  if (response.statusCode === 206 && (!range || range.start > file.contiguousBytes())) {
+    discard(response)
+    return false
   }
+  let at = range?.start ?? 0
+  for await (const chunk of response.body as AsyncIterable<Buffer>) {
+    if (at + chunk.length > wanted.size) throw sizeMismatch(wanted, session.host, `more than ${wanted.size}`)
+    at = await file.take(at, chunk)
+    wanted.onProgress(file.writtenBytes)
+  }
+  return true
 }
 
 function sizeMismatch({ digest, size }: BlobDownload, host: string, actual: string): EngineError {

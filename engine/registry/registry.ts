@@ -22,15 +22,20 @@ export interface RegistryOptions extends CredentialSource {
   readonly firstWaitMs?: number
   /** A registry that says nothing for so long is taken for gone, and asked again. */
   readonly stallMs?: number
+  /** Size of the ranges that large blobs are fetched in. */
+  readonly partBytes?: number
 }
+
+/** How quick and in what pieces a repository is spoken to. */
+type Pace = Pick<RegistryOptions, 'firstWaitMs' | 'partBytes'>
 
 /** One repository of one registry, for one pull or push. */
 export interface Repository {
   resolve(target: string, platform: WantedPlatform, signal: AbortSignal): Promise<ResolvedImage>
   describe(target: string, signal: AbortSignal): Promise<RemoteDescription>
   tags(signal: AbortSignal): Promise<string[]>
-  download(blob: Omit<BlobDownload, 'path' | 'firstWaitMs'>): Promise<void>
-  upload(blob: Omit<BlobUpload, 'path' | 'firstWaitMs'>): Promise<UploadOutcome>
+  download(blob: Omit<BlobDownload, 'path' | keyof Pace>): Promise<void>
+  upload(blob: Omit<BlobUpload, 'path' | keyof Pace>): Promise<UploadOutcome>
   /** Stores a manifest under a tag; answers its digest. */
   putManifest(manifest: {
     readonly tag: string
@@ -65,7 +70,9 @@ export interface OpenOptions {
 
 /** Everything the engine asks of registries. */
 export function createRegistry(options: RegistryOptions): Registry {
-  const waits = options.firstWaitMs === undefined ? {} : { firstWaitMs: options.firstWaitMs }
+  const { firstWaitMs, partBytes } = options
+  const waits = firstWaitMs === undefined ? {} : { firstWaitMs }
+  const pace: Pace = { ...waits, ...(partBytes === undefined ? {} : { partBytes }) }
   const transport = createTransport({
     ...waits,
     ...(options.stallMs === undefined ? {} : { stallMs: options.stallMs }),
@@ -86,7 +93,7 @@ export function createRegistry(options: RegistryOptions): Registry {
 
   const open: Registry['open'] = async ({ host, path }, { access, credentials, alsoRead = [] }) => {
     const scopes = [`repository:${path}:${access}`, ...alsoRead.map((other) => `repository:${other}:pull`)]
-    return repositoryOf(await startSession(host, scopes, credentials), path, waits)
+    return repositoryOf(await startSession(host, scopes, credentials), path, pace)
   }
   return {
     logins,
@@ -108,7 +115,7 @@ export function createRegistry(options: RegistryOptions): Registry {
           credentials: credentialsOf(host),
           scopes,
         })
-        return repositoryOf(session, reference.path, waits)
+        return repositoryOf(session, reference.path, pace)
       }
       return [...(await Promise.all(mirrors.map(openMirror))), await open(reference, { access: 'pull', credentials })]
     },
@@ -133,13 +140,13 @@ export function createRegistry(options: RegistryOptions): Registry {
   }
 }
 
-function repositoryOf(session: Session, path: string, waits: { readonly firstWaitMs?: number }): Repository {
+function repositoryOf(session: Session, path: string, pace: Pace): Repository {
   return {
     resolve: (target, platform, signal) => resolveImage(session, { path, target, platform, signal }),
     describe: (target, signal) => describeManifest(session, { path, target, signal }),
     tags: (signal) => listTags(session, path, signal),
-    download: (blob) => downloadBlob(session, { ...blob, path, ...waits }),
-    upload: (blob) => uploadBlob(session, { ...blob, path, ...waits }),
+    download: (blob) => downloadBlob(session, { ...blob, path, ...pace }),
+    upload: (blob) => uploadBlob(session, { ...blob, path, ...pace }),
     putManifest: (manifest) => putManifest(session, path, manifest),
   }
 }

@@ -173,6 +173,12 @@ export function describeFailure(error: unknown, url: URL): EngineError {
   })
 }
 
+/** Lets go of an answer whose body nobody wants, however large it is. */
+export function discard({ body }: RegistryResponse): void {
+  body.on('error', () => undefined)
+  body.destroy()
+}
+
 /** The start of an answer's body, for an error. */
 export async function readText(response: RegistryResponse): Promise<string> {
   const chunks: Buffer[] = []
