@@ -10,8 +10,12 @@ export interface PortForward {
   readonly hostIp: string
   /** 0: the keeper chooses. */
   readonly hostPort: number
+  /** Above `hostPort`: the first free one from there to here is taken. */
+  readonly hostPortEnd?: number | undefined
   readonly containerIp: string
   readonly containerPort: number
+  /** On a network without address translation: the container's own address takes it, and no port of the host. */
+  readonly isRouted?: boolean | undefined
 }
 
 /** A container's end of a network. */
@@ -101,7 +105,10 @@ export interface NetworkHost {
     readonly containerInterface: string
     readonly routes: readonly string[]
   }>
-  /** Listens for all or none. Answers with the ports chosen. `port.in-use` names port and holder. */
+  /**
+   * Makes these a container's ports, all or none: those that it has stay as they are with their connections, new ones
+   * are opened before old ones close. Answers with the ports chosen. `port.in-use` names port and holder.
+   */
   readonly openPorts: Call<
     { readonly containerId: string; readonly ports: readonly PortForward[] },
     readonly PortForward[]

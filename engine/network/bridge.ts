@@ -40,6 +40,10 @@ export function mtuOf({ options }: Pick<NetworkRecord, 'options'>, fallback = MT
   throw new EngineError('invalidArgument', 'network.invalid-option', `invalid MTU ${JSON.stringify(text)}`)
 }
 
+/** The host address that ports of a network's containers are published at by themselves; `''` where it has none. */
+export const hostBindingOf = ({ options }: Pick<NetworkRecord, 'options'>): string =>
+  options[OPTION.hostBinding] || options[OPTION.hostBinding6] || ''
+
 /** What the keeper is told of a bridge network. */
 export function bridgeParams(network: NetworkRecord): BridgeNetworkParams {
   const { ipv4, ipv6, options, isInternal } = network

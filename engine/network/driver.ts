@@ -26,6 +26,8 @@ export const OPTION = {
   bridgeName: 'com.docker.network.bridge.name',
   icc: 'com.docker.network.bridge.enable_icc',
   masquerade: 'com.docker.network.bridge.enable_ip_masquerade',
+  hostBinding: 'com.docker.network.bridge.host_binding_ipv4',
+  hostBinding6: 'com.docker.network.bridge.host_binding_ipv6',
   mtu: 'com.docker.network.driver.mtu',
   parent: 'parent',
   macvlanMode: 'macvlan_mode',

@@ -76,6 +76,21 @@ export function joinElements(all: readonly Elements[]): Elements {
   return joined
 }
 
+/** What goes and what comes when elements become others. A map's element whose target changed does both. */
+export function compareElements(
+  before: Elements,
+  after: Elements,
+): { readonly gone: Elements; readonly fresh: Elements } {
+  const without = (all: Elements, others: Elements): Elements =>
+    Object.fromEntries(
+      Object.entries(all).map(([set, values]) => {
+        const other = new Set(others[set])
+        return [set, values.filter((value) => !other.has(value))]
+      }),
+    )
+  return { gone: without(before, after), fresh: without(after, before) }
+}
+
 /** Commands that add or delete elements, for one transaction. A map's element is deleted by its key. */
 export function changeElements(verb: 'add' | 'delete', family: Family, table: string, elements: Elements): string {
   return Object.entries(elements)

@@ -7,8 +7,8 @@ import type { ServiceContext } from '../context.ts'
 import { freeInterface, holdAddresses, membersOf, planEndpoint } from './endpoints.ts'
 import { findNetwork } from './find.ts'
 import { writeFiles } from './hosts.ts'
-import { republish } from './join.ts'
 import { parseNetworkMode } from './mode.ts'
+import { republish } from './publish.ts'
 import { openDns, refreshNames } from './refresh.ts'
 
 /** Gives a container a place on a further network; a running one has the interface at once. */
