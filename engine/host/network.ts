@@ -49,6 +49,12 @@ export interface CreateSandboxResult {
   readonly netnsPath: string
 }
 
+/**
+ * How a bridge network meets the outside in one address version: by address translation, the same with every port of a
+ * container open to whoever has a route, by routes alone, or not even this machine.
+ */
+export type GatewayMode = 'nat' | 'nat-unprotected' | 'routed' | 'isolated'
+
 export interface BridgeNetworkParams {
   readonly bridge: string
   /** Gateways with prefix. */
@@ -58,6 +64,7 @@ export interface BridgeNetworkParams {
   readonly masquerade: boolean
   readonly isInternal: boolean
   readonly isOpenWithin: boolean
+  readonly gatewayModes: { readonly ip: GatewayMode; readonly ip6: GatewayMode }
 }
 
 /** What macvlan and ipvlan networks stand on. */

@@ -22,7 +22,7 @@ export async function connectNetwork(
       const record = currentContainer(context.containers, id)
       const network = findNetwork(context.networks, input.id)
       assertCanJoin(record, network.name)
-      const place = freeInterface(record.endpoints)
+      const place = freeInterface(network, record.endpoints)
       const endpoint = planEndpoint(network, { spec: input.endpoint, interface: place })
       const next = { ...record, endpoints: [...record.endpoints, endpoint] }
       await context.containers.put(isAlive(record.state.status) ? await attach(context, record, next) : next)

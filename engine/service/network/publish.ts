@@ -1,5 +1,5 @@
 import type { PortBinding } from '../../contract/container.ts'
-import { hostBindingOf } from '../../network/bridge.ts'
+import { readBridgeOptions } from '../../network/bridge-options.ts'
 import type { PortForward } from '../../network/networks.ts'
 import type { ContainerRecord, NetworkRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
@@ -15,7 +15,7 @@ function placeToPublish(context: ServiceContext, record: ContainerRecord) {
 
 /** Where a port is bound: as asked, else where its network has its own address for that, else where it is set for all. */
 function hostIpOf(context: ServiceContext, { hostIp }: PortBinding, network: NetworkRecord | undefined): string {
-  return hostIp || (network && hostBindingOf(network)) || context.networkSettings.current().hostAddress
+  return hostIp || (network && readBridgeOptions(network).hostBinding) || context.networkSettings.current().hostAddress
 }
 
 /** A container's published ports as they will be when it runs. */
@@ -35,13 +35,30 @@ export function portsOf(
 ): PortForward[] {
   const place = placeToPublish(context, record)
   if (!place) return []
-  const { endpoint } = place
-  return bindingsOf(context, record).map(({ hostPortEnd, ...port }, index) => ({
-    ...port,
-    ...(chosen[index] === undefined ? { hostPortEnd } : { hostPort: chosen[index] }),
-    containerIp: (port.hostIp.includes(':') && endpoint.ipv6Address) || endpoint.ipAddress || endpoint.ipv6Address,
-  }))
+  const { endpoint, network } = place
+  const { gatewayModes } = readBridgeOptions(network)
+  const toForward = (port: PortBinding, chosenPort: number | undefined): PortForward => {
+    const { hostPortEnd, ...rest } = port
+    const containerIp =
+      (port.hostIp.includes(':') && endpoint.ipv6Address) || endpoint.ipAddress || endpoint.ipv6Address
+    if (gatewayModes[containerIp.includes(':') ? 'ip6' : 'ip'] === 'routed') return routedPort(port, containerIp)
+    return { ...rest, ...(chosenPort === undefined ? { hostPortEnd } : { hostPort: chosenPort }), containerIp }
+  }
+  const forwards = bindingsOf(context, record).map((port, index) => toForward(port, chosen[index]))
+  // What names no address of the host is open in both versions, where one of them needs no port of the host.
+  const isBoth = gatewayModes.ip6 === 'routed' && endpoint.ipv6Address !== '' && endpoint.ipAddress !== ''
+  const more = isBoth ? record.config.ports.filter(({ hostIp }) => hostIp === '') : []
+  return [...forwards, ...more.map((port) => routedPort(port, endpoint.ipv6Address))]
 }
+
+const routedPort = ({ protocol, containerPort }: PortBinding, containerIp: string): PortForward => ({
+  protocol,
+  hostIp: '',
+  hostPort: 0,
+  containerIp,
+  containerPort,
+  isRouted: true,
+})
 
 /** Leads the published ports of a running container to where it is now, when that has changed. */
 export async function republish(context: ServiceContext, record: ContainerRecord): Promise<ContainerRecord> {
