@@ -5,6 +5,7 @@ import { serveDockerApi } from './api/rest/server.ts'
 import type { EngineConfig } from './config.ts'
 import { EngineError } from './contract/errors.ts'
 import type { Handlers } from './contract/index.ts'
+import { NetworkSettings } from './contract/network.ts'
 import type { HostClient } from './host/client.ts'
 import type { HostEvent } from './host/host.ts'
 import { installKeeper } from './host/install-keeper.ts'
@@ -30,10 +31,12 @@ import { createEventBus } from './service/events.ts'
 import { ensureDefaultNetworks } from './service/network/defaults.ts'
 import { ensureNetworks, restoreNames } from './service/network/refresh.ts'
 import { recoverContainers, sweepFolders } from './service/recover.ts'
+import { openNetworkSettings } from './service/network/settings.ts'
 import { createServices, type Services } from './service/services.ts'
 import { createLayout, type Layout } from './store/layout.ts'
 import { openRecordStore } from './store/records.ts'
 import { ContainerRecord, ImageRecord, NetworkRecord, VolumeRecord } from './store/schema.ts'
+import { createSettingsFile } from './store/settings-file.ts'
 import { createLocalVolumeDriver } from './volume/local.ts'
 
 const HELPER_SECONDS = 20
@@ -73,6 +76,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
     layout,
     ...stores,
     network,
+    networkSettings: await openNetworkSettings(createSettingsFile(layout.networkSettings, NetworkSettings)),
     runtime: createContainerRuntime({
       host,
       info,

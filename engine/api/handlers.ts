@@ -19,6 +19,9 @@ export function createHandlers(services: Services): Handlers {
       pause: ({ id }) => container.pause(id),
       unpause: ({ id }) => container.unpause(id),
       rename: ({ id, name }) => container.rename(id, name),
+      setPorts: ({ id, ports }) => container.setPorts(id, ports),
+      update: async ({ id, ...change }) => ({ warnings: [...(await container.update(id, change))] }),
+      recreate: ({ id, change }) => container.recreate(id, change),
       remove: ({ id, ...options }) => container.remove(id, options),
       wait: ({ id }, { signal }) => container.wait(id, signal),
       logWindow: (input) => container.logWindow(input),
@@ -70,6 +73,8 @@ export function createHandlers(services: Services): Handlers {
       prune: ({ labels }) => network.prune(labels),
       connect: (input) => network.connect(input),
       disconnect: (input) => network.disconnect(input),
+      settings: async () => network.settings(),
+      setSettings: (input) => network.setSettings(input),
     },
     reach: {
       describe: (input) => reach.describe(input),

@@ -12,12 +12,16 @@ export type ContainerStatus = z.output<typeof ContainerStatus>
 const Port = z.number().int().min(1).max(65535)
 export const PortProtocol = z.enum(['tcp', 'udp'])
 
-/** A port to publish. `hostPort` 0 lets the engine choose one. */
+/**
+ * A port to publish. `hostIp` `''` is the network's own host address, or the one that is set for all. `hostPort` 0 lets
+ * the engine choose one, `hostPortEnd` above it the first free one of a range.
+ */
 export const PortBinding = z.object({
   containerPort: Port,
   protocol: PortProtocol.default('tcp'),
-  hostIp: z.string().default('0.0.0.0'),
+  hostIp: z.union([z.literal(''), z.ipv4(), z.ipv6()], { error: 'invalid host address' }).default(''),
   hostPort: z.number().int().min(0).max(65535).default(0),
+  hostPortEnd: z.number().int().min(0).max(65535).optional(),
 })
 export type PortBinding = z.output<typeof PortBinding>
 
@@ -124,6 +128,35 @@ export const CreateContainer = ContainerSettings.extend({
 export type CreateContainer = z.output<typeof CreateContainer>
 /** A request with the defaults left out. */
 export type CreateContainerInput = z.input<typeof CreateContainer>
+
+/** What a container shall be otherwise; what is left out stays. `network` and `endpoints` together say where it is. */
+export const ContainerChange = z
+  .object({
+    name: z.string().min(1),
+    command: z.array(z.string()).nullable(),
+    entrypoint: z.array(z.string()).nullable(),
+    env: z.array(z.string()),
+    user: z.string().nullable(),
+    workingDir: z.string().nullable(),
+    hostname: z.string(),
+    labels: z.record(z.string(), z.string()),
+    tty: z.boolean(),
+    openStdin: z.boolean(),
+    init: z.boolean(),
+    readOnlyRootfs: z.boolean(),
+    autoRemove: z.boolean(),
+    ports: z.array(PortBinding),
+    mounts: z.array(MountSpec),
+    restart: RestartPolicy,
+    resources: ResourceLimits,
+    extraHosts: z.array(z.string()),
+    dns: z.array(z.string()),
+    links: z.array(z.string()),
+    network: z.string().min(1),
+    endpoints: z.array(EndpointSpec),
+  })
+  .partial()
+export type ContainerChange = z.output<typeof ContainerChange>
 
 export const HealthState = z.enum(['none', 'starting', 'healthy', 'unhealthy'])
 
@@ -244,6 +277,24 @@ export const container = {
   pause: command(ContainerRef, z.void()),
   unpause: command(ContainerRef, z.void()),
   rename: command(ContainerRef.extend({ name: z.string() }), z.void()),
+  /** Publishes these ports and no others, of a running container at once and without a restart: all or none. */
+  setPorts: command(ContainerRef.extend({ ports: z.array(PortBinding) }), z.void()),
+  /** Changes limits (0 leaves one as it is) and restart policy, of a running container at once. */
+  update: command(
+    ContainerRef.extend({
+      resources: z
+        .object({ memoryBytes: z.number().int().min(0), cpus: z.number().min(0) })
+        .partial()
+        .prefault({}),
+      restart: RestartPolicy.nullable().default(null),
+    }),
+    z.object({ warnings: z.array(z.string()) }),
+  ),
+  /**
+   * Makes a container anew with some of it changed: id, files, volumes, and addresses where the networks allow stay. One
+   * that runs is stopped and started; when it does not start it comes back as it was.
+   */
+  recreate: command(ContainerRef.extend({ change: ContainerChange }), z.object({ warnings: z.array(z.string()) })),
   remove: command(
     ContainerRef.extend({ force: z.boolean().default(false), volumes: z.boolean().default(true) }),
     z.void(),

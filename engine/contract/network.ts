@@ -99,6 +99,13 @@ export const NetworkSummary = z.object({
 })
 export type NetworkSummary = z.output<typeof NetworkSummary>
 
+/** What holds for all networks, as a person has set it. */
+export const NetworkSettings = z.object({
+  /** Where ports are published that name no address: `127.0.0.1` for this machine alone. */
+  hostAddress: z.union([z.ipv4(), z.ipv6()]).default('0.0.0.0'),
+})
+export type NetworkSettings = z.output<typeof NetworkSettings>
+
 const Membership = NetworkRef.extend({ container: z.string().min(1) })
 
 export const network = {
@@ -110,4 +117,7 @@ export const network = {
   prune: command(z.object({ labels: z.array(z.string()).default([]) }), z.object({ removed: z.array(z.string()) })),
   connect: command(Membership.extend({ endpoint: EndpointSpec.omit({ network: true }).prefault({}) }), z.void()),
   disconnect: command(Membership.extend({ force: z.boolean().default(false) }), z.void()),
+  settings: query(z.object({}), NetworkSettings),
+  /** Holds for containers that start from now on. */
+  setSettings: command(NetworkSettings, z.void()),
 } as const

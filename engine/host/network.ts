@@ -11,8 +11,12 @@ export interface PortForward {
   readonly hostIp: string
   /** 0: the keeper chooses. */
   readonly hostPort: number
+  /** Above `hostPort`: the first free one from there to here is taken. */
+  readonly hostPortEnd?: number | undefined
   readonly containerIp: string
   readonly containerPort: number
+  /** On a network without address translation: the container's own address takes it, and no port of the host. */
+  readonly isRouted?: boolean | undefined
 }
 
 /** A container's end of a network. */
@@ -46,6 +50,12 @@ export interface CreateSandboxResult {
   readonly netnsPath: string
 }
 
+/**
+ * How a bridge network meets the outside in one address version: by address translation, the same with every port of a
+ * container open to whoever has a route, by routes alone, or not even this machine.
+ */
+export type GatewayMode = 'nat' | 'nat-unprotected' | 'routed' | 'isolated'
+
 export interface BridgeNetworkParams {
   readonly bridge: string
   /** Gateways with prefix. */
@@ -55,6 +65,7 @@ export interface BridgeNetworkParams {
   readonly masquerade: boolean
   readonly isInternal: boolean
   readonly isOpenWithin: boolean
+  readonly gatewayModes: { readonly ip: GatewayMode; readonly ip6: GatewayMode }
 }
 
 /** What macvlan and ipvlan networks stand on. */
@@ -102,7 +113,10 @@ export interface NetworkHost extends NetworkInspection {
     readonly containerInterface: string
     readonly routes: readonly string[]
   }>
-  /** Listens for all or none. Answers with the ports chosen. `port.in-use` names port and holder. */
+  /**
+   * Makes these a container's ports, all or none: those that it has stay as they are with their connections, new ones
+   * are opened before old ones close. Answers with the ports chosen. `port.in-use` names port and holder.
+   */
   readonly openPorts: Call<
     { readonly containerId: string; readonly ports: readonly PortForward[] },
     readonly PortForward[]

@@ -2,14 +2,18 @@ import { EngineError } from '../contract/errors.ts'
 import type { Host } from '../host/host.ts'
 import type { BridgeNetworkParams } from '../host/network.ts'
 import type { NetworkRecord } from '../store/schema.ts'
+import { readBridgeOptions } from './bridge-options.ts'
 import { addressesOf, gatewayRoutes, type NetworkDriver, OPTION } from './driver.ts'
 import { parseSubnet } from './ipam.ts'
 
 const MTU = 1500
 
+/** The number at the end of an interface's name. */
+export const interfaceNumber = (name: string): number => Number(/\d+$/.exec(name)?.[0] ?? 0)
+
 /** The bridge's end of a container's veth pair: the start of the id and the number of the interface in the container. */
 export function hostInterfaceName(containerId: string, containerInterface: string): string {
-  return `veth${containerId.slice(0, 8)}${containerInterface.replace(/\D/g, '')}`
+  return `veth${containerId.slice(0, 8)}${interfaceNumber(containerInterface)}`
 }
 
 /** A locally administered MAC that follows from the address, so that it is the same after a restart. */
@@ -18,17 +22,9 @@ export function macOf(ipAddress: string): string {
   return ['02', '42', ...bytes].join(':')
 }
 
-/** The name of a network's bridge; `network.invalid-option` when the one asked for cannot be an interface. */
-export function bridgeName({ id, options }: Pick<NetworkRecord, 'id' | 'options'>): string {
-  const wanted = options[OPTION.bridgeName]
-  if (wanted === undefined || wanted === '') return `br-${id.slice(0, 12)}`
-  if (!/^[a-zA-Z0-9_.-]{1,15}$/.test(wanted) || wanted === '.' || wanted === '..')
-    throw new EngineError(
-      'invalidArgument',
-      'network.invalid-option',
-      `invalid bridge name ${JSON.stringify(wanted)}: an interface has at most 15 letters, digits, "_", "." and "-"`,
-    )
-  return wanted
+/** The name of a network's bridge; `network.invalid-option` when an option of the network cannot be. */
+export function bridgeName(network: Pick<NetworkRecord, 'id' | 'options' | 'isInternal'>): string {
+  return readBridgeOptions(network).name || `br-${network.id.slice(0, 12)}`
 }
 
 /** The MTU option; the default without it. */
@@ -42,18 +38,22 @@ export function mtuOf({ options }: Pick<NetworkRecord, 'options'>, fallback = MT
 
 /** What the keeper is told of a bridge network. */
 export function bridgeParams(network: NetworkRecord): BridgeNetworkParams {
-  const { ipv4, ipv6, options, isInternal } = network
+  const { ipv4, ipv6, isInternal } = network
+  const { gatewayModes, hasNoIpv4, masquerade, isOpenWithin } = readBridgeOptions(network)
   const pools = [ipv4, ipv6].flatMap((pool) => (pool ? [pool] : []))
+  const hasGateway = ({ gateway }: { readonly gateway: string }) => {
+    const isSix = gateway.includes(':')
+    return gateway !== '' && gatewayModes[isSix ? 'ip6' : 'ip'] !== 'isolated' && (isSix || !hasNoIpv4)
+  }
   return {
     bridge: network.interface,
-    addresses: pools
-      .filter(({ gateway }) => gateway)
-      .map(({ gateway, subnet }) => `${gateway}/${parseSubnet(subnet).prefix}`),
+    addresses: pools.filter(hasGateway).map(({ gateway, subnet }) => `${gateway}/${parseSubnet(subnet).prefix}`),
     subnets: pools.map(({ subnet }) => subnet),
     mtu: mtuOf(network),
-    masquerade: options[OPTION.masquerade] !== 'false',
+    masquerade,
     isInternal,
-    isOpenWithin: options[OPTION.icc] !== 'false',
+    isOpenWithin,
+    gatewayModes,
   }
 }
 
@@ -75,7 +75,7 @@ export function createBridgeDriver(host: Host): NetworkDriver {
       macAddress: endpoint.macAddress,
       addresses: addressesOf(endpoint),
       mtu: mtuOf(network),
-      isIsolated: network.options[OPTION.icc] === 'false',
+      isIsolated: !readBridgeOptions(network).isOpenWithin,
     }),
     routes: ({ endpoint }) => gatewayRoutes(endpoint),
   }

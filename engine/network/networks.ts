@@ -23,7 +23,7 @@ export interface Networks {
   attach(containerId: string, member: Member, all: readonly Member[]): Promise<void>
   /** Takes a place away. `rest` are those that remain. */
   detach(containerId: string, member: Member, rest: readonly Member[]): Promise<void>
-  /** Opens all published ports or none; answers with the ports chosen. */
+  /** Makes these the published ports, all or none; what is open already stays. Answers with the ports chosen. */
   publish(containerId: string, ports: readonly PortForward[]): Promise<readonly PortForward[]>
   unpublish(containerId: string): Promise<void>
   /** Serves names to a running container, or changes what it sees. */
@@ -67,7 +67,7 @@ export function createNetworks(host: Host): Networks {
         containerInterface: member.endpoint.interface,
         routes: routesOf(pickDefault(rest)),
       }),
-    publish: async (containerId, ports) => (ports.length ? host.openPorts({ containerId, ports }) : []),
+    publish: (containerId, ports) => host.openPorts({ containerId, ports }),
     unpublish: (containerId) => host.closePorts({ containerId }),
     openResolver: (params) => host.openResolver(params),
     setZone: (network, hosts) => host.setZone({ network, hosts }),

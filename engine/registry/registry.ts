@@ -1,14 +1,14 @@
 import { EngineError } from '../contract/errors.ts'
-import type { RemoteDescription, SearchResult } from '../contract/registry.ts'
+import { RegistrySettings, type RemoteDescription, type SearchResult } from '../contract/registry.ts'
 import { digestOf } from '../lib/digest.ts'
 import type { Reference } from '../lib/reference.ts'
+import { createSettingsFile, type SettingsFile } from '../store/settings-file.ts'
 import { readAuthorities } from './certificates.ts'
 import { type CredentialSource, type Credentials, createLogins, type Logins } from './credentials.ts'
 import { type BlobDownload, downloadBlob } from './download.ts'
 import { describeManifest, type ResolvedImage, resolveImage, type WantedPlatform } from './manifests.ts'
 import { searchCatalog, searchIndex } from './search.ts'
 import { createSession, registryError, type Session } from './session.ts'
-import { createSettingsFile, type SettingsFile } from './settings.ts'
 import { listTags } from './tags.ts'
 import { createTransport, readText } from './transport.ts'
 import { type BlobUpload, type UploadOutcome, uploadBlob } from './upload.ts'
@@ -47,7 +47,7 @@ export interface Repository {
 
 export interface Registry {
   readonly logins: Logins
-  readonly settings: SettingsFile
+  readonly settings: SettingsFile<RegistrySettings>
   open(reference: Pick<Reference, 'host' | 'path'>, options: OpenOptions): Promise<Repository>
   /** A repository to read from: its mirrors first, itself last. */
   openSources(reference: Pick<Reference, 'host' | 'path'>, credentials?: Credentials): Promise<Repository[]>
@@ -78,7 +78,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     ...(options.stallMs === undefined ? {} : { stallMs: options.stallMs }),
   })
   const logins = createLogins(options)
-  const settings = createSettingsFile(options.settingsFile)
+  const settings = createSettingsFile(options.settingsFile, RegistrySettings)
   const readInsecure = async () => [...options.insecure, ...(await settings.read()).insecure]
   const credentialsOf = (host: string, given?: Credentials) => async () => given ?? logins.find(host)
   const startSession = async (host: string, scopes: readonly string[], given?: Credentials) =>

@@ -11,6 +11,7 @@ import type { ContainerRecord, ImageRecord, NetworkRecord, VolumeRecord } from '
 import type { VolumeDriver } from '../volume/local.ts'
 import type { ApiClients } from './docker/clients.ts'
 import type { EventBus } from './events.ts'
+import type { NetworkSettingsStore } from './network/settings.ts'
 
 /** Fields beside a constant message. Never secrets, never a container's environment. */
 export interface Logger {
@@ -49,6 +50,7 @@ export interface ServiceContext {
   readonly runtime: ContainerRuntime
   readonly files: ContainerFiles
   readonly network: Networks
+  readonly networkSettings: NetworkSettingsStore
   readonly image: ImageStore
   readonly registry: Registry
   readonly volume: VolumeDriver

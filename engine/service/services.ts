@@ -1,6 +1,6 @@
-import type { CreateContainer, TerminalIn } from '../contract/container.ts'
+import type { ContainerChange, CreateContainer, PortBinding, TerminalIn } from '../contract/container.ts'
 import type { RegistryAuth } from '../contract/image.ts'
-import type { CreateNetwork } from '../contract/network.ts'
+import type { CreateNetwork, NetworkSettings } from '../contract/network.ts'
 import type { RegistrySettings } from '../contract/registry.ts'
 import type { SystemInfo } from '../contract/system.ts'
 import type { HostInfo } from '../runtime/container-runtime.ts'
@@ -16,7 +16,9 @@ import { createHealthMonitor } from './container/health.ts'
 import { inspectContainer, listContainerRows, listContainers } from './container/list.ts'
 import { followLog, readLogWindow } from './container/logs.ts'
 import { pauseContainer, unpauseContainer } from './container/pause.ts'
+import { setContainerPorts } from './container/ports.ts'
 import { listContainerProcesses, measureContainer, resizeContainer } from './container/processes.ts'
+import { recreateContainer } from './container/recreate.ts'
 import { removeContainer } from './container/remove.ts'
 import { renameContainer } from './container/rename.ts'
 import { startContainer } from './container/start.ts'
@@ -47,6 +49,7 @@ import { inspectNetwork, listNetworks } from './network/list.ts'
 import { probeFrom } from './network/reach/probe.ts'
 import { describeReach } from './network/reach/reach.ts'
 import { pruneNetworks, removeNetwork } from './network/remove.ts'
+import { writeNetworkSettings } from './network/settings.ts'
 import {
   listLogins,
   logIn,
@@ -90,6 +93,8 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       pause: (id: string) => pauseContainer(context, id),
       unpause: (id: string) => unpauseContainer(context, id),
       rename: (id: string, name: string) => renameContainer(context, id, name),
+      setPorts: (id: string, ports: readonly PortBinding[]) => setContainerPorts(context, id, ports),
+      recreate: (id: string, change: ContainerChange) => recreateContainer(context, id, change),
       remove: (id: string, options: { force: boolean; volumes: boolean }) => removeContainer(context, id, options),
       wait: (id: string, signal?: AbortSignal) => waitForExit(context, id, signal),
       logWindow: (input: Parameters<typeof readLogWindow>[1]) => readLogWindow(context, input),
@@ -174,6 +179,8 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       prune: (labels: readonly string[]) => pruneNetworks(context, labels),
       connect: (input: Parameters<typeof connectNetwork>[1]) => connectNetwork(context, input),
       disconnect: (input: Parameters<typeof disconnectNetwork>[1]) => disconnectNetwork(context, input),
+      settings: () => context.networkSettings.current(),
+      setSettings: (settings: NetworkSettings) => writeNetworkSettings(context, settings),
     },
     capture: {
       start: (request: CaptureRequest, how: Parameters<typeof captureInterface>[2]) =>

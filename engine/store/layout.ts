@@ -13,6 +13,7 @@ import path from 'node:path'
  *   volumes/<name>/{record.json,_data/}
  *   networks/<name>.json
  *   registries.json              mirrors and insecure registries, as a person has set them
+ *   network.json                  the host address of published ports that name none
  *   docker.json                   whether the API's socket is offered where clients look
  *   tmp/                          half-made things; emptied at every start
  *
@@ -47,6 +48,7 @@ export function createLayout(root: string, runtimeDir: string) {
     volumeData: (name: string) => path.join(volume(name), '_data'),
     networks: path.join(root, 'networks'),
     registries: path.join(root, 'registries.json'),
+    networkSettings: path.join(root, 'network.json'),
     dockerSettings: path.join(root, 'docker.json'),
     temporary: path.join(root, 'tmp'),
     bundle: (id: string) => path.join(runtimeDir, 'bundles', id),

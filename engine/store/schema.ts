@@ -14,6 +14,7 @@ export const PortForward = z.object({
   hostPort: z.number().int(),
   containerIp: z.string(),
   containerPort: z.number().int(),
+  isRouted: z.boolean().optional(),
 })
 
 /** Image config and request merged: what will really run. */

@@ -80,6 +80,7 @@ function containerActions(container: ContainerSummary, t: TFunction): readonly P
     ...VERBS.filter((verb) => canDo(verb, container)).map((verb) =>
       action(verb, t(`verb.${verb}`), () => void act(verb, [container])),
     ),
+    action('edit', t('verb.edit'), () => useDialog.getState().show({ type: 'edit', container })),
     action('rename', t('verb.rename'), () => useDialog.getState().show({ type: 'rename', container })),
     action('remove', t('verb.remove'), () => askRemove([container])),
   ]

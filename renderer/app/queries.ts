@@ -28,6 +28,10 @@ export const doctorReport = queryOptions({
   queryFn: () => call('desktop.doctor', {}) as Promise<DoctorReport>,
 })
 export const systemInfo = queryOptions({ queryKey: ['system', 'info'], queryFn: () => api.system.info({}) })
+export const networkSettings = queryOptions({
+  queryKey: ['system', 'network-settings'],
+  queryFn: () => api.network.settings({}),
+})
 export const containerDetail = (id: string) =>
   queryOptions({ queryKey: ['container', 'detail', id], queryFn: () => api.container.inspect({ id }) })
 export const imageDetail = (id: string) =>

@@ -4,6 +4,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useRef } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Dialogs } from '../components/dialogs.tsx'
+import { EditDialog } from '../features/containers/edit-dialog.tsx'
 import { ContainersPage } from '../features/containers/page.tsx'
 import { RunDialog } from '../features/containers/run-dialog.tsx'
 import { Dock } from '../features/dock/dock.tsx'
@@ -29,6 +30,7 @@ export function Shell() {
       </main>
       <Dock />
       <RunDialog />
+      <EditDialog />
       <Dialogs />
       <PullDialog />
       <ShortcutsDialog />

@@ -22,3 +22,9 @@ export function splitCommand(text: string): string[] {
   if (word || isOpen) words.push(word)
   return words
 }
+
+/** The line that `splitCommand` reads as these words. */
+export function joinCommand(words: readonly string[]): string {
+  const quote = (word: string) => (word === '' || /[\s"'\\]/.test(word) ? `"${word.replace(/"/g, '"\'"\'"')}"` : word)
+  return words.map(quote).join(' ')
+}

@@ -7,6 +7,7 @@ export type Dialog =
   | { readonly type: 'shortcuts' }
   | { readonly type: 'pull' }
   | { readonly type: 'tag'; readonly id: string; readonly name: string }
+  | { readonly type: 'edit'; readonly container: ContainerSummary }
   | { readonly type: 'rename'; readonly container: ContainerSummary }
   | {
       readonly type: 'confirm'

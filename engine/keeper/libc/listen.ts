@@ -12,6 +12,7 @@ const SOL_SOCKET = 1
 const SO_REUSEADDR = 2
 const IPPROTO_IPV6 = 41
 const IPV6_V6ONLY = 26
+const F_DUPFD_CLOEXEC = 1030
 const CLONE_NEWNET = 0x40000000
 
 const c = {
@@ -21,6 +22,7 @@ const c = {
   listen: libc.func('int listen(int, int)'),
   getsockname: libc.func('int getsockname(int, void *, void *)'),
   close: libc.func('int close(int)'),
+  fcntl: libc.func('int fcntl(int, int, int)'),
   setns: libc.func('int setns(int, int)'),
   unshare: libc.func('int unshare(int)'),
 }
@@ -50,6 +52,13 @@ export function openListener(
     c.close(fd)
     throw error
   }
+}
+
+/** A second descriptor of a listener: its port stays bound until both are closed. */
+export function shareListener(fd: number): number {
+  const copy = c.fcntl(fd, F_DUPFD_CLOEXEC, 3) as number
+  if (copy < 0) throw libcError('fcntl', `fd ${fd}`)
+  return copy
 }
 
 export const closeListener = (fd: number): void => void c.close(fd)

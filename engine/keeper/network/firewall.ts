@@ -3,6 +3,7 @@ import {
   type BridgeRules,
   bridgeElements,
   changeElements,
+  compareElements,
   type Elements,
   type Family,
   joinElements,
@@ -18,9 +19,8 @@ const FAMILIES: readonly Family[] = ['ip', 'ip6']
 export interface Firewall {
   setBridge(rules: BridgeRules): Promise<void>
   removeBridge(bridge: string): Promise<void>
-  /** All ports of a container in one transaction. */
+  /** Makes these the ports of a container, in one transaction with those that go. */
   publish(containerId: string, publications: readonly Publication[]): Promise<void>
-  unpublish(containerId: string): Promise<void>
   /** Told that a table of this name went (`''`: some table): makes it anew unless we took it away ourselves. */
   repair(table: string): Promise<void>
   /** Takes up what an earlier keeper had set, and makes the tables anew. */
@@ -49,12 +49,16 @@ export function createFirewall(table: string, prefix: readonly string[]): Firewa
     await nft(FAMILIES.map((family) => renderTable(family, table, ruleset)).join(''))
     isApplied = true
   }
-  /** The change alone; where the kernel has something else than we thought, everything anew. */
-  const change = async (verb: 'add' | 'delete', elementsOf: (family: Family) => Elements) => {
+  /** The change alone, in one transaction; where the kernel has something else than we thought, everything anew. */
+  const change = async (before: (family: Family) => Elements, after: (family: Family) => Elements) => {
     if (!isApplied) return makeAnew()
-    const text = FAMILIES.map((family) => changeElements(verb, family, table, elementsOf(family))).join('')
+    const text = FAMILIES.map((family) => {
+      const { gone, fresh } = compareElements(before(family), after(family))
+      return changeElements('delete', family, table, gone) + changeElements('add', family, table, fresh)
+    }).join('')
     if (text) await nft(text).catch(makeAnew)
   }
+  const nothing = () => ({})
   const ofContainer = (publications: readonly Publication[]) => (family: Family) =>
     joinElements(publications.map((publication) => publicationElements(family, publication)))
 
@@ -64,25 +68,22 @@ export function createFirewall(table: string, prefix: readonly string[]): Firewa
         const known = bridges.get(rules.bridge)
         bridges.set(rules.bridge, rules)
         if (isApplied && known && JSON.stringify(known) === JSON.stringify(rules)) return
-        if (known) await makeAnew()
-        else await change('add', (family) => bridgeElements(family, rules))
+        await change(known ? (family) => bridgeElements(family, known) : nothing, (family) =>
+          bridgeElements(family, rules),
+        )
       }),
     removeBridge: (bridge) =>
       inTurn(async () => {
         const known = bridges.get(bridge)
         bridges.delete(bridge)
-        if (known) await change('delete', (family) => bridgeElements(family, known))
+        if (known) await change((family) => bridgeElements(family, known), nothing)
       }),
     publish: (containerId, publications) =>
       inTurn(async () => {
-        published.set(containerId, publications)
-        await change('add', ofContainer(publications))
-      }),
-    unpublish: (containerId) =>
-      inTurn(async () => {
-        const known = published.get(containerId)
-        published.delete(containerId)
-        if (known) await change('delete', ofContainer(known))
+        const known = published.get(containerId) ?? []
+        if (publications.length > 0) published.set(containerId, publications)
+        else published.delete(containerId)
+        await change(ofContainer(known), ofContainer(publications))
       }),
     repair: (lost) =>
       inTurn(async () => {

@@ -107,6 +107,6 @@ export function createNetworkHost({
   }
 }
 
-function rulesOf({ bridge, subnets, masquerade, isInternal, isOpenWithin }: BridgeNetworkParams): BridgeRules {
-  return { bridge, subnets, masquerade, isInternal, isOpenWithin }
+function rulesOf({ addresses: _, mtu: __, ...rules }: BridgeNetworkParams): BridgeRules {
+  return rules
 }

@@ -5,11 +5,12 @@ import { EngineError } from '../../contract/errors.ts'
 import type { Host } from '../../host/host.ts'
 import type { PortForward } from '../../host/network.ts'
 import { nextFreePort, portInUse } from '../../host/port-holder.ts'
-import { closeListener, openListener } from '../libc/listen.ts'
+import { createLocks } from '../../lib/async.ts'
+import { closeListener, openListener, shareListener } from '../libc/listen.ts'
 import { readStateFile, writeStateFile } from '../state-file.ts'
 import type { Firewall } from './firewall.ts'
+import { type OpenPort, type PortChange, planPortChange } from './port-change.ts'
 import type { PortProxy } from './proxy/client.ts'
-import type { ProxyListener } from './proxy/protocol.ts'
 
 const EACCES = 13
 const EADDRINUSE = 98
@@ -20,35 +21,87 @@ export function createPorts(
   folder: string,
   { proxy, firewall }: { readonly proxy: PortProxy; readonly firewall: Firewall },
 ): Pick<Host, 'openPorts' | 'closePorts'> & { restore(): Promise<ReadonlyMap<string, readonly PortForward[]>> } {
+  const locks = createLocks()
+  const open = new Map<string, readonly OpenPort[]>()
   const fileOf = (containerId: string) => path.join(folder, `${containerId}.json`)
-  const forgetUdp = (forwards: readonly PortForward[]) => {
-    const udp = forwards.filter(({ protocol }) => protocol === 'udp').map(({ hostPort }) => hostPort)
+  const forgetUdp = (ports: readonly OpenPort[]) => {
+    const udp = ports.filter(({ forward }) => forward.protocol === 'udp').map(({ forward }) => forward.hostPort)
     if (udp.length > 0) proxy.forgetUdp(udp)
   }
-  return {
-    async openPorts({ containerId, ports }) {
-      const { forwards, listeners } = listen(ports)
+  const close = async (containerId: string, ports: readonly OpenPort[]) => {
+    const fds = ports.flatMap(({ fd }) => (fd < 0 ? [] : [fd]))
+    if (fds.length > 0) await proxy.close(containerId, fds)
+  }
+  const serve = (containerId: string, ports: readonly OpenPort[]) =>
+    proxy.open(
+      containerId,
+      ports.filter(({ fd }) => fd >= 0).map(({ forward, fd }) => ({ ...forward, fd })),
+    )
+  /** What had to make way is bound again; what cannot be, since somebody was quicker, is let go. */
+  const reopen = (containerId: string, ports: readonly OpenPort[]): OpenPort[] => {
+    const back = ports.flatMap(({ forward }) => {
+      try {
+        return [{ forward, fd: openPort(forward).fd }]
+      } catch {
+        return []
+      }
+    })
+    serve(containerId, back)
+    return back
+  }
+
+  const change = async (containerId: string, ports: readonly PortForward[]): Promise<readonly PortForward[]> => {
+    const before = open.get(containerId) ?? []
+    if (before.length === 0 && ports.length === 0) return []
+    const plan = planPortChange(before, ports)
+    await close(containerId, plan.inTheWay)
+    let bound: readonly OpenPort[] = []
+    try {
+      bound = bindAll(plan)
+      const forwards = bound.map(({ forward }) => forward)
       // Written down first: whatever goes wrong from here on, `closePorts` knows what to take back.
       writeStateFile(fileOf(containerId), forwards)
-      proxy.open(containerId, listeners)
       await firewall.publish(containerId, forwards)
-      forgetUdp(forwards)
-      return forwards
-    },
-    async closePorts({ containerId }) {
-      if (!existsSync(fileOf(containerId))) return
-      const forwards = readStateFile<PortForward[]>(fileOf(containerId)) ?? []
-      await rm(fileOf(containerId), { force: true })
-      await firewall.unpublish(containerId)
-      forgetUdp(forwards)
-      await proxy.close(containerId)
-    },
+    } catch (error) {
+      for (const { fd } of bound) if (fd >= 0 && !before.some((old) => old.fd === fd)) closeListener(fd)
+      const back = reopen(containerId, plan.inTheWay)
+      const kept = [...before.filter((old) => !plan.inTheWay.includes(old)), ...back]
+      open.set(containerId, kept)
+      const forwards = kept.map(({ forward }) => forward)
+      writeStateFile(fileOf(containerId), forwards)
+      await firewall.publish(containerId, forwards).catch(() => {})
+      throw error
+    }
+    const fresh = bound.filter(({ fd }) => !before.some((old) => old.fd === fd))
+    serve(containerId, fresh)
+    const replaced = plan.wanted.flatMap(({ as, from }) => (as === 'led-elsewhere' && from ? [from] : []))
+    if (bound.length > 0) open.set(containerId, bound)
+    else open.delete(containerId)
+    forgetUdp([...fresh, ...plan.gone])
+    await close(containerId, [...replaced, ...plan.gone.filter((old) => !plan.inTheWay.includes(old))])
+    return bound.map(({ forward }) => forward)
+  }
+
+  return {
+    openPorts: ({ containerId, ports }) => locks.withLock(containerId, () => change(containerId, ports)),
+    closePorts: ({ containerId }) =>
+      locks.withLock(containerId, async () => {
+        const ports = open.get(containerId)
+        if (!ports) return
+        open.delete(containerId)
+        await rm(fileOf(containerId), { force: true })
+        await firewall.publish(containerId, [])
+        forgetUdp(ports)
+        await close(containerId, ports)
+      }),
     /** Opens again what an earlier keeper had open; a port that was taken meanwhile is let go. */
     async restore() {
       const published = new Map<string, readonly PortForward[]>()
       for (const [containerId, forwards] of await readAll<PortForward[]>(folder)) {
         try {
-          proxy.open(containerId, listen(forwards).listeners)
+          const ports = bindAll(planPortChange([], forwards))
+          serve(containerId, ports)
+          open.set(containerId, ports)
           published.set(containerId, forwards)
         } catch {
           rmSync(fileOf(containerId), { force: true })
@@ -70,44 +123,60 @@ export async function readAll<T>(folder: string): Promise<Map<string, T>> {
   return found
 }
 
-function listen(ports: readonly PortForward[]): { forwards: PortForward[]; listeners: ProxyListener[] } {
-  const listeners: ProxyListener[] = []
+/** Binds what is not bound yet, all or nothing. */
+function bindAll({ wanted }: PortChange): OpenPort[] {
+  const made: number[] = []
   try {
-    const forwards = ports.map((port) => {
-      const listener = openPort(port)
-      listeners.push({ ...port, fd: listener.fd })
-      return { ...port, hostPort: listener.port }
+    return wanted.map(({ forward, as, from }) => {
+      if (forward.isRouted) return { forward, fd: -1 }
+      if (as === 'same' && from) return from
+      const { fd, port } =
+        as === 'led-elsewhere' && from ? { fd: shareListener(from.fd), port: forward.hostPort } : openPort(forward)
+      made.push(fd)
+      const { hostPortEnd: _, ...rest } = forward
+      return { forward: { ...rest, hostPort: port }, fd }
     })
-    return { forwards, listeners }
   } catch (error) {
-    for (const { fd } of listeners) closeListener(fd)
+    for (const fd of made) closeListener(fd)
     throw error
   }
 }
 
-/** Opens the host's side of a port, or says who has it and which is free. */
-function openPort({ protocol, hostIp, hostPort }: PortForward): { fd: number; port: number } {
-  try {
-    return openListener(protocol, hostIp, hostPort)
-  } catch (error) {
-    const where = `${hostIp}:${hostPort}`
-    const { errno } = error as { errno?: number }
-    if (errno === EADDRINUSE) throw portInUse({ hostIp, hostPort, protocol })
-    if (errno === EACCES) {
+/** Opens the host's side of a port: of a range, the first that is free. */
+function openPort(forward: PortForward): { fd: number; port: number } {
+  const last = Math.max(forward.hostPort, forward.hostPortEnd ?? 0)
+  for (let hostPort = forward.hostPort; ; hostPort += 1) {
+    try {
+      return openListener(forward.protocol, forward.hostIp, hostPort)
+    } catch (error) {
+      const isTaken = (error as { errno?: number }).errno === EADDRINUSE
+      if (!isTaken || hostPort >= last) throw explain(error, { ...forward, hostPort })
+    }
+  }
+}
+
+/** Says who has a port and which is free, or what else is wrong with it. */
+function explain(error: unknown, { protocol, hostIp, hostPort }: PortForward): unknown {
+  const where = `${hostIp}:${hostPort}`
+  switch ((error as { errno?: number }).errno) {
+    case EADDRINUSE:
+      return portInUse({ hostIp, hostPort, protocol })
+    case EACCES: {
       const floor = readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8').trim()
-      throw new EngineError(
+      return new EngineError(
         'forbidden',
         'port.forbidden',
         `Bind for ${where} failed: ports below ${floor} need root; choose a higher one`,
         { details: { port: hostPort, nextFree: nextFreePort(Number(floor) + 7000, protocol) } },
       )
     }
-    if (errno === EADDRNOTAVAIL)
-      throw new EngineError(
+    case EADDRNOTAVAIL:
+      return new EngineError(
         'invalidArgument',
         'port.bad-address',
         `Bind for ${where} failed: this machine has no address ${hostIp}`,
       )
-    throw error
+    default:
+      return error
   }
 }

@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net'
+import type { BridgeNetworkParams } from '../../host/network.ts'
 
 /*
  * One table a family for the whole engine. Its rules never change: bridges and published ports are elements of sets
@@ -6,7 +7,8 @@ import { isIPv6 } from 'node:net'
  * number of networks.
  *
  *   prerouting, output (dstnat)   to an address of this machine → the maps: (address, protocol, port) → container
- *   forward (filter)              within a bridge, to published ports, out of a bridge: yes; into a bridge: no
+ *   forward (filter)              within a bridge, to published ports, out of a bridge: yes; into a bridge: no, but for
+ *                                 one that is open, and for ports that are published on one that is routed
  *   postrouting (srcnat)          to the outside, and where an answer would not come back through here
  *
  * Where br_netfilter is on (other engines turn it on), frames within a bridge meet these rules too, and a translated
@@ -23,6 +25,8 @@ export interface BridgeRules {
   readonly isInternal: boolean
   /** Whether containers on it reach each other. */
   readonly isOpenWithin: boolean
+  /** Absent in what earlier keepers wrote: address translation. */
+  readonly gatewayModes?: BridgeNetworkParams['gatewayModes'] | undefined
 }
 
 /** A published port as the rules see it. */
@@ -32,6 +36,8 @@ export interface Publication {
   readonly hostPort: number
   readonly containerIp: string
   readonly containerPort: number
+  /** Reached at the container's own address, without translation. */
+  readonly isRouted?: boolean | undefined
 }
 export interface Ruleset {
   readonly bridges: readonly BridgeRules[]
@@ -48,12 +54,16 @@ export type Elements = Readonly<Record<string, readonly string[]>>
 export function bridgeElements(family: Family, rules: BridgeRules): Elements {
   const name = `"${rules.bridge}"`
   const subnets = rules.subnets.filter((subnet) => familyOf(subnet) === family)
+  const mode = rules.gatewayModes?.[family] ?? 'nat'
+  const isTranslated = mode === 'nat' || mode === 'nat-unprotected'
   return {
     bridges: [name],
     internal: rules.isInternal ? [name] : [],
     within: rules.isOpenWithin ? [`${name} . ${name}`] : [],
     subnets: subnets.map((subnet) => `${name} . ${subnet}`),
-    masqueraded: rules.masquerade && !rules.isInternal ? subnets : [],
+    masqueraded: rules.masquerade && isTranslated && !rules.isInternal ? subnets : [],
+    open: mode === 'nat-unprotected' ? [name] : [],
+    routed: mode === 'routed' ? [name] : [],
   }
 }
 
@@ -61,6 +71,7 @@ export function bridgeElements(family: Family, rules: BridgeRules): Elements {
 export function publicationElements(family: Family, publication: Publication): Elements {
   const { protocol, hostIp, hostPort, containerIp, containerPort } = publication
   if (familyOf(containerIp) !== family) return {}
+  if (publication.isRouted) return { routed_ports: [`${containerIp} . ${protocol} . ${containerPort}`] }
   if (hostIp !== '' && familyOf(hostIp) !== family) return {}
   const target = `${containerIp} . ${containerPort}`
   return WILDCARDS.includes(hostIp)
@@ -74,6 +85,21 @@ export function joinElements(all: readonly Elements[]): Elements {
   for (const elements of all)
     for (const [set, values] of Object.entries(elements)) joined[set] = [...(joined[set] ?? []), ...values]
   return joined
+}
+
+/** What goes and what comes when elements become others. A map's element whose target changed does both. */
+export function compareElements(
+  before: Elements,
+  after: Elements,
+): { readonly gone: Elements; readonly fresh: Elements } {
+  const without = (all: Elements, others: Elements): Elements =>
+    Object.fromEntries(
+      Object.entries(all).map(([set, values]) => {
+        const other = new Set(others[set])
+        return [set, values.filter((value) => !other.has(value))]
+      }),
+    )
+  return { gone: without(before, after), fresh: without(after, before) }
 }
 
 /** Commands that add or delete elements, for one transaction. A map's element is deleted by its key. */
@@ -109,6 +135,9 @@ function renderSets(family: Family): string {
   set within { type ifname . ifname; }
   set subnets { type ifname . ${address}; flags interval; }
   set masqueraded { type ${address}; flags interval; }
+  set open { type ifname; }
+  set routed { type ifname; }
+  set routed_ports { type ${address} . inet_proto . inet_service; }
   map published { type inet_proto . inet_service : ${address} . inet_service; }
   map published_at { type ${address} . inet_proto . inet_service : ${address} . inet_service; }
 `
@@ -142,6 +171,9 @@ function renderChains(family: Family): string {
     iifname @internal drop
     oifname @internal drop
     ct status dnat accept
+    oifname @open accept
+    oifname @routed meta l4proto ${family === 'ip' ? 'icmp' : 'ipv6-icmp'} accept
+    ${family} daddr . meta l4proto . th dport @routed_ports accept
     oifname @bridges drop
   }
   chain postrouting {

@@ -9,9 +9,10 @@ import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { findImage } from '../image/find.ts'
 import { hostnameOf, planEndpoints, resolveRequest } from '../network/request.ts'
-import { createUndoStack } from '../undo.ts'
+import { createUndoStack, type UndoStack } from '../undo.ts'
 import { removeVolumeRecord } from '../volume/volumes.ts'
 import { completeRequest } from './complete-request.ts'
+import { assertNameFree } from './find.ts'
 import { resolveMounts } from './mounts.ts'
 import { publishContainer } from './update-state.ts'
 
@@ -28,24 +29,16 @@ async function createLocked(
   config: CreateContainer,
 ): Promise<{ id: string; warnings: string[] }> {
   const image = findImage(context.images, config.image)
-  const imageConfig = parseImageConfig(await readFile(context.layout.blob(image.id), 'utf8'))
-  const process = resolveProcess(imageConfig, config)
-  parseSignal(process.stopSignal)
   const name = chooseName(context, config.name)
-  const { config: checked, warnings } = await completeRequest(context, addImageFacts(config, imageConfig))
-  const request = resolveRequest(context, checked)
   const id = newId()
   const undo = createUndoStack(context.log)
   try {
+    const { warnings, ...resolved } = await resolveContainer(context, { id, imageId: image.id, config, kept: [] }, undo)
     undo.add('container folder', () => rm(context.layout.container(id), { recursive: true, force: true }))
     for (const folder of [context.layout.upper(id), context.layout.work(id), context.layout.merged(id)]) {
       await mkdir(folder, { recursive: true, mode: 0o755 })
     }
     await mkdir(path.dirname(context.layout.log(id)), { recursive: true, mode: 0o700 })
-    const mounts = await resolveMounts(context, { config: request, imageVolumes: imageConfig.volumes }, (made) =>
-      undo.add('volume', () => removeVolumeRecord(context, made)),
-    )
-    const endpoints = planEndpoints(context, request)
     const record: ContainerRecord = {
       version: 1,
       id,
@@ -53,11 +46,7 @@ async function createLocked(
       createdAt: context.now().toISOString(),
       imageId: image.id,
       chainIds: image.layers.map((layer) => layer.chainId),
-      config: request,
-      hostname: hostnameOf(request, id),
-      process,
-      mounts,
-      endpoints,
+      ...resolved,
       ports: [],
       state: {
         status: 'created',
@@ -82,6 +71,35 @@ async function createLocked(
     await undo.run()
     throw error
   }
+}
+
+/** What a request comes to with its image: what will really run, where, and with what. */
+export interface ResolvedContainer
+  extends Pick<ContainerRecord, 'config' | 'hostname' | 'process' | 'mounts' | 'endpoints'> {
+  readonly warnings: readonly string[]
+}
+
+/** Checks a request and makes the volumes that it needs. Anonymous volumes among `kept` are used again at their places. */
+export async function resolveContainer(
+  context: ServiceContext,
+  input: {
+    readonly id: string
+    readonly imageId: string
+    readonly config: CreateContainer
+    readonly kept: ContainerRecord['mounts']
+  },
+  undo: UndoStack,
+): Promise<ResolvedContainer> {
+  const image = parseImageConfig(await readFile(context.layout.blob(input.imageId), 'utf8'))
+  const process = resolveProcess(image, input.config)
+  parseSignal(process.stopSignal)
+  const { config: checked, warnings } = await completeRequest(context, addImageFacts(input.config, image))
+  const config = resolveRequest(context, checked)
+  const endpoints = planEndpoints(context, config)
+  const mounts = await resolveMounts(context, { config, imageVolumes: image.volumes, kept: input.kept }, (made) =>
+    undo.add('volume', () => removeVolumeRecord(context, made)),
+  )
+  return { config, hostname: hostnameOf(config, input.id), process, mounts, endpoints, warnings }
 }
 
 /** The request with the labels and ports of its image, which a container shows as its own. */
@@ -116,12 +134,6 @@ function chooseName(context: ServiceContext, wanted: string): string {
     return newId().slice(0, 12)
   }
   validateName(asked, 'container name')
-  const holder = taken(asked)
-  if (!holder) return asked
-  throw new EngineError(
-    'conflict',
-    'container.name-in-use',
-    `Conflict. The container name "/${asked}" is already in use by container "${holder.id}". You have to remove (or rename) that container to be able to reuse that name.`,
-    { details: { name: asked, container: holder.id } },
-  )
+  assertNameFree(context.containers, asked)
+  return asked
 }

@@ -28,3 +28,15 @@ export function currentContainer(store: RecordStore<ContainerRecord>, id: string
     throw new EngineError('notFound', 'container.not-found', `No such container: ${id}`, { details: { container: id } })
   return record
 }
+
+/** Refuses a name that another container has. */
+export function assertNameFree(store: RecordStore<ContainerRecord>, name: string, ownId = ''): void {
+  const holder = store.list().find((record) => record.name === name && record.id !== ownId)
+  if (!holder) return
+  throw new EngineError(
+    'conflict',
+    'container.name-in-use',
+    `Conflict. The container name "/${name}" is already in use by container "${holder.id}". You have to remove (or rename) that container to be able to reuse that name.`,
+    { details: { name, container: holder.id } },
+  )
+}

@@ -3,6 +3,7 @@ import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { filesOwner } from '../network/join.ts'
 import { describeEndpoints } from '../network/list.ts'
+import { bindingsOf } from '../network/publish.ts'
 import { findContainer } from './find.ts'
 import type { HealthMonitor } from './health.ts'
 import { isAlive } from './state.ts'
@@ -14,13 +15,13 @@ export interface ContainerRow extends Pick<ContainerDetail, 'config' | 'hostname
 
 /** Containers, newest first; without `all` only those with a process. */
 export function listContainers(context: ServiceContext, all: boolean): ContainerSummary[] {
-  return newestFirst(context, all).map(summarise)
+  return newestFirst(context, all).map((record) => summarise(context, record))
 }
 
 /** The same with where each is connected and what it mounts. */
 export function listContainerRows(context: ServiceContext, all: boolean): ContainerRow[] {
   return newestFirst(context, all).map((record) => ({
-    summary: summarise(record),
+    summary: summarise(context, record),
     config: record.config,
     hostname: record.hostname,
     networks: describeEndpoints(context, record),
@@ -45,7 +46,7 @@ export function inspectContainer(context: ServiceContext, health: HealthMonitor,
   const filesOf = filesOwner(context, record)
   const { failures, results } = health.describe(record.id)
   return {
-    ...summarise(record),
+    ...summarise(context, record),
     pid: record.state.init?.pid ?? 0,
     restartCount: record.state.restartCount,
     path,
@@ -69,7 +70,7 @@ export function inspectContainer(context: ServiceContext, health: HealthMonitor,
   }
 }
 
-function summarise(record: ContainerRecord): ContainerSummary {
+function summarise(context: ServiceContext, record: ContainerRecord): ContainerSummary {
   const { state } = record
   return {
     id: record.id,
@@ -85,7 +86,7 @@ function summarise(record: ContainerRecord): ContainerSummary {
     error: state.error,
     oomKilled: state.oomKilled,
     health: state.health,
-    ports: (record.ports.length ? record.ports : record.config.ports).map(
+    ports: (record.ports.length ? record.ports : bindingsOf(context, record)).map(
       ({ containerPort, protocol, hostIp, hostPort }) => ({ containerPort, protocol, hostIp, hostPort }),
     ),
     ipAddress: isAlive(state.status) ? (record.endpoints[0]?.ipAddress ?? '') : '',

@@ -17,7 +17,12 @@ const refuse = (reason: string, text: string, details: Record<string, string> = 
  */
 export async function resolveMounts(
   context: ServiceContext,
-  request: { readonly config: CreateContainer; readonly imageVolumes: readonly string[] },
+  request: {
+    readonly config: CreateContainer
+    readonly imageVolumes: readonly string[]
+    /** Mounts that the container has already: an anonymous volume stays at its place. */
+    readonly kept: readonly ResolvedMount[]
+  },
   onMade: (volume: string) => void,
 ): Promise<ResolvedMount[]> {
   const { config, imageVolumes } = request
@@ -34,7 +39,11 @@ export async function resolveMounts(
   const implied = imageVolumes
     .filter((target) => !taken.has(targetOf({ target })))
     .map((target) => MountSpec.parse({ type: 'volume', target }))
-  for (const spec of [...own, ...implied]) resolved.push(await resolveMount(context, spec, onMade))
+  for (const spec of [...own, ...implied]) {
+    const isKept = (mount: ResolvedMount) => mount.isAnonymous && targetOf(mount) === targetOf(spec)
+    const kept = spec.type === 'volume' && spec.source === '' ? request.kept.find(isKept) : undefined
+    resolved.push(kept ? { ...kept, ...spec } : await resolveMount(context, spec, onMade))
+  }
   return resolved
 }
 

@@ -2,7 +2,7 @@ import { EngineError } from '../../contract/errors.ts'
 import { validateName } from '../../lib/names.ts'
 import type { ServiceContext } from '../context.ts'
 import { refreshNames } from '../network/refresh.ts'
-import { currentContainer, findContainer } from './find.ts'
+import { assertNameFree, currentContainer, findContainer } from './find.ts'
 import { publishContainer } from './update-state.ts'
 
 /** Gives a container another name. */
@@ -20,15 +20,7 @@ export async function renameContainer(context: ServiceContext, ref: string, want
           'name.same',
           'Renaming a container with the same name as its current name',
         )
-      const holder = context.containers.list().find((other) => other.name === name)
-      if (holder) {
-        throw new EngineError(
-          'conflict',
-          'container.name-in-use',
-          `Conflict. The container name "/${name}" is already in use by container "${holder.id}". You have to remove (or rename) that container to be able to reuse that name.`,
-          { details: { name, container: holder.id } },
-        )
-      }
+      assertNameFree(context.containers, name)
       const next = { ...record, name }
       await context.containers.put(next)
       await refreshNames(

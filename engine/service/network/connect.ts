@@ -7,8 +7,8 @@ import type { ServiceContext } from '../context.ts'
 import { freeInterface, holdAddresses, membersOf, planEndpoint } from './endpoints.ts'
 import { findNetwork } from './find.ts'
 import { writeFiles } from './hosts.ts'
-import { republish } from './join.ts'
 import { parseNetworkMode } from './mode.ts'
+import { republish } from './publish.ts'
 import { openDns, refreshNames } from './refresh.ts'
 
 /** Gives a container a place on a further network; a running one has the interface at once. */
@@ -22,7 +22,7 @@ export async function connectNetwork(
       const record = currentContainer(context.containers, id)
       const network = findNetwork(context.networks, input.id)
       assertCanJoin(record, network.name)
-      const place = freeInterface(record.endpoints)
+      const place = freeInterface(network, record.endpoints)
       const endpoint = planEndpoint(network, { spec: input.endpoint, interface: place })
       const next = { ...record, endpoints: [...record.endpoints, endpoint] }
       await context.containers.put(isAlive(record.state.status) ? await attach(context, record, next) : next)

@@ -3,6 +3,7 @@ import os from 'node:os'
 import { EngineError } from '../../contract/errors.ts'
 import { type CreateNetwork, NetworkDriverName } from '../../contract/network.ts'
 import { newId, validateName } from '../../lib/names.ts'
+import { readBridgeOptions } from '../../network/bridge-options.ts'
 import {
   choosePool,
   choosePool6,
@@ -72,10 +73,23 @@ async function planNetwork(context: ServiceContext, config: CreateNetwork): Prom
     labels: config.labels,
   }
   const device = context.network.interfaceOf(draft)
+  assertReachable(context, draft)
   const holder = context.networks.list().find((other) => other.interface === device)
   if (holder && driver === 'bridge')
     throw new EngineError('conflict', 'network.bridge-in-use', `bridge ${device} is in use by network ${holder.name}`)
   return { ...draft, interface: device }
+}
+
+/** Rootless, bridges lie in a namespace of the engine's own, to which nobody has a route. */
+function assertReachable({ config }: ServiceContext, network: NetworkRecord): void {
+  if (config.mode === 'rootful' || network.driver !== 'bridge') return
+  const { ip, ip6 } = readBridgeOptions(network).gatewayModes
+  if (ip !== 'routed' && ip6 !== 'routed') return
+  throw new EngineError(
+    'forbidden',
+    'network.no-routes',
+    'an ordinary user’s engine has its bridges in a network namespace of its own, to which no route leads: use gateway mode nat, or run the engine as root',
+  )
 }
 
 const NO_POOL: PoolRequest = { subnet: '', gateway: '', ipRange: '', auxiliary: {} }

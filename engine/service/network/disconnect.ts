@@ -5,7 +5,7 @@ import type { ServiceContext } from '../context.ts'
 import { membersOf } from './endpoints.ts'
 import { findNetwork } from './find.ts'
 import { writeFiles } from './hosts.ts'
-import { republish } from './join.ts'
+import { republish } from './publish.ts'
 import { refreshNames } from './refresh.ts'
 
 /** Takes a container off a network; a running one loses the interface at once. */

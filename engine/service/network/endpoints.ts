@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { EngineError } from '../../contract/errors.ts'
 import type { EndpointSpec } from '../../contract/network.ts'
-import { macOf } from '../../network/bridge.ts'
+import { interfaceNumber, macOf } from '../../network/bridge.ts'
+import { readBridgeOptions } from '../../network/bridge-options.ts'
 import type { Member } from '../../network/driver.ts'
 import { type AddressPool, claimAddress, contains, nextAddress, parseSubnet } from '../../network/ipam.ts'
 import type { ContainerRecord, EndpointRecord, NetworkRecord } from '../../store/schema.ts'
@@ -33,10 +34,11 @@ export function containersOn(
     )
 }
 
-/** The first `ethN` that is not in use. */
-export function freeInterface(endpoints: readonly EndpointRecord[]): string {
-  for (let index = 0; ; index += 1)
-    if (!endpoints.some((endpoint) => endpoint.interface === `eth${index}`)) return `eth${index}`
+/** The first interface of a network's kind (`eth0`) whose number no other of the container has. */
+export function freeInterface(network: NetworkRecord, endpoints: readonly EndpointRecord[]): string {
+  const prefix = network.driver === 'bridge' ? readBridgeOptions(network).interfacePrefix : 'eth'
+  const used = new Set(endpoints.map((endpoint) => interfaceNumber(endpoint.interface)))
+  for (let index = 0; ; index += 1) if (!used.has(index)) return `${prefix}${index}`
 }
 
 /** A place on a network that has no addresses yet: those come with the container's start. What cannot be given is refused. */

@@ -1,6 +1,5 @@
 import { EngineError } from '../../contract/errors.ts'
 import type { Member } from '../../network/driver.ts'
-import type { PortForward } from '../../network/networks.ts'
 import type { ContainerNetwork } from '../../runtime/container-runtime.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import { isAlive } from '../container/state.ts'
@@ -64,33 +63,4 @@ function networkOwner(context: ServiceContext, record: ContainerRecord): Contain
 /** The container whose hosts, hostname and resolv.conf this one has. */
 export function filesOwner(context: ServiceContext, record: ContainerRecord): string {
   return networkOwner(context, record).id
-}
-
-/**
- * What to open for a container's published ports: each to the address of the host address's version, on the first
- * network that the host reaches. `chosen` are the ports of before, which keep their numbers.
- */
-export function portsOf(
-  context: ServiceContext,
-  record: ContainerRecord,
-  chosen: ContainerRecord['ports'] = [],
-): PortForward[] {
-  const place = record.endpoints.find((endpoint) => {
-    const network = context.networks.get(endpoint.network)
-    return network?.driver === 'bridge' && !network.isInternal
-  })
-  if (!place) return []
-  return record.config.ports.map((port, index) => ({
-    ...port,
-    hostPort: chosen[index]?.hostPort ?? port.hostPort,
-    containerIp: (port.hostIp.includes(':') && place.ipv6Address) || place.ipAddress || place.ipv6Address,
-  }))
-}
-
-/** Leads the published ports of a running container to where it is now, when that has changed. */
-export async function republish(context: ServiceContext, record: ContainerRecord): Promise<ContainerRecord> {
-  const wanted = portsOf(context, record, record.ports)
-  if (JSON.stringify(wanted) === JSON.stringify(record.ports)) return record
-  await context.network.unpublish(record.id)
-  return { ...record, ports: [...(await context.network.publish(record.id, wanted))] }
 }

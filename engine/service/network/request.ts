@@ -59,7 +59,13 @@ export function planEndpoints(context: ServiceContext, config: CreateContainer):
   const endpoints: EndpointRecord[] = []
   for (const spec of specs) {
     const network = findNetwork(context.networks, spec.network)
-    endpoints.push(planEndpoint(network, { spec, interface: freeInterface(endpoints) }))
+    if (network.driver === 'host' || network.driver === 'none')
+      throw new EngineError(
+        'invalidArgument',
+        `network.${network.driver}-mode`,
+        `container cannot be connected to ${network.name} network beside others`,
+      )
+    endpoints.push(planEndpoint(network, { spec, interface: freeInterface(network, endpoints) }))
   }
   return endpoints
 }

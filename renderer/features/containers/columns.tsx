@@ -16,8 +16,9 @@ import { IconButton } from '../../components/icon-button.tsx'
 import { Status } from '../../components/status.tsx'
 import { formatBytes } from '../../lib/format.ts'
 import { useStats } from '../../state/stats.ts'
-import { act, askRemove, canDo, openDock, openPort } from './actions.ts'
+import { act, askRemove, canDo, openDock } from './actions.ts'
 import type { MenuPlace } from './menu.tsx'
+import { Ports } from './ports.tsx'
 
 /** The list's columns. Figures read the stats store themselves, so that a sample redraws two cells and no list. */
 export function containerColumns(
@@ -85,28 +86,6 @@ function Since({ container }: { readonly container: ContainerSummary }) {
       <Elapsed since={(isAlive ? startedAt : finishedAt) || createdAt} />
     </span>
   )
-}
-
-/** The published ports; a click opens one. */
-export function Ports({ container }: { readonly container: ContainerSummary }) {
-  const { t } = useTranslation()
-  return container.ports.map(({ hostIp, hostPort, containerPort, protocol }) => (
-    <button
-      key={`${hostIp}:${hostPort}/${containerPort}/${protocol}`}
-      type="button"
-      className="link"
-      style={{ marginRight: 8 }}
-      title={t('openPort', { address: `${hostIp}:${hostPort}` })}
-      data-testid="port"
-      onClick={(event) => {
-        event.stopPropagation()
-        openPort(hostIp, hostPort)
-      }}
-    >
-      {hostPort}→{containerPort}
-      {protocol === 'udp' ? '/udp' : ''}
-    </button>
-  ))
 }
 
 function Figure({ id, of }: { readonly id: string; readonly of: 'cpu' | 'memory' }) {

@@ -1,5 +1,6 @@
 import { Menu } from '@mantine/core'
 import {
+  IconAdjustments,
   IconBolt,
   IconCopy,
   IconFileText,
@@ -84,6 +85,13 @@ export function ContainerMenu({ place, container, onClose }: ContainerMenuProps)
           onClick={() => void navigator.clipboard.writeText(container.id)}
         >
           {t('copyId')}
+        </Menu.Item>
+        <Menu.Item
+          leftSection={<IconAdjustments size={15} />}
+          data-testid="menu-edit"
+          onClick={() => useDialog.getState().show({ type: 'edit', container })}
+        >
+          {t('verb.edit')}…
         </Menu.Item>
         <Menu.Item
           leftSection={<IconPencil size={15} />}

@@ -1,5 +1,5 @@
 import { SegmentedControl } from '@mantine/core'
-import { IconX } from '@tabler/icons-react'
+import { IconAdjustments, IconX } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -9,9 +9,10 @@ import { Facts } from '../../components/facts.tsx'
 import { IconButton } from '../../components/icon-button.tsx'
 import { Status } from '../../components/status.tsx'
 import { formatBytes } from '../../lib/format.ts'
+import { useDialog } from '../../state/dialog.ts'
 import { useView } from '../../state/view.ts'
 import { LogView } from '../dock/log-view.tsx'
-import { Ports } from './columns.tsx'
+import { PortList } from './ports.tsx'
 import { StatsTab } from './stats-tab.tsx'
 
 const TABS = ['overview', 'logs', 'stats', 'inspect'] as const
@@ -28,6 +29,12 @@ export function ContainerPane({ container }: { readonly container: ContainerSumm
       <div className="detail-head">
         <h2 title={container.id}>{container.name}</h2>
         <Status container={container} />
+        <IconButton
+          label={t('verb.edit')}
+          Icon={IconAdjustments}
+          testId="pane-edit"
+          onClick={() => useDialog.getState().show({ type: 'edit', container })}
+        />
         <IconButton label={t('close')} Icon={IconX} onClick={() => open('containers', container.id)} />
       </div>
       <SegmentedControl
@@ -61,7 +68,7 @@ function Overview({
   const { t } = useTranslation()
   const mono = (text: string | undefined) => (text ? <span className="mono">{text}</span> : '')
   const limits = detail?.config.resources
-  const ports = container.ports.length > 0 ? <Ports container={container} /> : ''
+  const ports = container.ports.length > 0 ? <PortList container={container} /> : ''
   return (
     <>
       {container.error && <div className="error-note">{container.error}</div>}

@@ -20,11 +20,17 @@ export interface EnvRow {
   readonly name: string
   readonly value: string
 }
-/** The run dialog's fields as they are typed. */
+/** A place on a network; the first is the container's own. An empty address is the engine's to choose. */
+export interface NetworkRow {
+  readonly network: string
+  readonly ipAddress: string
+}
+/** The fields of the run and edit dialogs as they are typed. */
 export interface RunFields {
   readonly image: string
   readonly name: string
   readonly command: string
+  readonly networks: readonly NetworkRow[]
   readonly ports: readonly PortRow[]
   readonly mounts: readonly MountRow[]
   readonly env: readonly EnvRow[]
@@ -44,6 +50,7 @@ export const EMPTY_FIELDS: RunFields = {
   image: '',
   name: '',
   command: '',
+  networks: [],
   ports: [],
   mounts: [],
   env: [],
@@ -80,6 +87,7 @@ export function toRequest(fields: RunFields): CreateContainerInput {
     image: fields.image.trim(),
     name: fields.name.trim(),
     command: command.length > 0 ? command : null,
+    ...toPlaces(fields.networks),
     ports: fields.ports.filter(({ hostPort, containerPort }) => hostPort || containerPort).map(toPort),
     mounts: fields.mounts.filter(({ source, target }) => source || target).map(toMount),
     env: fields.env.filter(({ name }) => name.trim()).map(({ name, value }) => `${name.trim()}=${value}`),
@@ -100,12 +108,30 @@ export function toRequest(fields: RunFields): CreateContainerInput {
   }
 }
 
+/** Networks that no other can stand beside. */
+const ALONE: readonly string[] = ['host', 'none']
+
+function toPlaces(rows: readonly NetworkRow[]): Pick<CreateContainerInput, 'network' | 'endpoints'> {
+  const places = rows.filter(({ network }) => network !== '')
+  const [first] = places
+  if (!first) return {}
+  const endpoints = ALONE.includes(first.network) ? [] : places
+  return {
+    network: first.network,
+    endpoints: endpoints.map(({ network, ipAddress }) => ({ network, ipAddress: ipAddress.trim() })),
+  }
+}
+
 function toPort({ hostPort, containerPort, protocol }: PortRow): PortBinding {
   const cut = hostPort.lastIndexOf(':')
-  const host = hostPort.slice(cut + 1).trim()
+  const [host = '', end] = hostPort
+    .slice(cut + 1)
+    .trim()
+    .split('-')
   return {
-    hostIp: cut > 0 ? hostPort.slice(0, cut).replace(/^\[|\]$/g, '') : '0.0.0.0',
+    hostIp: cut > 0 ? hostPort.slice(0, cut).replace(/^\[|\]$/g, '') : '',
     hostPort: host === '' ? 0 : parsePort(host),
+    ...(end === undefined ? {} : { hostPortEnd: parsePort(end) }),
     containerPort: parsePort(containerPort || host),
     protocol,
   }
@@ -117,7 +143,8 @@ function parsePort(text: string): number {
   return port
 }
 
-function toMount({ source, target, isReadOnly }: MountRow): MountInput {
+/** A row of mounts as the engine takes it. */
+export function toMount({ source, target, isReadOnly }: MountRow): MountInput {
   if (!target.startsWith('/')) throw new FieldError('mounts', target || source)
   const type = source.startsWith('/') ? 'bind' : 'volume'
   return { type, source: source.trim(), target: target.trim(), readOnly: isReadOnly, propagation: 'rprivate' }

@@ -3,7 +3,7 @@ import { IconPlus, IconX } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { IconButton } from '../../components/icon-button.tsx'
-import type { EnvRow, MountRow, PortRow } from './run-request.ts'
+import type { EnvRow, MountRow, NetworkRow, PortRow } from './run-request.ts'
 
 interface RowsProps<T> {
   readonly rows: readonly T[]
@@ -167,3 +167,51 @@ export function EnvRows({ rows, onChange }: RowsProps<EnvRow>) {
     />
   )
 }
+
+/** Networks to be on; the first is the container's own, and gives it its way out. */
+export function NetworkRows({
+  rows,
+  onChange,
+  networks,
+}: RowsProps<NetworkRow> & { readonly networks: readonly string[] }) {
+  const { t } = useTranslation()
+  const others = networks.filter((name) => !rows.some(({ network }) => network === name))
+  return (
+    <Rows
+      rows={rows}
+      onChange={onChange}
+      title={t('page.networks')}
+      add={t('addNetwork')}
+      testId="run-networks"
+      empty={{ network: others.find((name) => name !== 'host' && name !== 'none') ?? '', ipAddress: '' }}
+      render={(row, change) => (
+        <>
+          <Select
+            aria-label={t('network')}
+            data={[row.network, ...others].filter(
+              (name) => name === row.network || rows.length === 1 || !STANDS_ALONE.has(name),
+            )}
+            value={row.network}
+            allowDeselect={false}
+            searchable
+            style={{ flex: 1 }}
+            onChange={(value) => change({ network: value ?? '', ipAddress: '' })}
+          />
+          <TextInput
+            aria-label={t('address')}
+            placeholder={t('addressHint')}
+            value={row.ipAddress}
+            disabled={WITHOUT_ADDRESS.has(row.network)}
+            style={{ flex: 1 }}
+            onChange={(event) => change({ ipAddress: event.currentTarget.value })}
+          />
+        </>
+      )}
+    />
+  )
+}
+
+/** Networks that no other can stand beside. */
+const STANDS_ALONE: ReadonlySet<string> = new Set(['host', 'none'])
+/** Networks on which nobody can ask for an address. */
+const WITHOUT_ADDRESS: ReadonlySet<string> = new Set(['bridge', 'host', 'none'])

@@ -5,6 +5,7 @@ import { systemInfo } from '../../app/queries.ts'
 import { Facts } from '../../components/facts.tsx'
 import { chooseLanguage } from '../../i18n/index.ts'
 import { formatBytes } from '../../lib/format.ts'
+import { PublishSettings } from './publish.tsx'
 
 /** How the window looks and speaks, and what the engine is. */
 export function GeneralSettings() {
@@ -44,6 +45,7 @@ export function GeneralSettings() {
           ],
         ]}
       />
+      <PublishSettings />
       {info && (
         <>
           <Facts

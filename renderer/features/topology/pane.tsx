@@ -12,7 +12,7 @@ import { Status } from '../../components/status.tsx'
 import { reportFailure } from '../../state/activity.ts'
 import { useView } from '../../state/view.ts'
 import { canDo, openDock } from '../containers/actions.ts'
-import { Ports } from '../containers/columns.tsx'
+import { Ports } from '../containers/ports.tsx'
 import { buildNetwork, type Command, showContainer, showNetwork } from './commands.ts'
 import type { ContainerNode, NetworkNode } from './graph.ts'
 

@@ -65,6 +65,8 @@ describe('the bridge driver', () => {
       masquerade: false,
       isOpenWithin: false,
     })
+    const inhibited = network({ options: { [OPTION.inhibitIpv4]: 'true', [OPTION.gatewayMode]: 'routed' } })
+    expect(bridgeParams(inhibited)).toMatchObject({ addresses: [], gatewayModes: { ip: 'routed', ip6: 'nat' } })
   })
 })
 

@@ -130,12 +130,15 @@ function toPortMap(detail: ContainerDetail) {
   const map: Record<string, { HostIp: string; HostPort: string }[] | null> = Object.fromEntries(
     exposed(detail).map((port) => [port, null]),
   )
-  for (const { containerPort, protocol, hostIp, hostPort } of ports) {
+  for (const { containerPort, protocol, hostIp, hostPort } of ports.filter(isOnHost)) {
     const key = `${containerPort}/${protocol}`
     map[key] = [...(map[key] ?? []), { HostIp: hostIp, HostPort: String(hostPort) }]
   }
   return map
 }
+
+/** What is reached at the container's own address alone has no port of the host. */
+const isOnHost = ({ hostPort }: { readonly hostPort: number }) => hostPort > 0
 
 /** Exposed ports; records of before they were kept have the published ones alone. */
 const exposed = ({ config, ports }: Pick<ContainerDetail, 'config' | 'ports'>): readonly string[] => [
@@ -144,7 +147,7 @@ const exposed = ({ config, ports }: Pick<ContainerDetail, 'config' | 'ports'>): 
 
 /** Published ports with their places on the host, and those that are only exposed. */
 function toPortList(detail: Pick<ContainerDetail, 'config' | 'ports'>) {
-  const published = detail.ports.map(({ containerPort, protocol, hostIp, hostPort }) => ({
+  const published = detail.ports.filter(isOnHost).map(({ containerPort, protocol, hostIp, hostPort }) => ({
     IP: hostIp,
     PrivatePort: containerPort,
     PublicPort: hostPort,

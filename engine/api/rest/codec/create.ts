@@ -73,11 +73,22 @@ function toPorts(bindings: Json) {
     const hosts = Array.isArray(value) && value.length > 0 ? value : [{}]
     return hosts.map((one) => {
       const { HostIp, HostPort } = one as { HostIp?: string; HostPort?: string }
-      if (HostPort?.includes('-'))
-        throw new EngineError('invalidArgument', 'port.range', `invalid port range of the host: ${HostPort}`)
-      return { ...port, hostIp: HostIp || '0.0.0.0', hostPort: Number(HostPort || 0) }
+      return { ...port, hostIp: HostIp ?? '', ...parseHostPort(HostPort ?? '') }
     })
   })
+}
+
+/** `8080`, or `8000-8010` for the first that is free. */
+function parseHostPort(value: string): { hostPort: number; hostPortEnd?: number } {
+  const [, first = '', last] = /^(\d*)(?:-(\d+))?$/.exec(value) ?? []
+  const [hostPort, hostPortEnd] = [Number(first), Number(last ?? first)]
+  if ((value !== '' && first === '') || hostPortEnd > 65_535 || hostPortEnd < hostPort)
+    throw new EngineError(
+      'invalidArgument',
+      'port.invalid',
+      `invalid port or range of the host: ${JSON.stringify(value)}`,
+    )
+  return last === undefined ? { hostPort } : { hostPort, hostPortEnd }
 }
 
 function parsePortKey(key: string): { containerPort: number; protocol: string } {

@@ -100,9 +100,10 @@ function toLimits({
 
 function toPortBindings(ports: ContainerDetail['config']['ports']) {
   const map: Record<string, { HostIp: string; HostPort: string }[]> = {}
-  for (const { containerPort, protocol, hostIp, hostPort } of ports) {
+  for (const { containerPort, protocol, hostIp, hostPort, hostPortEnd } of ports) {
     const key = `${containerPort}/${protocol}`
-    const binding = { HostIp: hostIp === '0.0.0.0' ? '' : hostIp, HostPort: hostPort ? String(hostPort) : '' }
+    const range = hostPortEnd === undefined ? '' : `-${hostPortEnd}`
+    const binding = { HostIp: hostIp, HostPort: hostPort ? `${hostPort}${range}` : '' }
     map[key] = [...(map[key] ?? []), binding]
   }
   return map

@@ -8,10 +8,10 @@ type Opened = Extract<FromProxy, { type: 'dns-opened' }>
 
 /** The proxy thread as the keeper's main thread sees it. */
 export interface PortProxy {
-  /** Serves a container's listeners; the thread owns the descriptors from here on. */
+  /** Serves further listeners of a container; the thread owns the descriptors from here on. */
   open(containerId: string, listeners: readonly ProxyListener[]): void
-  /** Ends a container's listeners and connections; resolves when its ports are free. */
-  close(containerId: string): Promise<void>
+  /** Ends listeners of a container with their connections; resolves when the ports are free. */
+  close(containerId: string, fds: readonly number[] | 'all'): Promise<void>
   /** Forgets the kernel's UDP connections to these host ports, so that clients find the new target. */
   forgetUdp(ports: readonly number[]): void
   /** Opens DNS sockets in a container's namespace; the caller owns them. */
@@ -29,7 +29,7 @@ export function startPortProxy(
   const workerData: ProxyWorkerData = { role: 'port-proxy', netnsPath, wakeFd }
   const worker = new Worker(keeperFile, { workerData })
   worker.unref()
-  const waiting = new Map<string, (() => void)[]>()
+  const closing = new Map<number, () => void>()
   const opening = new Map<number, (answer: Opened) => void>()
   let calls = 0
   worker.on('message', (message: FromProxy) => {
@@ -39,9 +39,8 @@ export function startPortProxy(
       opening.delete(message.call)
       return
     }
-    const { containerId } = message
-    for (const resolve of waiting.get(containerId) ?? []) resolve()
-    waiting.delete(containerId)
+    closing.get(message.call)?.()
+    closing.delete(message.call)
   })
   const tell = (message: ToProxy) => {
     worker.postMessage(message)
@@ -49,10 +48,11 @@ export function startPortProxy(
   }
   return {
     open: (containerId, listeners) => tell({ type: 'open', containerId, listeners }),
-    close: (containerId) =>
+    close: (containerId, fds) =>
       new Promise((resolve) => {
-        waiting.set(containerId, [...(waiting.get(containerId) ?? []), resolve])
-        tell({ type: 'close', containerId })
+        calls += 1
+        closing.set(calls, resolve)
+        tell({ type: 'close', call: calls, containerId, fds })
       }),
     forgetUdp: (ports) => tell({ type: 'forget-udp', ports }),
     async openDnsSockets(netnsPath) {

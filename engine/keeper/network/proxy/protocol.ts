@@ -9,14 +9,20 @@ export interface ProxyListener {
 }
 export type ToProxy =
   | { readonly type: 'open'; readonly containerId: string; readonly listeners: readonly ProxyListener[] }
-  | { readonly type: 'close'; readonly containerId: string }
+  /** Ends some listeners, or all, with their connections. */
+  | {
+      readonly type: 'close'
+      readonly call: number
+      readonly containerId: string
+      readonly fds: readonly number[] | 'all'
+    }
   /** Opens DNS sockets in another namespace: this thread alone can go there and come back. */
   | { readonly type: 'open-dns'; readonly call: number; readonly netnsPath: string }
   /** Forgets what the kernel knows of UDP clients of these host ports, whose target has changed. */
   | { readonly type: 'forget-udp'; readonly ports: readonly number[] }
   | { readonly type: 'stop' }
 export type FromProxy =
-  | { readonly type: 'closed'; readonly containerId: string }
+  | { readonly type: 'closed'; readonly call: number }
   | { readonly type: 'dns-opened'; readonly call: number; readonly sockets: DnsSockets | null; readonly error: string }
   /** An nft table was deleted in the namespace of the bridges, by whomever; `''`: one may have been. */
   | { readonly type: 'table-deleted'; readonly table: string }

@@ -44,8 +44,8 @@ export interface TcpTarget {
   readonly containerPort: number
 }
 
-/** Pipes are dear (two descriptors, 64 pages); empty ones are lent again. */
-function createPipePool() {
+/** Pipes are dear (two descriptors, 64 pages); empty ones are lent again, to whichever connection. */
+export function createPipePool() {
   const idle: Pipe[] = []
   const destroy = (pipe: Pipe) => {
     closeDescriptor(pipe.read)
@@ -86,8 +86,8 @@ function pump(flow: Flow, pool: PipePool): 'waits' | 'goes-on' | number {
   return 'goes-on'
 }
 
-/** Accepts for one container and relays with `splice`; one a container, closed as a whole. */
-export function createTcpRelay(loop: Loop, pool: PipePool = createPipePool()) {
+/** Accepts for one target and relays with `splice`; closed as a whole, with its connections. */
+export function createTcpRelay(loop: Loop, pool: PipePool) {
   const connections = new Set<Connection>()
   const listeners = new Set<number>()
 

@@ -8,8 +8,8 @@ import { deletedTables, openRulesMonitor } from '../../libc/netlink.ts'
 import { EAGAIN, receiveDatagram } from '../../libc/relay.ts'
 import { clearEventfd } from '../../libc/socket.ts'
 import { createLoop, type Loop } from './loop.ts'
-import type { FromProxy, ProxyWorkerData, ToProxy } from './protocol.ts'
-import { createTcpRelay } from './tcp.ts'
+import type { FromProxy, ProxyListener, ProxyWorkerData, ToProxy } from './protocol.ts'
+import { createPipePool, createTcpRelay } from './tcp.ts'
 import { createUdpRelay } from './udp.ts'
 
 /** The proxy thread: accepts in the host's namespace, connects in the one where containers are reachable. */
@@ -18,10 +18,22 @@ export function runPortProxy(): void {
   if (netnsPath) enterNetworkNamespace(openSync(netnsPath, 'r'))
   const home = openSync('/proc/thread-self/ns/net', 'r')
   const loop = createLoop()
-  const open = new Map<string, (() => void)[]>()
-  const close = (containerId: string) => {
-    for (const end of open.get(containerId) ?? []) end()
-    open.delete(containerId)
+  const pool = createPipePool()
+  /** What ends each listener, by descriptor, of each container. */
+  const open = new Map<string, Map<number, () => void>>()
+  const close = (containerId: string, fds: readonly number[] | 'all') => {
+    const ends = open.get(containerId) ?? new Map<number, () => void>()
+    for (const fd of fds === 'all' ? [...ends.keys()] : fds) {
+      ends.get(fd)?.()
+      ends.delete(fd)
+    }
+    if (ends.size === 0) open.delete(containerId)
+  }
+  const serve = (listener: ProxyListener): (() => void) => {
+    if (listener.protocol === 'udp') return createUdpRelay(loop, listener).close
+    const relay = createTcpRelay(loop, pool)
+    relay.listen(listener)
+    return relay.close
   }
   const tell = (answer: FromProxy) => parentPort?.postMessage(answer)
   const receive = (message: ToProxy) => {
@@ -29,18 +41,14 @@ export function runPortProxy(): void {
     if (message.type === 'open-dns') return tell(openDnsSockets(message, home))
     if (message.type === 'forget-udp') return forgetUdp(message.ports)
     const { containerId } = message
-    close(containerId)
     if (message.type === 'close') {
+      close(containerId, message.fds)
       // Descriptors close at the end of the loop's turn; only then is the port free.
-      loop.soon(() => loop.soon(() => tell({ type: 'closed', containerId })))
+      loop.soon(() => loop.soon(() => tell({ type: 'closed', call: message.call })))
       return
     }
-    const tcp = createTcpRelay(loop)
-    const ends = [() => tcp.close()]
-    for (const listener of message.listeners) {
-      if (listener.protocol === 'tcp') tcp.listen(listener)
-      else ends.push(createUdpRelay(loop, listener).close)
-    }
+    const ends = open.get(containerId) ?? new Map<number, () => void>()
+    for (const listener of message.listeners) ends.set(listener.fd, serve(listener))
     open.set(containerId, ends)
   }
   loop.watch(wakeFd, EPOLLIN, () => {

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest'
 import {
   bridgeElements,
   changeElements,
+  compareElements,
+  joinElements,
   publicationElements,
   renderTable,
 } from '../../../../engine/keeper/network/ruleset.ts'
@@ -36,6 +38,32 @@ describe('the rules of a bridge', () => {
 
   it('leave out the way within when containers shall not reach each other', () => {
     expect(bridgeElements('ip', { ...bridge, isOpenWithin: false })['within']).toEqual([])
+  })
+})
+
+describe('the rules of a gateway mode', () => {
+  it('translate nothing on a routed network, whose published ports are open at the container’s address', () => {
+    const routed = { ...bridge, gatewayModes: { ip: 'routed', ip6: 'nat-unprotected' } } as const
+    expect(bridgeElements('ip', routed)).toMatchObject({ masqueraded: [], routed: ['"br-1"'], open: [] })
+    expect(bridgeElements('ip6', routed)).toMatchObject({ masqueraded: ['fd00:1::/64'], routed: [], open: ['"br-1"'] })
+    expect(publicationElements('ip', { ...port, hostIp: '', isRouted: true })).toEqual({
+      routed_ports: ['172.30.0.2 . tcp . 8080'],
+    })
+  })
+})
+
+describe('a change of published ports', () => {
+  it('takes away what goes, adds what comes, and does both where a port leads elsewhere', () => {
+    const before = joinElements([80, 81].map((hostPort) => publicationElements('ip', { ...port, hostPort })))
+    const after = joinElements([
+      publicationElements('ip', { ...port, containerPort: 9 }),
+      publicationElements('ip', { ...port, hostPort: 82 }),
+    ])
+    expect(compareElements(before, after)).toEqual({
+      gone: { published: ['tcp . 80 : 172.30.0.2 . 8080', 'tcp . 81 : 172.30.0.2 . 8080'] },
+      fresh: { published: ['tcp . 80 : 172.30.0.2 . 9', 'tcp . 82 : 172.30.0.2 . 8080'] },
+    })
+    expect(compareElements(before, before)).toEqual({ gone: { published: [] }, fresh: { published: [] } })
   })
 })
 

@@ -1,0 +1,154 @@
+import { writeFile } from 'node:fs/promises'
+import type { ContainerChange, CreateContainer } from '../../contract/container.ts'
+import { EngineError } from '../../contract/errors.ts'
+import type { EndpointSpec } from '../../contract/network.ts'
+import { validateName } from '../../lib/names.ts'
+import type { ContainerRecord, EndpointRecord } from '../../store/schema.ts'
+import type { ServiceContext } from '../context.ts'
+import { parseNetworkMode } from '../network/mode.ts'
+import { createUndoStack, type UndoStack } from '../undo.ts'
+import { resolveContainer } from './create.ts'
+import { assertNameFree, currentContainer, findContainer } from './find.ts'
+import { launch } from './start.ts'
+import { isAlive } from './state.ts'
+import { stopContainer } from './stop.ts'
+import { publishContainer } from './update-state.ts'
+
+interface Recreation {
+  readonly before: ContainerRecord
+  readonly next: ContainerRecord
+  readonly isRunning: boolean
+  readonly warnings: readonly string[]
+}
+
+/**
+ * Makes a container anew with some of it changed. It keeps its id, its files and volumes (anonymous ones too), and its
+ * addresses on the networks that it stays on. All that can be refused is refused before it is stopped; when the new one
+ * does not start, the old one comes back.
+ */
+export async function recreateContainer(
+  context: ServiceContext,
+  ref: string,
+  change: ContainerChange,
+): Promise<{ warnings: string[] }> {
+  const { id } = findContainer(context.containers, ref)
+  const alone = <T>(work: () => Promise<T>) =>
+    context.locks.withLock('containers', () => context.locks.withLock(id, work))
+  const undo = createUndoStack(context.log)
+  try {
+    const plan = await alone(() => planRecreation(context, { id, change }, undo))
+    if (plan.isRunning) await stopForLater(context, plan.before)
+    await alone(() => replace(context, plan))
+    return { warnings: [...plan.warnings] }
+  } catch (error) {
+    await undo.run()
+    throw error
+  }
+}
+
+async function planRecreation(
+  context: ServiceContext,
+  { id, change }: { readonly id: string; readonly change: ContainerChange },
+  undo: UndoStack,
+): Promise<Recreation> {
+  const before = currentContainer(context.containers, id)
+  const { status } = before.state
+  if (status === 'removing' || status === 'dead')
+    throw new EngineError(
+      'conflict',
+      'container.state',
+      `container "${before.name}" is ${status} and cannot be changed`,
+    )
+  const { name = before.name, ...rest } = change
+  if (name !== before.name) {
+    validateName(name, 'container name')
+    assertNameFree(context.containers, name, id)
+  }
+  const config = changedConfig(before, rest)
+  const resolved = await resolveContainer(context, { id, imageId: before.imageId, config, kept: before.mounts }, undo)
+  const { warnings, endpoints, ...parts } = resolved
+  const next = {
+    ...before,
+    ...parts,
+    name,
+    endpoints: endpoints.map((place) => keepAddresses(place, before.endpoints)),
+  }
+  return { before, next, isRunning: isAlive(status) || status === 'restarting', warnings }
+}
+
+/** The request that this container would be made by, with what is to be otherwise. */
+function changedConfig(record: ContainerRecord, change: Omit<ContainerChange, 'name'>): CreateContainer {
+  const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
+  return { ...record.config, ...placesOf(record), ...(change.network ? { endpoints: [] } : {}), ...given }
+}
+
+/** Where a container is now, which may be elsewhere than where it was made. */
+function placesOf({ config, endpoints }: ContainerRecord): Partial<CreateContainer> {
+  const [first] = endpoints
+  if (parseNetworkMode(config.network).kind !== 'network' || !first) return {}
+  return { network: first.network, endpoints: endpoints.map(toSpec) }
+}
+
+function toSpec({ network, aliases, requested, links, priority }: EndpointRecord): EndpointSpec {
+  return { network, aliases, ...requested, macAddress: '', links, priority }
+}
+
+function keepAddresses(place: EndpointRecord, before: readonly EndpointRecord[]): EndpointRecord {
+  const old = before.find(({ network }) => network === place.network)
+  if (!old) return place
+  const { ipAddress, prefix, ipv6Address, ipv6Prefix } = old
+  return { ...place, ipAddress, prefix, ipv6Address, ipv6Prefix, macAddress: place.macAddress || old.macAddress }
+}
+
+/** Stops a container that shall live on: it is not removed, even if that is what its end is for. */
+async function stopForLater(context: ServiceContext, before: ContainerRecord): Promise<void> {
+  const { id } = before
+  const setAutoRemove = (autoRemove: boolean) =>
+    context.locks.withLock(id, async () => {
+      const record = currentContainer(context.containers, id)
+      await context.containers.put({ ...record, config: { ...record.config, autoRemove } })
+    })
+  if (before.config.autoRemove) await setAutoRemove(false)
+  try {
+    await stopContainer(context, id)
+  } catch (error) {
+    // It ended by itself meanwhile.
+    if (EngineError.from(error).code === 'notModified') return
+    if (before.config.autoRemove) await setAutoRemove(true)
+    throw error
+  }
+}
+
+async function replace(context: ServiceContext, plan: Recreation): Promise<void> {
+  const { state } = currentContainer(context.containers, plan.before.id)
+  const before = { ...plan.before, ports: [], state: { ...state, restartCount: 0 } }
+  const next = { ...plan.next, ports: [], state: before.state }
+  if (isAlive(state.status))
+    throw new EngineError(
+      'conflict',
+      'container.running',
+      `container "${before.name}" was started while it was being changed; it is as it was`,
+    )
+  await store(context, next)
+  if (plan.isRunning) await launch(context, next).catch((error: unknown) => comeBack(context, before, error))
+  if (next.name !== before.name) publishContainer(context, next, 'rename', { oldName: `/${before.name}` })
+  publishContainer(context, next, 'update')
+}
+
+async function store(context: ServiceContext, record: ContainerRecord): Promise<void> {
+  await writeFile(context.layout.containerFile(record.id, 'hostname'), `${record.hostname}\n`, { mode: 0o644 })
+  await context.containers.put(record)
+}
+
+async function comeBack(context: ServiceContext, before: ContainerRecord, cause: unknown): Promise<never> {
+  const failure = EngineError.from(cause)
+  await store(context, before)
+  try {
+    await launch(context, before)
+  } catch (error) {
+    const text = `${failure.message}; nor could the container be started again as it was: ${EngineError.from(error).message}`
+    throw new EngineError(failure.code, failure.reason, text, { cause })
+  }
+  publishContainer(context, before, 'update')
+  throw failure
+}
