@@ -1,10 +1,14 @@
 import type { TFunction } from 'i18next'
 import type { ContainerSummary } from '../../engine/contract/container.ts'
 import type { ImageSummary } from '../../engine/contract/image.ts'
+import type { NetworkSummary } from '../../engine/contract/network.ts'
 import { act, askRemove, canDo, openDock, type Verb } from '../features/containers/actions.ts'
+import { askRemove as askRemoveImages, nameOfImage } from '../features/images/actions.ts'
 import { pickArchives } from '../features/images/first-image.tsx'
+import { askPruneNetworks, askRemoveNetworks, canRemove, unusedOf } from '../features/networks/actions.ts'
+import { askRemove as askRemoveVolumes } from '../features/volumes/actions.ts'
 import { useDialog } from '../state/dialog.ts'
-import { type Page, useView } from '../state/view.ts'
+import { type Page, SUBJECTS, useView } from '../state/view.ts'
 import { PAGES } from './pages.ts'
 
 /** One line of the palette. `keywords` are found too but not shown. */
@@ -21,7 +25,7 @@ export interface PaletteObjects {
   readonly containers: readonly ContainerSummary[]
   readonly images: readonly ImageSummary[]
   readonly volumes: readonly { readonly name: string }[]
-  readonly networks: readonly { readonly id: string; readonly name: string }[]
+  readonly networks: readonly NetworkSummary[]
 }
 
 const VERBS: readonly Verb[] = ['start', 'unpause', 'stop', 'restart', 'pause', 'kill']
@@ -30,10 +34,11 @@ const VERBS: readonly Verb[] = ['start', 'unpause', 'stop', 'restart', 'pause', 
 export function paletteActions(objects: PaletteObjects, t: TFunction): readonly PaletteAction[] {
   return [
     ...windowActions(t),
+    ...pruneActions(objects, t),
     ...objects.containers.flatMap((container) => containerActions(container, t)),
     ...objects.images.flatMap((image) => imageActions(image, t)),
-    ...objects.volumes.map(({ name }) => goTo({ page: 'volumes', id: name, name }, t)),
-    ...objects.networks.map(({ id, name }) => goTo({ page: 'networks', id, name }, t)),
+    ...objects.volumes.flatMap((volume) => volumeActions(volume, t)),
+    ...objects.networks.flatMap((network) => networkActions(network, t)),
   ]
 }
 
@@ -59,6 +64,11 @@ function windowActions(t: TFunction): readonly PaletteAction[] {
     window('pull', t('pull.open'), () => useDialog.getState().show({ type: 'pull' })),
     window('import', t('import'), () => void pickArchives()),
     window('shortcuts', t('keyboard'), () => useDialog.getState().show({ type: 'shortcuts' })),
+    ...SUBJECTS.map((subject) =>
+      window(`settings-${subject}`, `${t('page.settings')}: ${t(`settings.${subject}`)}`, () =>
+        useView.getState().showSubject(subject),
+      ),
+    ),
     ...PAGES.map(({ page }) => window(`page-${page}`, t(`page.${page}`), () => useView.getState().show(page))),
   ]
 }
@@ -87,7 +97,7 @@ function containerActions(container: ContainerSummary, t: TFunction): readonly P
 }
 
 function imageActions(image: ImageSummary, t: TFunction): readonly PaletteAction[] {
-  const name = image.references[0] ?? image.id.slice(7, 19)
+  const name = nameOfImage(image)
   return [
     goTo({ page: 'images', id: image.id, name }, t),
     {
@@ -97,13 +107,42 @@ function imageActions(image: ImageSummary, t: TFunction): readonly PaletteAction
       keywords: image.references.join(' '),
       onClick: () => useDialog.getState().show({ type: 'run', image: image.references[0] ?? image.id }),
     },
+    { ...removal({ page: 'images', id: image.id, name }, t), onClick: () => askRemoveImages([image]) },
   ]
 }
 
-function goTo(
-  { page, id, name }: { readonly page: Page; readonly id: string; readonly name: string },
-  t: TFunction,
-): PaletteAction {
+function volumeActions({ name }: { readonly name: string }, t: TFunction): readonly PaletteAction[] {
+  const place = { page: 'volumes', id: name, name } as const
+  return [goTo(place, t), { ...removal(place, t), onClick: () => askRemoveVolumes([{ name }]) }]
+}
+
+function networkActions(network: NetworkSummary, t: TFunction): readonly PaletteAction[] {
+  const place = { page: 'networks', id: network.id, name: network.name } as const
+  const remove = { ...removal(place, t), onClick: () => askRemoveNetworks([network]) }
+  return [goTo(place, t), ...(canRemove(network) ? [remove] : [])]
+}
+
+function pruneActions({ networks }: PaletteObjects, t: TFunction): readonly PaletteAction[] {
+  if (unusedOf(networks).length === 0) return []
+  const onClick = () => askPruneNetworks(networks)
+  const label = t('networks.prune')
+  return [{ id: 'networks-prune', label, description: t('page.networks'), keywords: 'prune', onClick }]
+}
+
+interface Place {
+  readonly page: Page
+  readonly id: string
+  readonly name: string
+}
+
+const removal = ({ page, id, name }: Place, t: TFunction): Omit<PaletteAction, 'onClick'> => ({
+  id: `${page}-remove-${id}`,
+  label: `${t('verb.remove')}: ${name}`,
+  description: t(`page.${page}`),
+  keywords: id,
+})
+
+function goTo({ page, id, name }: Place, t: TFunction): PaletteAction {
   const onClick = () => {
     const view = useView.getState()
     view.show(page)

@@ -23,6 +23,9 @@ export function ShortcutsDialog() {
             ['↑ ↓ Enter', t('keys.list')],
             ['Space, Delete', t('keys.select')],
             ['Shift+F10', t('keys.menu')],
+            ['Ctrl+Shift+C, V', t('keys.clipboard')],
+            ['Ctrl+Shift+F', t('keys.find')],
+            ['Shift+Esc', t('keys.leave')],
             ['?', t('keys.help')],
           ]}
         />

@@ -233,7 +233,18 @@ export const en = {
     list: 'move in a list and open the detail',
     select: 'select, remove',
     menu: 'every action on the row',
+    clipboard: 'copy and paste in a terminal',
+    find: 'find in a terminal',
+    leave: 'leave a terminal for its tab',
   },
+  find: {
+    text: 'Find in the terminal',
+    next: 'Next one',
+    previous: 'The one before',
+    none: 'nothing found',
+    count: '{{at}} of {{of}}',
+  },
+  screenReader: { title: 'Screen reader', terminals: 'Read out what terminals show' },
   networks: {
     create: 'Create a network',
     prune: 'Remove unused',

@@ -223,7 +223,18 @@ export const ko: Translation<typeof en> = {
     list: '목록에서 움직이고 상세 열기',
     select: '선택, 삭제',
     menu: '줄의 모든 작업',
+    clipboard: '터미널에서 복사와 붙여넣기',
+    find: '터미널에서 찾기',
+    leave: '터미널에서 탭으로 나가기',
   },
+  find: {
+    text: '터미널에서 찾기',
+    next: '다음',
+    previous: '이전',
+    none: '찾은 것 없음',
+    count: '{{of}}개 중 {{at}}번째',
+  },
+  screenReader: { title: '화면 낭독기', terminals: '터미널 내용을 읽어 주기' },
   networks: {
     create: '네트워크 만들기',
     prune: '안 쓰는 것 삭제',

@@ -12,7 +12,8 @@ export type Page =
   | 'settings'
 
 /** What the settings are about. */
-export type Subject = 'general' | 'docker' | 'doctor'
+export const SUBJECTS = ['general', 'docker', 'doctor'] as const
+export type Subject = (typeof SUBJECTS)[number]
 
 interface ViewState {
   readonly page: Page

@@ -1,11 +1,15 @@
 import { FitAddon } from '@xterm/addon-fit'
+import { SearchAddon } from '@xterm/addon-search'
 import { WebLinksAddon } from '@xterm/addon-web-links'
 import { WebglAddon } from '@xterm/addon-webgl'
 import { Terminal } from '@xterm/xterm'
 import i18next from 'i18next'
-import { useEffect, useRef } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { api, call } from '../../api/client.ts'
 import { errorText } from '../../api/error-text.ts'
+import { usePreferences } from '../../state/preferences.ts'
+import { FindBar } from './find-bar.tsx'
+import { isForProgram, type TerminalKeys } from './terminal-keys.ts'
 
 // The best shell that the image has.
 const SHELL = ['/bin/sh', '-c', 'if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi']
@@ -19,20 +23,55 @@ interface TerminalProps {
 /** A terminal: a new shell in a container, or its main process. Output is acknowledged once it is drawn. */
 export function TerminalView({ containerId, kind }: TerminalProps) {
   const host = useRef<HTMLDivElement>(null)
-  useEffect(() => (host.current ? openTerminal(host.current, { containerId, kind }) : undefined), [containerId, kind])
-  return <div ref={host} className="terminal" data-testid="terminal" />
+  const [opened, setOpened] = useState<OpenedTerminal>()
+  const [isFinding, setFinding] = useState(false)
+  useEffect(() => {
+    if (!host.current) return
+    const one = openTerminal(host.current, { containerId, kind, onFind: () => setFinding(true), onLeave: focusTab })
+    setOpened(one)
+    return one.close
+  }, [containerId, kind])
+  const closeFind = () => {
+    setFinding(false)
+    opened?.terminal.focus()
+  }
+  return (
+    <>
+      {opened && isFinding && <FindBar search={opened.search} onClose={closeFind} />}
+      <div ref={host} className="terminal" data-testid="terminal" />
+    </>
+  )
 }
 
-function openTerminal(element: HTMLElement, { containerId, kind }: TerminalProps): () => void {
+const focusTab = () => document.querySelector<HTMLElement>('.dock-tab[data-active=true] button')?.focus()
+
+interface OpenedTerminal {
+  readonly terminal: Terminal
+  readonly search: SearchAddon
+  readonly close: () => void
+}
+
+function openTerminal(
+  element: HTMLElement,
+  { containerId, kind, ...keys }: TerminalProps & TerminalKeys,
+): OpenedTerminal {
   const terminal = new Terminal({
     fontSize: 13,
     fontFamily: '"JetBrains Mono", "DejaVu Sans Mono", "Noto Sans Mono CJK KR", monospace',
     theme: { background: '#0c1012', foreground: '#d6dde0', cursor: '#53b9bc' },
     scrollback: 10_000,
     convertEol: kind === 'attach',
+    screenReaderMode: usePreferences.getState().hasScreenReader,
+    // Marking what was found is one.
+    allowProposedApi: true,
+  })
+  const forget = usePreferences.subscribe(({ hasScreenReader }) => {
+    terminal.options.screenReaderMode = hasScreenReader
   })
   const fit = new FitAddon()
+  const search = new SearchAddon()
   terminal.loadAddon(fit)
+  terminal.loadAddon(search)
   terminal.loadAddon(new WebLinksAddon((_event, url) => void call('desktop.openExternal', { url })))
   terminal.open(element)
   drawWithWebgl(terminal)
@@ -49,16 +88,18 @@ function openTerminal(element: HTMLElement, { containerId, kind }: TerminalProps
   terminal.onBinary((text) => stream.send({ type: 'data', data: Uint8Array.from(text, (one) => one.charCodeAt(0)) }))
   terminal.onResize(({ cols, rows }) => stream.send({ type: 'resize', columns: cols, rows }))
   stream.send({ type: 'resize', ...size })
-  terminal.attachCustomKeyEventHandler((event) => !isClipboardKey(terminal, event))
+  terminal.attachCustomKeyEventHandler((event) => isForProgram(terminal, event, keys))
   const observer = new ResizeObserver(() => element.clientHeight > SHORTEST_PX && fit.fit())
   observer.observe(element)
   terminal.focus()
   void show(terminal, stream)
-  return () => {
+  const close = () => {
+    forget()
     observer.disconnect()
     stream.close()
     terminal.dispose()
   }
+  return { terminal, search, close }
 }
 
 async function show(terminal: Terminal, stream: ReturnType<typeof api.container.exec>): Promise<void> {
@@ -81,14 +122,4 @@ function drawWithWebgl(terminal: Terminal): void {
   } catch {
     // Without WebGL xterm draws with the DOM.
   }
-}
-
-/** Ctrl+Shift+C and V: a terminal's own Ctrl+C belongs to the program in it. */
-function isClipboardKey(terminal: Terminal, event: KeyboardEvent): boolean {
-  if (event.type !== 'keydown' || !event.ctrlKey || !event.shiftKey) return false
-  if (event.code === 'KeyC') void navigator.clipboard.writeText(terminal.getSelection())
-  else if (event.code === 'KeyV') void navigator.clipboard.readText().then((text) => terminal.paste(text))
-  else return false
-  event.preventDefault()
-  return true
 }

@@ -12,7 +12,6 @@ import type { TFunction } from 'i18next'
 import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { ImageSummary } from '../../../engine/contract/image.ts'
-import { api } from '../../api/client.ts'
 import { imageList } from '../../app/queries.ts'
 import { type Column, DataGrid } from '../../components/data-grid.tsx'
 import { Elapsed } from '../../components/elapsed.tsx'
@@ -22,24 +21,9 @@ import { pushImage, useActivity } from '../../state/activity.ts'
 import { useDialog } from '../../state/dialog.ts'
 import { useView } from '../../state/view.ts'
 import { ActivityCard } from '../activity/page.tsx'
+import { askRemove, nameOfImage } from './actions.ts'
 import { FirstImage, pickArchives } from './first-image.tsx'
 import { ImagePane } from './pane.tsx'
-
-/** An image by its first name, or by its id if nobody named it. */
-export const nameOfImage = ({ references, id }: ImageSummary): string => references[0] ?? id.slice(7, 19)
-
-function askRemove(images: readonly ImageSummary[], t: TFunction): void {
-  const names = images.map(nameOfImage)
-  useDialog.getState().show({
-    type: 'confirm',
-    title: t('removeTitle', { count: images.length, name: names[0] }),
-    text: t('removeImageText', { names: names.join(', ') }),
-    verb: t('verb.remove'),
-    act: async () => {
-      for (const image of images) await api.image.remove({ id: image.references[0] ?? image.id })
-    },
-  })
-}
 
 /** Images, and what is being imported. */
 export function ImagesPage() {
@@ -88,7 +72,7 @@ export function ImagesPage() {
             rowProps={(image) => ({ 'data-testid': 'image-row', 'data-reference': nameOfImage(image) })}
             openId={current?.id ?? ''}
             onOpen={({ id }) => open('images', id)}
-            onDelete={(chosen) => askRemove(chosen, t)}
+            onDelete={(chosen) => askRemove(chosen)}
           />
         )}
       </div>
@@ -179,7 +163,7 @@ function imageColumns(t: TFunction): readonly Column<ImageSummary>[] {
             label={`${t('verb.remove')}: ${nameOfImage(image)}`}
             Icon={IconTrash}
             testId="image-remove"
-            onClick={() => askRemove([image], t)}
+            onClick={() => askRemove([image])}
           />
         </div>
       ),

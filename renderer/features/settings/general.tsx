@@ -1,11 +1,25 @@
-import { SegmentedControl, useMantineColorScheme } from '@mantine/core'
+import { SegmentedControl, Switch, useMantineColorScheme } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 import { systemInfo } from '../../app/queries.ts'
 import { Facts } from '../../components/facts.tsx'
 import { chooseLanguage } from '../../i18n/index.ts'
 import { formatBytes } from '../../lib/format.ts'
+import { usePreferences } from '../../state/preferences.ts'
 import { PublishSettings } from './publish.tsx'
+
+function ScreenReader() {
+  const { t } = useTranslation()
+  const { hasScreenReader, setScreenReader } = usePreferences()
+  return (
+    <Switch
+      label={t('screenReader.terminals')}
+      checked={hasScreenReader}
+      onChange={(event) => setScreenReader(event.currentTarget.checked)}
+      data-testid="screen-reader"
+    />
+  )
+}
 
 /** How the window looks and speaks, and what the engine is. */
 export function GeneralSettings() {
@@ -43,6 +57,7 @@ export function GeneralSettings() {
               ]}
             />,
           ],
+          [t('screenReader.title'), <ScreenReader key="screen-reader" />],
         ]}
       />
       <PublishSettings />

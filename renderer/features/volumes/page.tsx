@@ -13,23 +13,10 @@ import { Elapsed } from '../../components/elapsed.tsx'
 import { Empty } from '../../components/empty.tsx'
 import { IconButton } from '../../components/icon-button.tsx'
 import { reportFailure } from '../../state/activity.ts'
-import { useDialog } from '../../state/dialog.ts'
 import { useView } from '../../state/view.ts'
 import { askCleanUp } from '../disk/clean-up.ts'
+import { askRemove } from './actions.ts'
 import { VolumePane } from './pane.tsx'
-
-function askRemove(volumes: readonly VolumeSummary[], t: TFunction): void {
-  const names = volumes.map(({ name }) => name)
-  useDialog.getState().show({
-    type: 'confirm',
-    title: t('removeTitle', { count: volumes.length, name: names[0] }),
-    text: t('removeVolumeText', { names: names.join(', ') }),
-    verb: t('verb.remove'),
-    act: async () => {
-      for (const name of names) await api.volume.remove({ name })
-    },
-  })
-}
 
 /** Volumes: what they are called, where they are, who uses them. */
 export function VolumesPage() {
@@ -77,7 +64,7 @@ export function VolumesPage() {
             rowProps={({ name }) => ({ 'data-testid': 'volume-row', 'data-name': name })}
             openId={current?.name ?? ''}
             onOpen={({ name }) => open('volumes', name)}
-            onDelete={(items) => askRemove(items, t)}
+            onDelete={(items) => askRemove(items)}
           />
         )}
         {isCreating && <CreateVolume onClose={() => setCreating(false)} />}
@@ -136,7 +123,7 @@ function volumeColumns(t: TFunction): readonly Column<VolumeSummary>[] {
           label={`${t('verb.remove')}: ${volume.name}`}
           Icon={IconTrash}
           testId="volume-remove"
-          onClick={() => askRemove([volume], t)}
+          onClick={() => askRemove([volume])}
         />
       ),
     },
