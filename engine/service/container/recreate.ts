@@ -67,6 +67,7 @@ async function planRecreation(
   const config = changedConfig(before, rest)
   const resolved = await resolveContainer(context, { id, imageId: before.imageId, config, kept: before.mounts }, undo)
   const { warnings, endpoints, ...parts } = resolved
+  assertNoLoop(context, before, parts.config.network)
   const next = {
     ...before,
     ...parts,
@@ -74,6 +75,19 @@ async function planRecreation(
     endpoints: endpoints.map((place) => keepAddresses(place, before.endpoints)),
   }
   return { before, next, isRunning: isAlive(status) || status === 'restarting', warnings }
+}
+
+/** Containers that share each other's network in a ring would have none to share. */
+function assertNoLoop(context: ServiceContext, { id, name }: ContainerRecord, network: string): void {
+  for (let mode = parseNetworkMode(network); mode.kind === 'container'; ) {
+    if (mode.container === id)
+      throw new EngineError(
+        'invalidArgument',
+        'network.loop',
+        `container "${name}" cannot share the network of a container that shares its own`,
+      )
+    mode = parseNetworkMode(context.containers.get(mode.container)?.config.network ?? 'none')
+  }
 }
 
 /** The request that this container would be made by, with what is to be otherwise. */

@@ -3,6 +3,7 @@ import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { holdAddresses } from '../network/endpoints.ts'
 import { joinNetwork } from '../network/join.ts'
+import { withLinkVariables } from '../network/link-environment.ts'
 import { portsOf } from '../network/publish.ts'
 import { refreshNames } from '../network/refresh.ts'
 import { createUndoStack } from '../undo.ts'
@@ -55,7 +56,7 @@ export async function launch(context: ServiceContext, before: ContainerRecord): 
     }
     undo.add('mounts', () => runtime.releaseMounts(id))
     undo.add('process', () => runtime.remove(id))
-    const created = await runtime.create(record, sandbox, sharedNamespaces(context, record))
+    const created = await runtime.create(withLinkVariables(context, record), sandbox, sharedNamespaces(context, record))
     for (const join of context.beforeStart.get(id) ?? []) await join(record)
     // Taken before the process runs: its first line of log is not older than its start, for who follows from there.
     const startedAt = context.now().toISOString()

@@ -4,6 +4,7 @@ import { EngineError, type WireError } from '../../contract/errors.ts'
 import { untilDrained } from '../../lib/async.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
+import { withLinkVariables } from '../network/link-environment.ts'
 import { findContainer } from './find.ts'
 import { isAlive } from './state.ts'
 import { publishContainer } from './update-state.ts'
@@ -80,7 +81,7 @@ export async function* execInContainer(
   options: Pick<RelayOptions, 'signal' | 'onStarted'>,
 ): AsyncIterable<TerminalOut> {
   const record = requireRunning(context, request.id)
-  const stream = await context.runtime.exec(record, request)
+  const stream = await context.runtime.exec(withLinkVariables(context, record), request)
   publishContainer(context, record, 'exec_start', { command: request.command.join(' ') })
   const onDetached = () => publishContainer(context, record, 'exec_detach')
   yield* relay(stream, up, { ...options, onDetached })

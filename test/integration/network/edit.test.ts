@@ -213,6 +213,14 @@ describe('a container that is made anew', () => {
     await t.remove(id)
   })
 
+  it('does not share its network in a ring', async () => {
+    const first = await t.create({ name: 'first' })
+    const second = await t.create({ network: 'container:first' })
+    for (const network of [`container:${second}`, 'container:first'])
+      await expect(recreate(first, { network }), network).rejects.toMatchObject({ reason: 'network.loop' })
+    await Promise.all([t.remove(first), t.remove(second)])
+  })
+
   it('stays stopped when it was', async () => {
     const id = await t.create({ env: ['COLOUR=red'] })
     await recreate(id, { env: ['COLOUR=blue'], ports: bindings({ ...LOCAL, containerPort: 9000 }) })

@@ -132,14 +132,19 @@ describe('names of the outside', () => {
 
 describe('names on the default network', () => {
   it('are those of links, written as Docker writes them, and follow the linked container', async () => {
-    const db = await t.run({ name: 'mysql' })
-    const web = await t.run({ name: 'web02', links: ['mysql', 'mysql:db'] })
+    const db = await t.run({ name: 'mysql', env: ['MYSQL_USER=root'], exposedPorts: ['3306/tcp'] })
+    const web = await t.run({ name: 'web02', links: ['mysql', 'mysql:db'], env: ['DB_NAME=mine'] })
     const hosts = () => t.exec(web.id, 'cat /etc/hosts')
     const line = (address: string, alias: string) =>
       `${address}\t${[...new Set([alias, db.id.slice(0, 12), 'mysql'])].join(' ')}\n`
     expect(await hosts()).toContain(line(db.ipAddress, 'mysql'))
     expect(await hosts()).toContain(line(db.ipAddress, 'db'))
     expect(await t.exec(web.id, 'ping -c 1 -W 2 db')).toContain(db.ipAddress)
+    const variables = await t.exec(web.id, 'cat /proc/1/environ | tr "\\0" "\\n"; echo exec=$DB_ENV_MYSQL_USER')
+    const own = [`DB_PORT_3306_TCP_ADDR=${db.ipAddress}`, 'MYSQL_NAME=/web02/mysql', 'DB_ENV_MYSQL_USER=root']
+    for (const line of [...own, 'DB_NAME=mine', 'exec=root']) expect(variables).toContain(`${line}\n`)
+    expect(variables).not.toContain('DB_NAME=/')
+    expect(web.env.join()).not.toContain('3306')
     const inode = await t.exec(web.id, 'stat -c %i /etc/hosts')
     await t.handlers().container.stop({ id: 'mysql', timeoutSeconds: 0 }, context)
     expect(await hosts()).not.toContain('\tmysql')
