@@ -1,18 +1,10 @@
 import { create } from 'zustand'
+import type { PAGE_NAMES } from '../../engine/contract/desktop.ts'
 
-export type Page =
-  | 'containers'
-  | 'images'
-  | 'volumes'
-  | 'networks'
-  | 'topology'
-  | 'registries'
-  | 'disk'
-  | 'activity'
-  | 'settings'
+export type Page = (typeof PAGE_NAMES)[number]
 
 /** What the settings are about. */
-export type Subject = 'general' | 'docker' | 'doctor'
+export type Subject = 'general' | 'desktop' | 'docker' | 'doctor' | 'log'
 
 interface ViewState {
   readonly page: Page

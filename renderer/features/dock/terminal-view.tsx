@@ -4,7 +4,7 @@ import { WebglAddon } from '@xterm/addon-webgl'
 import { Terminal } from '@xterm/xterm'
 import i18next from 'i18next'
 import { useEffect, useRef } from 'react'
-import { api, call } from '../../api/client.ts'
+import { api, desktop } from '../../api/client.ts'
 import { errorText } from '../../api/error-text.ts'
 
 // The best shell that the image has.
@@ -33,7 +33,7 @@ function openTerminal(element: HTMLElement, { containerId, kind }: TerminalProps
   })
   const fit = new FitAddon()
   terminal.loadAddon(fit)
-  terminal.loadAddon(new WebLinksAddon((_event, url) => void call('desktop.openExternal', { url })))
+  terminal.loadAddon(new WebLinksAddon((_event, url) => void desktop.openExternal({ url })))
   terminal.open(element)
   drawWithWebgl(terminal)
   fit.fit()

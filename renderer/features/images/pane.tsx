@@ -2,7 +2,7 @@ import { IconDeviceFloppy, IconX } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 import type { ImageSummary } from '../../../engine/contract/image.ts'
-import { call } from '../../api/client.ts'
+import { desktop } from '../../api/client.ts'
 import { containerList, imageDetail } from '../../app/queries.ts'
 import { Facts } from '../../components/facts.tsx'
 import { IconButton } from '../../components/icon-button.tsx'
@@ -92,6 +92,6 @@ function UsedBy({ ids }: { readonly ids: readonly string[] }) {
 
 /** Asks where to, and saves. The name that is offered is the image's own without what file names cannot have. */
 async function pickAndSave(reference: string, name: string): Promise<void> {
-  const path = (await call('desktop.pickSavePath', { name: `${name.replace(/[^\w.-]+/g, '-')}.tar` })) as string
+  const path = await desktop.pickSavePath({ name: `${name.replace(/[^\w.-]+/g, '-')}.tar` })
   if (path) await saveImage(reference, path)
 }
