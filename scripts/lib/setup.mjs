@@ -58,6 +58,7 @@ const TEST_TOOLS = [
   { file: '/usr/lib/python3/dist-packages/docker/__init__.py', package: 'python3-docker' },
   { any: ['docker-registry'], package: 'docker-registry' },
   { any: ['skopeo'], package: 'skopeo' },
+  { any: ['etcd'], package: 'etcd-server' },
 ]
 /** What `npm run dist` needs to make a .deb. */
 const DIST_TOOLS = [
