@@ -9,12 +9,13 @@ export function createLeaseKeeper(ask: typeof fetch = fetch): Pick<Host, 'keepLe
   let timer: NodeJS.Timeout | undefined
   const stop = () => clearInterval(timer)
   const renew = async ({ endpoints, leaseId, seconds }: LeaseParams) => {
+    const limitMs = Math.floor((seconds * 1000) / 3)
     for (const endpoint of endpoints) {
       try {
         const answer = await ask(`${endpoint}/v3/lease/keepalive`, {
           method: 'POST',
           body: JSON.stringify({ ID: leaseId }),
-          signal: AbortSignal.timeout((seconds * 1000) / 3),
+          signal: AbortSignal.timeout(limitMs),
         })
         // The gateway answers a stream of answers; the first is ours.
         await answer.body?.cancel()
