@@ -1,8 +1,10 @@
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'electron-vite'
+import { etcdProtocol } from './scripts/lib/etcd-protocol.ts'
 
 export default defineConfig({
   main: {
+    plugins: [etcdProtocol()],
     build: {
       outDir: 'out/main',
       rollupOptions: {

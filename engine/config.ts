@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import os from 'node:os'
 import path from 'node:path'
+import { type ClusterConfig, type ClusterOptions, loadClusterConfig } from './cluster-config.ts'
 
 /** What an engine is started with. Frozen; nothing reads the environment after this. */
 export interface EngineConfig {
@@ -29,6 +30,8 @@ export interface EngineConfig {
   readonly dockerConfigFolder: string
   /** Registries that may be spoken to without encryption, as `host[:port]`; this machine's own always may. */
   readonly insecureRegistries: readonly string[]
+  /** The store that overlay networks are shared through. */
+  readonly cluster: ClusterConfig
 }
 
 /** Overrides from the command line or a test. */
@@ -37,6 +40,7 @@ export interface ConfigOptions {
   readonly runtimeDir?: string | undefined
   readonly socket?: string | undefined
   readonly offersSocket?: boolean | undefined
+  readonly cluster?: ClusterOptions
   readonly keeperFile: string
   readonly env?: NodeJS.ProcessEnv
   readonly uid?: number
@@ -76,6 +80,7 @@ export function loadConfig(options: ConfigOptions): EngineConfig {
     logMaxFiles: 3,
     dockerConfigFolder: env['DOCKER_CONFIG'] || path.join(env['HOME'] || os.homedir(), '.docker'),
     insecureRegistries: (env['SLIPWAY_INSECURE_REGISTRIES'] ?? '').split(',').filter(Boolean),
+    cluster: loadClusterConfig({ file: path.join(root, 'cluster.json'), env, options: options.cluster ?? {} }),
   })
 }
 

@@ -2,6 +2,10 @@ import { chmod, mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { createHandlers } from './api/handlers.ts'
 import { serveDockerApi } from './api/rest/server.ts'
+import { createCluster } from './cluster/cluster.ts'
+import { openStore } from './cluster/etcd.ts'
+import { readBoot, readHostId } from './cluster/host-id.ts'
+import { noCluster } from './cluster/no-cluster.ts'
 import type { EngineConfig } from './config.ts'
 import { EngineError } from './contract/errors.ts'
 import type { Handlers } from './contract/index.ts'
@@ -29,6 +33,7 @@ import type { Logger, ServiceContext } from './service/context.ts'
 import { createApiClients } from './service/docker/clients.ts'
 import { createEventBus } from './service/events.ts'
 import { settleReferences } from './service/image/references.ts'
+import { joinCluster } from './service/network/cluster.ts'
 import { ensureDefaultNetworks } from './service/network/defaults.ts'
 import { ensureNetworks, restoreNames } from './service/network/refresh.ts'
 import { openNetworkSettings } from './service/network/settings.ts'
@@ -68,7 +73,8 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
   const info = await host.info({})
   const now = () => new Date()
   await ensureDefaultNetworks({ networks: stores.networks, config, now })
-  const networks = createNetworks(host)
+  const cluster = await openCluster(config, layout, { host, log })
+  const networks = createNetworks(host, () => cluster.describe().address)
   const network: Networks = { ...networks, publish: (id, ports) => namePortHolder(networks.publish(id, ports)) }
   const locks = createLocks()
   const bus = createEventBus(now)
@@ -78,6 +84,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
     ...stores,
     network,
     networkSettings: await openNetworkSettings(createSettingsFile(layout.networkSettings, NetworkSettings)),
+    cluster,
     runtime: createContainerRuntime({
       host,
       info,
@@ -113,6 +120,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
   const supervisor = createSupervisor(context)
   const services = createServices(context, { info: () => host.info({}), portAdvice: advisePort })
   const adopt = async () => {
+    await joinCluster(context)
     await ensureNetworks(context)
     await context.image.sweep()
     await listen(host, supervisor.handleExit, log)
@@ -149,6 +157,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
       await docker?.close()
       watching.abort()
       if (stopContainers) await stopEverything(context, services, host)
+      cluster.close()
       supervisor.close()
       services.health.close()
       await context.registry.close()
@@ -168,6 +177,23 @@ async function untilKept(work: () => Promise<void>): Promise<void> {
   }
 }
 
+/** This host's part in its cluster. In rootless mode there is none: what comes from other hosts does not get in. */
+async function openCluster(
+  { mode, cluster: config }: EngineConfig,
+  layout: Layout,
+  { host, log }: { readonly host: HostClient; readonly log: Logger },
+) {
+  if (mode === 'rootless' || config.store.length === 0) return noCluster
+  return createCluster({
+    config,
+    hostId: await readHostId(layout.hostId),
+    boot: await readBoot(),
+    openStore,
+    keepLease: (params) => host.keepLease(params),
+    log,
+  })
+}
+
 async function stopEverything(context: ServiceContext, services: Services, host: HostClient): Promise<void> {
   const stoppable = context.containers
     .list()
@@ -185,6 +211,7 @@ async function stopEverything(context: ServiceContext, services: Services, host:
       .catch((error: unknown) =>
         context.log.warn({ network: record.name, error: String(error) }, 'network not removed'),
       )
+  await context.cluster.leave()
   await host.shutdown({})
 }
 

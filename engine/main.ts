@@ -6,7 +6,11 @@ import { checkMachine } from './doctor.ts'
 import { createEngine } from './engine.ts'
 import { openLog } from './log.ts'
 
-/** `npm run engine -- --root DIR --runtime-dir DIR --socket PATH [--offer-socket] [--stop-containers | --shutdown | --doctor]`: the engine without a window. */
+/**
+ * `npm run engine -- --root DIR --runtime-dir DIR --socket PATH [--offer-socket]
+ * [--cluster-store URL[,URL…] --cluster-advertise ADDRESS] [--stop-containers | --shutdown | --doctor]`: the engine
+ * without a window.
+ */
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -14,6 +18,8 @@ async function main(): Promise<void> {
       'runtime-dir': { type: 'string' },
       socket: { type: 'string' },
       'offer-socket': { type: 'boolean', default: false },
+      'cluster-store': { type: 'string' },
+      'cluster-advertise': { type: 'string' },
       'stop-containers': { type: 'boolean', default: false },
       shutdown: { type: 'boolean', default: false },
       doctor: { type: 'boolean', default: false },
@@ -25,6 +31,7 @@ async function main(): Promise<void> {
     runtimeDir: values['runtime-dir'],
     socket: values.socket,
     offersSocket: values['offer-socket'],
+    cluster: { store: values['cluster-store'], advertise: values['cluster-advertise'] },
   })
   if (values.doctor) return tellHealth(config)
   const { log } = openLog({ root: config.root, copyTo: (line) => void process.stderr.write(line) })

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { command, query } from './define.ts'
 
-export const NetworkDriverName = z.enum(['bridge', 'host', 'none', 'macvlan', 'ipvlan'])
+export const NetworkDriverName = z.enum(['bridge', 'host', 'none', 'macvlan', 'ipvlan', 'overlay'])
 export type NetworkDriverName = z.output<typeof NetworkDriverName>
 
 /** A network's full id, a unique prefix of it, or its name. */
@@ -69,6 +69,10 @@ export const NetworkSummary = z.object({
   id: z.string(),
   name: z.string(),
   driver: z.string(),
+  /** `global`: shared by the hosts of a cluster. */
+  scope: z.enum(['local', 'global']),
+  /** Other hosts with containers on it. */
+  peers: z.array(z.object({ name: z.string(), address: z.string(), containers: z.array(z.string()) })),
   createdAt: z.string(),
   /** Bridge or parent interface; `''` for host and none. */
   interface: z.string(),

@@ -28,6 +28,13 @@ export const SystemInfo = z.object({
   images: z.number().int(),
   keeperPid: z.number().int(),
   warnings: z.array(z.string()),
+  /** The store that overlay networks are shared through; `''` when this engine is alone. */
+  cluster: z.object({
+    store: z.string(),
+    address: z.string(),
+    isReachable: z.boolean(),
+    hosts: z.array(z.object({ name: z.string(), address: z.string(), isSelf: z.boolean() })),
+  }),
 })
 export type SystemInfo = z.output<typeof SystemInfo>
 

@@ -76,6 +76,49 @@ export interface ParentParams {
   readonly isOwn: boolean
 }
 
+/** The tunnel of an overlay network on this host: a port of the network's bridge. */
+export interface VxlanParams {
+  readonly bridge: string
+  readonly vxlan: string
+  readonly vni: number
+  /** This machine's address that packets leave with; `network.underlay-missing` when it has none such. */
+  readonly local: string
+  readonly mtu: number
+}
+
+/** A container on another host, as the tunnel knows it. */
+export interface VxlanPeer {
+  readonly mac: string
+  readonly addresses: readonly string[]
+  /** The host's address. */
+  readonly host: string
+}
+
+/** One end of an encrypted path. Both hosts derive the same from what they know of each other. */
+export interface EncryptedPeer {
+  readonly host: string
+  /** 36 bytes as hexadecimal digits each way: an AES-256 key and its salt. */
+  readonly keyOut: string
+  readonly keyIn: string
+  /** Security parameter indexes, 256 or more. */
+  readonly spiOut: number
+  readonly spiIn: number
+}
+
+/** All that is encrypted on this host. VXLAN of these networks that comes plain is dropped. */
+export interface EncryptionParams {
+  readonly local: string
+  readonly peers: readonly EncryptedPeer[]
+  readonly vnis: readonly number[]
+}
+
+/** An etcd lease to keep alive; none when the id is empty. */
+export interface LeaseParams {
+  readonly endpoints: readonly string[]
+  readonly leaseId: string
+  readonly seconds: number
+}
+
 /** A container as the embedded DNS knows it on one network. */
 export interface DnsHost {
   /** Lower case; the first is the one that its address is called by. */
@@ -104,6 +147,19 @@ export interface NetworkHost extends NetworkInspection {
   /** Checks that the kernel can do it, and makes the parent where it is ours or a VLAN of another (`eth0.10`). */
   readonly ensureParent: Call<ParentParams>
   readonly removeParent: Call<{ readonly parent: string }>
+  /** Makes the tunnel and puts it on the bridge; harmless when it is there. */
+  readonly ensureVxlan: Call<VxlanParams>
+  readonly removeVxlan: Call<{ readonly vxlan: string }>
+  /** Sets which containers a tunnel leads to; only what differs from before is changed. */
+  readonly setVxlanPeers: Call<{ readonly vxlan: string; readonly peers: readonly VxlanPeer[] }>
+  /** Name and MTU of the interface that has an address; `network.underlay-missing` when none has. */
+  readonly describeUnderlay: Call<{ readonly address: string }, { readonly interface: string; readonly mtu: number }>
+  /** Whether the kernel can encrypt; `network.encryption-missing` says why not. */
+  readonly probeEncryption: Call<Record<string, never>>
+  /** Sets what is encrypted; nothing: takes it all away. */
+  readonly setEncryption: Call<EncryptionParams>
+  /** Keeps a lease alive in place of the one before, also while no engine is there. */
+  readonly keepLease: Call<LeaseParams>
   readonly createSandbox: Call<CreateSandboxParams, CreateSandboxResult>
   readonly removeSandbox: Call<{ readonly containerId: string }>
   readonly attachEndpoint: Call<{ readonly containerId: string; readonly endpoint: SandboxEndpoint }>

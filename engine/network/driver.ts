@@ -21,6 +21,10 @@ export interface NetworkDriver {
   routes(member: Member): readonly string[]
 }
 
+/** Whether containers of a network are joined to a bridge of this machine, which leads them out. */
+export const isBridged = ({ driver }: Pick<NetworkRecord, 'driver'>): boolean =>
+  driver === 'bridge' || driver === 'overlay'
+
 /** Docker's names of driver options. */
 export const OPTION = {
   bridgeName: 'com.docker.network.bridge.name',
@@ -36,6 +40,8 @@ export const OPTION = {
   parent: 'parent',
   macvlanMode: 'macvlan_mode',
   ipvlanMode: 'ipvlan_mode',
+  vni: 'com.docker.network.driver.overlay.vxlanid_list',
+  encrypted: 'encrypted',
 } as const
 
 /** The member that gives the default route: the highest priority, then the first by network name. */

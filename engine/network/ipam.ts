@@ -106,10 +106,14 @@ export function claimAddress(pool: AddressPool, wanted: string, used: ReadonlySe
   return address
 }
 
-/** The first /24 of the pools that meets none of the subnets in use on this machine. */
-export function choosePool(taken: readonly string[]): string {
+/** Where subnets come from by themselves: up to, and without, the second address. */
+const POOLS = { local: ['172.17.0.0', '172.32.0.0'], global: ['10.0.1.0', '11.0.0.0'] } as const
+
+/** The first /24 of the pools that meets none of the subnets in use on this machine (and, `global`, in the cluster). */
+export function choosePool(taken: readonly string[], scope: keyof typeof POOLS = 'local'): string {
+  const [start, end] = POOLS[scope]
   const ranges = taken.map(parseSubnet).filter(({ version }) => version === 4)
-  for (let first = toNumber('172.17.0.0'); first < toNumber('172.32.0.0'); first += 256n) {
+  for (let first = toNumber(start); first < toNumber(end); first += 256n) {
     if (!ranges.some((range) => range.first <= first + 255n && first <= range.last)) return `${toAddress(first)}/24`
   }
   throw new EngineError(

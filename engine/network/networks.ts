@@ -1,11 +1,19 @@
 import { EngineError } from '../contract/errors.ts'
 import type { Host } from '../host/host.ts'
 import type { NetworkInspection } from '../host/inspection.ts'
-import type { DnsHost, PortForward, ResolverParams, SandboxEndpoint } from '../host/network.ts'
+import type {
+  DnsHost,
+  EncryptionParams,
+  PortForward,
+  ResolverParams,
+  SandboxEndpoint,
+  VxlanPeer,
+} from '../host/network.ts'
 import type { NetworkRecord } from '../store/schema.ts'
 import { createBridgeDriver } from './bridge.ts'
 import { createChildLinkDriver } from './child-link.ts'
 import { type Member, type NetworkDriver, pickDefault } from './driver.ts'
+import { createOverlayDriver, vxlanName } from './overlay.ts'
 
 export type { BridgeFacts, Listener, NamespaceFacts } from '../host/inspection.ts'
 export type { DnsHost, PortForward, ResolverParams }
@@ -32,14 +40,20 @@ export interface Networks {
   setZone(network: string, hosts: readonly DnsHost[]): Promise<void>
   /** Networks as they really are. */
   readonly inspection: NetworkInspection
+  /** Leads an overlay network to containers of other hosts. */
+  setPeers(network: NetworkRecord, peers: readonly VxlanPeer[]): Promise<void>
+  setEncryption(params: EncryptionParams): Promise<void>
+  /** MTU of the interface that has an address; `network.underlay-missing` when none has. */
+  underlayMtu(address: string): Promise<number>
 }
 
-/** Networks by the keeper's devices, each driver its own way. */
-export function createNetworks(host: Host): Networks {
+/** Networks by the keeper's devices, each driver its own way. `addressOfHost` is where other hosts send packets to. */
+export function createNetworks(host: Host, addressOfHost: () => string): Networks {
   const drivers: Readonly<Record<string, NetworkDriver>> = {
     bridge: createBridgeDriver(host),
     macvlan: createChildLinkDriver(host, 'macvlan'),
     ipvlan: createChildLinkDriver(host, 'ipvlan'),
+    overlay: createOverlayDriver(host, addressOfHost),
   }
   const driverOf = ({ driver }: NetworkRecord) => {
     const found = drivers[driver]
@@ -72,5 +86,8 @@ export function createNetworks(host: Host): Networks {
     openResolver: (params) => host.openResolver(params),
     setZone: (network, hosts) => host.setZone({ network, hosts }),
     inspection: host,
+    setPeers: (network, peers) => host.setVxlanPeers({ vxlan: vxlanName(network), peers }),
+    setEncryption: (params) => host.setEncryption(params),
+    underlayMtu: async (address) => (await host.describeUnderlay({ address })).mtu,
   }
 }

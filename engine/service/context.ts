@@ -1,3 +1,4 @@
+import type { Cluster } from '../cluster/cluster.ts'
 import type { EngineConfig } from '../config.ts'
 import type { ImageStore } from '../image/image-store.ts'
 import type { Locks } from '../lib/async.ts'
@@ -51,6 +52,7 @@ export interface ServiceContext {
   readonly files: ContainerFiles
   readonly network: Networks
   readonly networkSettings: NetworkSettingsStore
+  readonly cluster: Cluster
   readonly image: ImageStore
   readonly registry: Registry
   readonly volume: VolumeDriver

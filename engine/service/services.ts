@@ -42,6 +42,7 @@ import { describeRemote, openRepository } from './image/remote.ts'
 import { removeImage, tagImage } from './image/remove.ts'
 import { saveImages, saveToFile } from './image/save.ts'
 import { type CaptureRequest, captureInterface } from './network/capture.ts'
+import { describeCluster } from './network/cluster.ts'
 import { connectNetwork } from './network/connect.ts'
 import { createNetwork } from './network/create.ts'
 import { disconnectNetwork } from './network/disconnect.ts'
@@ -217,5 +218,6 @@ async function describeSystem(context: ServiceContext, machine: MachineFacts): P
     images: context.images.list().length,
     keeperPid: info.pid,
     warnings: [...info.warnings],
+    cluster: describeCluster(context),
   }
 }

@@ -14,6 +14,8 @@ import path from 'node:path'
  *   networks/<name>.json
  *   registries.json              mirrors and insecure registries, as a person has set them
  *   network.json                  the host address of published ports that name none
+ *   host-id                       what this engine is called by in a cluster
+ *   cluster.json                  the cluster's store and this machine's address, written by a person
  *   docker.json                   whether the API's socket is offered where clients look
  *   tmp/                          half-made things; emptied at every start
  *
@@ -47,6 +49,7 @@ export function createLayout(root: string, runtimeDir: string) {
     volume,
     volumeData: (name: string) => path.join(volume(name), '_data'),
     networks: path.join(root, 'networks'),
+    hostId: path.join(root, 'host-id'),
     registries: path.join(root, 'registries.json'),
     networkSettings: path.join(root, 'network.json'),
     dockerSettings: path.join(root, 'docker.json'),

@@ -280,6 +280,14 @@ export const en = {
     internal: 'internal',
     isInternal: 'Internal: nothing goes out of it',
     isOpenWithin: 'Containers on it may talk to each other',
+    isEncrypted: 'Encrypt what goes between hosts (IPsec)',
+    overlayShared: 'Every host that uses the cluster store {{store}} gets this network.',
+    overlayAlone:
+      'This engine is in no cluster yet. Start etcd, then write {"store":["http://ADDRESS:2379"]} into {{file}} (or start the engine with --cluster-store).',
+    overlayRootless: 'Only an engine that runs as root can share networks with other hosts.',
+    scope: 'Scope',
+    scopeGlobal: 'all hosts of the cluster',
+    peers: 'On other hosts',
     isMasquerading: 'Hide containers behind this machine’s address when they go out',
     container: 'Container',
     allConnected: 'No other container',
@@ -607,5 +615,9 @@ export const en = {
   activityKind: { import: 'Import', pull: 'Pull', push: 'Push', save: 'Save' },
   errors: {
     port_inuse: 'Port {{port}} is taken.',
+    cluster_notconfigured: 'This engine is in no cluster.',
+    cluster_unreachable: 'The cluster store {{store}} does not answer.',
+    network_overlayrootless: 'Only an engine that runs as root can share networks with other hosts.',
+    network_encryptionmissing: 'This kernel cannot encrypt networks between hosts.',
   },
 }

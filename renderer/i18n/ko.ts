@@ -269,6 +269,14 @@ export const ko: Translation<typeof en> = {
     internal: '내부 전용',
     isInternal: '내부 전용: 밖으로 나가지 않음',
     isOpenWithin: '같은 네트워크의 컨테이너끼리 통신 허용',
+    isEncrypted: '호스트 사이의 통신 암호화 (IPsec)',
+    overlayShared: '클러스터 저장소 {{store}}를 쓰는 모든 호스트에 이 네트워크가 생깁니다.',
+    overlayAlone:
+      '이 엔진은 아직 클러스터에 속해 있지 않습니다. etcd를 시작한 다음 {{file}} 파일에 {"store":["http://주소:2379"]} 를 적으세요 (또는 엔진을 --cluster-store 로 시작하세요).',
+    overlayRootless: '다른 호스트와 네트워크를 나누려면 엔진을 root로 실행해야 합니다.',
+    scope: '범위',
+    scopeGlobal: '클러스터의 모든 호스트',
+    peers: '다른 호스트',
     isMasquerading: '밖으로 나갈 때 이 컴퓨터의 주소로 바꾸기',
     container: '컨테이너',
     allConnected: '다른 컨테이너가 없습니다',
@@ -662,6 +670,10 @@ export const ko: Translation<typeof en> = {
   activityKind: { import: '가져오기', pull: '내려받기', push: '올리기', save: '저장' },
   errors: {
     port_inuse: '포트 {{port}}은(는) 이미 쓰이고 있습니다.',
+    cluster_notconfigured: '이 엔진은 클러스터에 속해 있지 않습니다.',
+    cluster_unreachable: '클러스터 저장소 {{store}}가 응답하지 않습니다.',
+    network_overlayrootless: '다른 호스트와 네트워크를 나누려면 엔진을 root로 실행해야 합니다.',
+    network_encryptionmissing: '이 커널은 호스트 사이의 네트워크를 암호화할 수 없습니다.',
   },
 }
 

@@ -60,6 +60,7 @@ const TEST_TOOLS = [
   { any: ['dbus-daemon'], package: 'dbus-daemon' },
   { file: '/usr/share/doc/libnotify4', package: 'libnotify4' },
   { any: ['skopeo'], package: 'skopeo' },
+  { any: ['etcd'], package: 'etcd-server' },
 ]
 /** What `npm run dist` needs to make a .deb. */
 const DIST_TOOLS = [

@@ -1,9 +1,10 @@
-import { rmSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { launchApp, makeHome, quitApp, type RunningApp, shutDown, takePicture, whyNoWindow } from '../helpers/app.ts'
 import { dockerOn, hasDocker } from '../helpers/docker.ts'
+import { createEtcd, type Etcd, hasEtcd, loopbackAddresses } from '../helpers/etcd.ts'
 
 const why = whyNoWindow() || (hasDocker ? '' : 'there is no docker command')
 
@@ -25,7 +26,17 @@ describe.skipIf(why !== '')('networks in the window', () => {
     return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`)
   }
 
+  const hasStore = process.getuid?.() === 0 && hasEtcd
+  let etcd: Etcd | undefined
   beforeAll(async () => {
+    if (hasStore) {
+      const addresses = await loopbackAddresses()
+      etcd = createEtcd({ folder: path.join(home.base, 'etcd'), ...addresses })
+      await etcd.start()
+      mkdirSync(home.root)
+      const settings = { store: [addresses.client], advertise: '127.0.0.1' }
+      writeFileSync(path.join(home.root, 'cluster.json'), JSON.stringify(settings))
+    }
     running = await launchApp(home)
     await page().getByTestId('starter-create').first().click()
     await page().getByTestId('nav-images').getByText('1').waitFor()
@@ -35,6 +46,7 @@ describe.skipIf(why !== '')('networks in the window', () => {
   afterAll(async () => {
     if (running) await quitApp(running)
     shutDown(home)
+    await etcd?.stop()
     rmSync(home.base, { recursive: true, force: true })
   }, 60_000)
 
@@ -106,6 +118,31 @@ describe.skipIf(why !== '')('networks in the window', () => {
     await page().getByTestId('confirm').click()
     await row('shop').waitFor({ state: 'detached' })
     expect(await ok(['network', 'ls', '-q', '-f', 'name=shop'])).toBe('')
+  })
+
+  test('an overlay network is made where there is a cluster store, and where there is none the dialog says so', async () => {
+    await page().getByTestId('network-create').click()
+    await fill('name', 'wide')
+    await page().getByTestId('network-driver').click()
+    await page().getByRole('option', { name: 'overlay' }).click()
+    const hint = page().getByTestId('network-cluster')
+    await hint.waitFor()
+    await takePicture(page(), 'network-overlay')
+    expect(await violations('[role=dialog]')).toEqual([])
+    if (!hasStore) {
+      expect(await hint.textContent()).toMatch(process.getuid?.() === 0 ? /cluster\.json/ : /runs as root/)
+      await page().getByRole('button', { name: 'Cancel' }).click()
+      return
+    }
+    expect(await hint.textContent()).toContain('http://127.0.0.1:')
+    await page().getByTestId('network-submit').click()
+    await row('wide').click()
+    await page().getByTestId('network-pane').getByText('all hosts of the cluster').waitFor()
+    await takePicture(page(), 'network-overlay-pane')
+    expect(await ok(['network', 'inspect', '-f', '{{.Scope}} {{.Driver}}', 'wide'])).toBe('global overlay')
+    await row('wide').getByTestId('row-remove').click()
+    await page().getByTestId('confirm').click()
+    await row('wide').waitFor({ state: 'detached' })
   })
 
   test('a network in use is not removed, and the reason is said', async () => {

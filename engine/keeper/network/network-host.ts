@@ -10,6 +10,9 @@ import { createCaptures } from './inspect/capture.ts'
 import { describeBridges, describeNamespace } from './inspect/namespace.ts'
 import { probe } from './inspect/probe.ts'
 import { createLinks } from './links.ts'
+import { createEncryption } from './overlay/encryption.ts'
+import { createLeaseKeeper } from './overlay/lease.ts'
+import { createVxlans } from './overlay/vxlan.ts'
 import { createPorts, readAll } from './ports.ts'
 import { startPortProxy } from './proxy/client.ts'
 import type { BridgeRules } from './ruleset.ts'
@@ -29,6 +32,13 @@ type NetworkCalls = Pick<
   | 'removeBridge'
   | 'ensureParent'
   | 'removeParent'
+  | 'ensureVxlan'
+  | 'removeVxlan'
+  | 'setVxlanPeers'
+  | 'describeUnderlay'
+  | 'probeEncryption'
+  | 'setEncryption'
+  | 'keepLease'
   | 'createSandbox'
   | 'removeSandbox'
   | 'attachEndpoint'
@@ -49,6 +59,8 @@ type NetworkCalls = Pick<
  *   netns/<container>          bound network namespaces
  *   ports/<container>.json     published ports
  *   bridges/<bridge>.json      what the rules know of a bridge
+ *   tunnels/<vxlan>.json       where an overlay network's tunnel leads
+ *   encryption.json            what is encrypted on the way to other hosts
  */
 
 /** Bridges, parents, sandboxes and published ports. */
@@ -62,15 +74,25 @@ export function createNetworkHost({
   const links = createLinks(bridgeNetns, bridgeNetns !== '')
   const tag = createHash('sha256').update(stateFolder).digest('hex').slice(0, 8)
   const firewall = createFirewall(`slipway-${tag}`, links.prefix)
-  const proxy = startPortProxy(keeperFile, bridgeNetns, (table) => void firewall.repair(table).catch(() => {}))
+  const encryption = createEncryption(stateFolder, { table: `slipway-${tag}-vxlan`, prefix: links.prefix })
+  const repair = async (table: string) => {
+    await firewall.repair(table)
+    if (table === '' || table === `slipway-${tag}-vxlan`) await encryption.repair()
+  }
+  const proxy = startPortProxy(keeperFile, bridgeNetns, (table) => void repair(table).catch(() => {}))
   const ports = createPorts(path.join(stateFolder, 'ports'), { proxy, firewall })
   const thread = startSandboxThread(keeperFile, bridgeNetns)
   const { pathOf, ...sandboxes } = createSandboxes(path.join(stateFolder, 'netns'), thread)
   const captures = createCaptures(keeperFile, pathOf)
+  const { stop: stopLease, ...lease } = createLeaseKeeper()
   const dns = createDns({ keeperFile, pathOf, openSockets: proxy.openDnsSockets })
 
   return {
     ...sandboxes,
+    ...createVxlans(path.join(stateFolder, 'tunnels'), links.prefix),
+    ...lease,
+    probeEncryption: encryption.probeEncryption,
+    setEncryption: encryption.setEncryption,
     async removeSandbox(params) {
       dns.closeResolver(params.containerId)
       await captures.endIn(params.containerId)
@@ -99,9 +121,12 @@ export function createNetworkHost({
     async restore() {
       const bridges = [...(await readAll<BridgeRules>(bridgeFolder)).values()]
       await firewall.restore({ bridges, published: await ports.restore() })
+      await encryption.repair()
     },
     async close() {
+      stopLease()
       await Promise.all([proxy.stop(), dns.stop(), thread.stop()])
+      await encryption.setEncryption({ local: '', peers: [], vnis: [] }).catch(() => {})
       await firewall.remove().catch(() => {})
     },
   }

@@ -4,6 +4,7 @@ import type { ServiceContext } from '../context.ts'
 import { holdAddresses } from '../network/endpoints.ts'
 import { joinNetwork } from '../network/join.ts'
 import { withLinkVariables } from '../network/link-environment.ts'
+import { syncPlaces } from '../network/overlay.ts'
 import { portsOf } from '../network/publish.ts'
 import { refreshNames } from '../network/refresh.ts'
 import { createUndoStack } from '../undo.ts'
@@ -97,6 +98,8 @@ export async function launch(context: ServiceContext, before: ContainerRecord): 
         conmon: null,
       },
     )
+    context.starting.delete(id)
+    await syncPlaces(context, id)
     publishContainer(context, next, 'start_failed', { error: failure.message })
     throw failure
   } finally {

@@ -8,6 +8,7 @@ import { freeInterface, holdAddresses, membersOf, planEndpoint } from './endpoin
 import { findNetwork } from './find.ts'
 import { writeFiles } from './hosts.ts'
 import { parseNetworkMode } from './mode.ts'
+import { syncPlaces } from './overlay.ts'
 import { republish } from './publish.ts'
 import { openDns, refreshNames } from './refresh.ts'
 
@@ -53,6 +54,8 @@ async function attach(
     return await republish(context, record)
   } catch (error) {
     await context.containers.put(before)
+    context.starting.delete(before.id)
+    await syncPlaces(context, before.id)
     throw error
   } finally {
     context.starting.delete(before.id)

@@ -1,25 +1,13 @@
-import { readFile } from 'node:fs/promises'
-import os from 'node:os'
 import { EngineError } from '../../contract/errors.ts'
 import { type CreateNetwork, NetworkDriverName } from '../../contract/network.ts'
 import { newId, validateName } from '../../lib/names.ts'
 import { readBridgeOptions } from '../../network/bridge-options.ts'
-import {
-  choosePool,
-  choosePool6,
-  contains,
-  isOverlapping,
-  parseSubnet,
-  routesOf,
-  toAddress,
-  toNumber,
-} from '../../network/ipam.ts'
+import { choosePool, choosePool6 } from '../../network/ipam.ts'
 import type { NetworkRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
+import { addOverlay } from './create-overlay.ts'
 import { assertChangeable } from './find.ts'
-
-type Pool = NonNullable<NetworkRecord['ipv4']>
-type PoolRequest = CreateNetwork['pools'][number]
+import { NO_POOL, planPool, splitPools, takenSubnets } from './pools.ts'
 
 /** Makes a network: its record and its devices. */
 export async function createNetwork(
@@ -34,11 +22,13 @@ export async function createNetwork(
       throw new EngineError('conflict', 'network.name-in-use', `network with name ${config.name} already exists`, {
         details: { name: config.name, network: holder.id },
       })
-    const record = await planNetwork(context, config)
+    const isOverlay = driverOf(config.driver) === 'overlay'
+    const record = await (isOverlay ? addOverlay(context, config) : planNetwork(context, config))
     try {
       await context.network.ensure(record)
     } catch (error) {
       await context.network.remove(record).catch(() => {})
+      if (isOverlay) await context.cluster.removeNetwork(record.id).catch(() => {})
       throw error
     }
     await context.networks.put(record)
@@ -92,8 +82,6 @@ function assertReachable({ config }: ServiceContext, network: NetworkRecord): vo
   )
 }
 
-const NO_POOL: PoolRequest = { subnet: '', gateway: '', ipRange: '', auxiliary: {} }
-
 function driverOf(name: string): NetworkRecord['driver'] {
   const parsed = NetworkDriverName.safeParse(name || 'bridge')
   if (!parsed.success)
@@ -101,57 +89,4 @@ function driverOf(name: string): NetworkRecord['driver'] {
   if (parsed.data === 'host' || parsed.data === 'none')
     throw new EngineError('forbidden', 'network.predefined', `only one instance of "${name}" network is allowed`)
   return parsed.data
-}
-
-function splitPools(pools: readonly PoolRequest[]): { v4?: PoolRequest; v6?: PoolRequest } {
-  const isSix = ({ subnet, gateway }: PoolRequest) => `${subnet}${gateway}`.includes(':')
-  const [v4, second4] = pools.filter((pool) => !isSix(pool))
-  const [v6, second6] = pools.filter(isSix)
-  if (second4 || second6)
-    throw new EngineError(
-      'invalidArgument',
-      'network.invalid-subnet',
-      'a network has at most one subnet of each address version',
-    )
-  return { ...(v4 ? { v4 } : {}), ...(v6 ? { v6 } : {}) }
-}
-
-/** Checks one pool's parts against each other and against what is in use. */
-function planPool(request: PoolRequest, taken: readonly string[]): Pool {
-  const range = parseSubnet(request.subnet)
-  const subnet = `${toAddress(range.first, range.version)}/${range.prefix}`
-  const limit = range.version === 4 ? 30 : 126
-  const refuse = (reason: string, text: string) => new EngineError('invalidArgument', reason, text)
-  if (range.prefix > limit) throw refuse('network.invalid-subnet', `subnet ${subnet} is too small: at most /${limit}`)
-  const other = taken.find((one) => isOverlapping(one, subnet))
-  if (other)
-    throw new EngineError(
-      'forbidden',
-      'network.overlaps',
-      `invalid pool request: Pool overlaps with other one on this address space: ${subnet} meets ${other}`,
-      { details: { subnet, other } },
-    )
-  const gateway = toAddress(request.gateway ? toNumber(request.gateway) : range.first + 1n, range.version)
-  for (const address of [gateway, ...Object.values(request.auxiliary)])
-    if (!contains(subnet, address))
-      throw refuse('network.address-outside', `no matching subnet for ${address}: it is outside ${subnet}`)
-  if (request.ipRange && !contains(subnet, request.ipRange))
-    throw refuse('network.invalid-range', `the range ${request.ipRange} is outside the subnet ${subnet}`)
-  const auxiliary = Object.values(request.auxiliary)
-  return { subnet, gateway, ipRange: request.ipRange, auxiliary, auxiliaryNames: request.auxiliary, lastAddress: '' }
-}
-
-/** Subnets that a new network must keep away from: our networks', this machine's addresses, routes and resolvers. */
-export async function takenSubnets(context: Pick<ServiceContext, 'networks' | 'config'>): Promise<string[]> {
-  const read = (file: string) => readFile(file, 'utf8').catch(() => '')
-  const own = context.networks.list().flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6].flatMap((pool) => pool?.subnet ?? []))
-  const addresses = Object.values(os.networkInterfaces()).flatMap((list) =>
-    (list ?? []).flatMap(({ cidr }) => cidr ?? []),
-  )
-  const resolvers = [...(await read('/etc/resolv.conf')).matchAll(/^nameserver\s+([\d.]+)$/gm)].map(
-    (match) => `${match[1]}/32`,
-  )
-  // The network of slirp4netns and pasta, by which rootless containers reach the outside.
-  const egress = context.config.mode === 'rootless' ? ['10.0.2.0/24'] : []
-  return [...own, ...addresses, ...routesOf(await read('/proc/net/route')), ...resolvers, ...egress]
 }

@@ -2,7 +2,7 @@ import { newId } from '../../lib/names.ts'
 import { choosePool, parseSubnet, toAddress } from '../../network/ipam.ts'
 import type { NetworkRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
-import { takenSubnets } from './create.ts'
+import { takenSubnets } from './pools.ts'
 
 /** Makes the records of the networks that are always there. */
 export async function ensureDefaultNetworks(

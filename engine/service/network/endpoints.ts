@@ -8,6 +8,7 @@ import { type AddressPool, claimAddress, contains, nextAddress, parseSubnet } fr
 import type { ContainerRecord, EndpointRecord, NetworkRecord } from '../../store/schema.ts'
 import { isAlive } from '../container/state.ts'
 import type { ServiceContext } from '../context.ts'
+import { ensureOverlay, ownEndpoint, refreshEncryption } from './overlay.ts'
 
 const MAC = /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i
 
@@ -77,7 +78,7 @@ export function holdAddresses(context: ServiceContext, record: ContainerRecord):
   return context.locks.withLock('addresses', async () => {
     const endpoints: EndpointRecord[] = []
     for (const { network, endpoint } of membersOf(context, record.endpoints))
-      endpoints.push(await address(context, { id: record.id, network, endpoint }))
+      endpoints.push(await addressPlace(context, { record, network, endpoint }))
     const next = { ...record, endpoints }
     context.starting.add(record.id)
     await context.containers.put(next)
@@ -85,23 +86,42 @@ export function holdAddresses(context: ServiceContext, record: ContainerRecord):
   })
 }
 
-async function address(
-  context: ServiceContext,
-  place: { readonly id: string; readonly network: NetworkRecord; readonly endpoint: EndpointRecord },
-): Promise<EndpointRecord> {
-  const { id, network, endpoint } = place
+interface Place {
+  readonly record: ContainerRecord
+  readonly network: NetworkRecord
+  readonly endpoint: EndpointRecord
+}
+
+/** On a network of the cluster an address is ours once the store has it as ours; one that another took is not tried again. */
+async function addressPlace(context: ServiceContext, place: Place): Promise<EndpointRecord> {
+  const { record, network } = place
+  if (network.driver !== 'overlay') return address(context, place, [])
+  await ensureOverlay(context, network)
+  const refused: string[] = []
+  for (;;) {
+    const endpoint = await address(context, place, [...context.cluster.addresses(network.id, record.id), ...refused])
+    if (await context.cluster.claim(ownEndpoint(record, network, endpoint))) {
+      await refreshEncryption(context)
+      return endpoint
+    }
+    refused.push(endpoint.ipAddress, endpoint.ipv6Address)
+  }
+}
+
+async function address(context: ServiceContext, place: Place, elsewhere: readonly string[]): Promise<EndpointRecord> {
+  const { record: own, network, endpoint } = place
   const held = containersOn(context, network.name)
-    .filter(({ record }) => record.id !== id && (isAlive(record.state.status) || context.starting.has(record.id)))
+    .filter(({ record }) => record.id !== own.id && (isAlive(record.state.status) || context.starting.has(record.id)))
     .map(({ endpoint: other }) => other)
   const ipv4 = reuseOrAllocate(network.ipv4, {
     wanted: endpoint.requested.ipAddress,
     last: endpoint.ipAddress,
-    held: new Set(held.map(({ ipAddress }) => ipAddress)),
+    held: new Set([...held.map(({ ipAddress }) => ipAddress), ...elsewhere]),
   })
   const ipv6 = reuseOrAllocate(network.ipv6, {
     wanted: endpoint.requested.ipv6Address,
     last: endpoint.ipv6Address,
-    held: new Set(held.map(({ ipv6Address }) => ipv6Address)),
+    held: new Set([...held.map(({ ipv6Address }) => ipv6Address), ...elsewhere]),
   })
   await noteLast(context, network, { ipv4: ipv4.isNew ? ipv4.address : '', ipv6: ipv6.isNew ? ipv6.address : '' })
   const isDerived =

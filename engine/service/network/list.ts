@@ -5,6 +5,7 @@ import type { ServiceContext } from '../context.ts'
 import { containersOn } from './endpoints.ts'
 import { findNetwork } from './find.ts'
 import { dnsNamesOf } from './names.ts'
+import { remotesOf } from './overlay.ts'
 
 /** Networks by name, each with the containers on it. */
 export function listNetworks(context: ServiceContext): NetworkSummary[] {
@@ -25,6 +26,8 @@ function describeNetwork(context: ServiceContext, record: NetworkRecord): Networ
     id: record.id,
     name: record.name,
     driver: record.driver,
+    scope: record.driver === 'overlay' ? 'global' : 'local',
+    peers: peersOf(context, record),
     createdAt: record.createdAt,
     interface: record.interface,
     subnet: ipv4?.subnet ?? '',
@@ -53,6 +56,17 @@ function describeNetwork(context: ServiceContext, record: NetworkRecord): Networ
       }
     }),
   }
+}
+
+/** Other hosts with containers on a network. */
+function peersOf(context: ServiceContext, record: NetworkRecord): NetworkSummary['peers'] {
+  if (record.driver !== 'overlay') return []
+  const peers = new Map<string, NetworkSummary['peers'][number]>()
+  for (const { host, hostName, hostAddress, name } of remotesOf(context, record)) {
+    const containers = [...(peers.get(host)?.containers ?? []), name]
+    peers.set(host, { name: hostName, address: hostAddress, containers })
+  }
+  return [...peers.values()]
 }
 
 /** A container's places as inspect shows them. */

@@ -1,5 +1,6 @@
 import type { PortBinding } from '../../contract/container.ts'
 import { readBridgeOptions } from '../../network/bridge-options.ts'
+import { isBridged } from '../../network/driver.ts'
 import type { PortForward } from '../../network/networks.ts'
 import type { ContainerRecord, NetworkRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
@@ -8,7 +9,7 @@ import type { ServiceContext } from '../context.ts'
 function placeToPublish(context: ServiceContext, record: ContainerRecord) {
   for (const endpoint of record.endpoints) {
     const network = context.networks.get(endpoint.network)
-    if (network?.driver === 'bridge' && !network.isInternal) return { network, endpoint }
+    if (network && isBridged(network) && !network.isInternal) return { network, endpoint }
   }
   return undefined
 }

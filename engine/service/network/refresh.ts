@@ -5,6 +5,7 @@ import type { ServiceContext } from '../context.ts'
 import { containersOn } from './endpoints.ts'
 import { hasEmbeddedDns, linkedTo, rewriteLinks } from './hosts.ts'
 import { dnsNamesOf } from './names.ts'
+import { ensureOverlay, remotesOf, syncPlaces } from './overlay.ts'
 
 /**
  * After a container came to networks or left them: makes names true again, in hosts files and in DNS. It never fails,
@@ -13,6 +14,7 @@ import { dnsNamesOf } from './names.ts'
 export async function refreshNames(context: ServiceContext, networks: readonly string[], id: string): Promise<void> {
   const attempt = (work: Promise<void>) =>
     work.catch((error: unknown) => context.log.warn({ id, error: String(error) }, 'names not made true'))
+  await attempt(syncPlaces(context, id))
   await attempt(rewriteLinks(context, id))
   await Promise.all(networks.filter((name) => name !== 'bridge').map((name) => attempt(setZone(context, name))))
   for (const record of context.containers.list()) {
@@ -22,15 +24,17 @@ export async function refreshNames(context: ServiceContext, networks: readonly s
   }
 }
 
-/** Tells the keeper who runs on a network. */
-async function setZone(context: ServiceContext, network: string): Promise<void> {
+/** Tells the keeper who runs on a network, here and on other hosts. */
+export async function setZone(context: ServiceContext, network: string): Promise<void> {
   const hosts = containersOn(context, network)
     .filter(({ record }) => isAlive(record.state.status))
     .map(({ record, endpoint }): DnsHost => {
       const { ipAddress, ipv6Address } = endpoint
       return { names: dnsNamesOf(record, endpoint), ipv4: ipAddress, ipv6: ipv6Address }
     })
-  await context.network.setZone(network, hosts)
+  const record = context.networks.get(network)
+  const remote = record?.driver === 'overlay' ? remotesOf(context, record) : []
+  await context.network.setZone(network, [...hosts, ...remote.map(({ names, ipv4, ipv6 }) => ({ names, ipv4, ipv6 }))])
 }
 
 /** Serves names to a container that has its namespace, when it is on a network that has names. */
@@ -64,7 +68,11 @@ export async function restoreNames(context: ServiceContext): Promise<void> {
 /** Makes the devices of every network, after a start of the engine or of a keeper. One that fails does not stop the rest. */
 export async function ensureNetworks(context: ServiceContext): Promise<void> {
   for (const record of context.networks.list()) {
-    await context.network.ensure(record).catch((error: unknown) => {
+    // Those of the cluster are made when the first container here joins.
+    const isOverlay = record.driver === 'overlay'
+    const isUsed = containersOn(context, record.name).some(({ record: { state } }) => isAlive(state.status))
+    if (isOverlay && !isUsed) continue
+    await (isOverlay ? ensureOverlay(context, record) : context.network.ensure(record)).catch((error: unknown) => {
       if (record.name === 'bridge') throw error
       context.log.error({ network: record.name, error: String(error) }, 'network could not be made')
     })

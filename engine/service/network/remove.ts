@@ -37,12 +37,24 @@ export async function pruneNetworks(
       .list()
       .filter((record) => !PREDEFINED.includes(record.name) && isWanted(record))
       .filter((record) => containersOn(context, record.name).length === 0)
-    await Promise.all(unused.map((record) => removeLocked(context, record)))
-    return { removed: unused.map(({ name }) => name) }
+    const removed = await Promise.all(
+      unused.map((record) =>
+        removeLocked(context, record).then(
+          () => [record.name],
+          (error: unknown) => {
+            // Of the cluster's networks: somebody is on it elsewhere, or the store is away.
+            if (record.driver === 'overlay') return []
+            throw error
+          },
+        ),
+      ),
+    )
+    return { removed: removed.flat() }
   })
 }
 
 async function removeLocked(context: ServiceContext, record: NetworkRecord): Promise<void> {
+  if (record.driver === 'overlay' && context.cluster.isConfigured) await context.cluster.removeNetwork(record.id)
   // A parent of our own making may carry a second network.
   const isShared = context.networks
     .list()

@@ -1,9 +1,11 @@
 import { Button, Checkbox, Group, Modal, Select, SimpleGrid, Stack, Textarea, TextInput } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
 import { type ReactNode, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { EngineError } from '../../../engine/contract/errors.ts'
 import { api } from '../../api/client.ts'
 import { errorText } from '../../api/error-text.ts'
+import { systemInfo } from '../../app/queries.ts'
 import {
   DRIVERS,
   type Driver,
@@ -76,6 +78,7 @@ export function CreateNetworkDialog({ onClose }: { readonly onClose: () => void 
               onChange={(value) => form.set({ driver: (value ?? 'bridge') as Driver, mode: '' })}
             />
           </SimpleGrid>
+          {fields.driver === 'overlay' && <ClusterHint />}
           <Addresses form={form} />
           <DriverOptions form={form} />
           <More form={form} />
@@ -91,6 +94,25 @@ export function CreateNetworkDialog({ onClose }: { readonly onClose: () => void 
         </Stack>
       </form>
     </Modal>
+  )
+}
+
+/** With whom an overlay network would be shared, or what is missing for that. */
+function ClusterHint() {
+  const { t } = useTranslation()
+  const { data } = useQuery(systemInfo)
+  if (!data) return null
+  const { mode, cluster } = data
+  const text =
+    mode === 'rootless'
+      ? t('networks.overlayRootless')
+      : cluster.store
+        ? t('networks.overlayShared', { store: cluster.store })
+        : t('networks.overlayAlone', { file: `${data.root}/cluster.json` })
+  return (
+    <p className="quiet" style={{ margin: 0 }} data-testid="network-cluster">
+      {text}
+    </p>
   )
 }
 
@@ -123,9 +145,10 @@ function DriverOptions({ form }: { readonly form: Form }) {
     <>
       <SimpleGrid cols={3}>
         <Text form={form} field="mtu" label="MTU" hint="1500" />
-        {driver === 'bridge' ? (
+        {driver === 'bridge' && (
           <Text form={form} field="bridgeName" label={t('networks.bridgeName')} hint={t('networks.fromId')} />
-        ) : (
+        )}
+        {(driver === 'macvlan' || driver === 'ipvlan') && (
           <>
             <Text form={form} field="parent" label={t('networks.parent')} hint={t('networks.noParent')} />
             <Select
@@ -140,6 +163,7 @@ function DriverOptions({ form }: { readonly form: Form }) {
         )}
       </SimpleGrid>
       <Check form={form} field="isInternal" label={t('networks.isInternal')} />
+      {driver === 'overlay' && <Check form={form} field="isEncrypted" label={t('networks.isEncrypted')} />}
       {driver === 'bridge' && (
         <>
           <Check form={form} field="isOpenWithin" label={t('networks.isOpenWithin')} />
@@ -207,7 +231,7 @@ function Check({
   label,
 }: {
   readonly form: Form
-  readonly field: 'isInternal' | 'enableIPv6' | 'isOpenWithin' | 'isMasquerading'
+  readonly field: 'isInternal' | 'enableIPv6' | 'isOpenWithin' | 'isMasquerading' | 'isEncrypted'
   readonly label: string
 }) {
   return (

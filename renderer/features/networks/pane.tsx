@@ -12,6 +12,16 @@ const mono = (text: string) => (text ? <span className="mono">{text}</span> : ''
 const pairs = (record: Readonly<Record<string, string>>) =>
   Object.entries(record).map(([name, value]) => [name, mono(value)] as const)
 
+/** A host, where it is, and its containers on the network. */
+const peerFact = ({ name, address, containers }: NetworkSummary['peers'][number]) =>
+  [
+    name,
+    <span key={address}>
+      <span className="mono">{address}</span>
+      <span className="quiet"> {containers.join(', ')}</span>
+    </span>,
+  ] as const
+
 /** One network beside the list: its addresses, its options, and who is on it. */
 export function NetworkPane({
   network,
@@ -34,6 +44,7 @@ export function NetworkPane({
             [t('driver'), network.driver],
             [t('interface'), mono(network.interface)],
             [t('networks.internal'), network.isInternal ? t('topology.yes') : ''],
+            [t('networks.scope'), network.scope === 'global' ? t('networks.scopeGlobal') : ''],
           ]}
         />
         <Facts
@@ -48,6 +59,7 @@ export function NetworkPane({
           ]}
         />
         <Members network={network} onConnect={onConnect} />
+        <Facts title={t('networks.peers')} facts={network.peers.map(peerFact)} />
         <Facts title={t('networks.options')} facts={pairs(network.options)} />
         <Facts title={t('networks.labels')} facts={pairs(network.labels)} />
       </div>

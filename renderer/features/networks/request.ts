@@ -1,6 +1,6 @@
 import type { CreateNetwork } from '../../../engine/contract/network.ts'
 
-export const DRIVERS = ['bridge', 'macvlan', 'ipvlan'] as const
+export const DRIVERS = ['bridge', 'macvlan', 'ipvlan', 'overlay'] as const
 export type Driver = (typeof DRIVERS)[number]
 
 /** Modes of the drivers that have some; the first is the engine's own choice. */
@@ -8,6 +8,7 @@ export const MODES: Readonly<Record<Driver, readonly string[]>> = {
   bridge: [],
   macvlan: ['bridge', 'private', 'vepa', 'passthru'],
   ipvlan: ['l2', 'l3', 'l3s'],
+  overlay: [],
 }
 
 /** The create dialog's fields as they are typed; many values of one field stand on lines of their own. */
@@ -31,6 +32,7 @@ export interface NetworkFields {
   readonly enableIPv6: boolean
   readonly isOpenWithin: boolean
   readonly isMasquerading: boolean
+  readonly isEncrypted: boolean
 }
 export type TextField = { [K in keyof NetworkFields]: NetworkFields[K] extends string ? K : never }[keyof NetworkFields]
 
@@ -54,6 +56,7 @@ export const EMPTY_NETWORK: NetworkFields = {
   enableIPv6: false,
   isOpenWithin: true,
   isMasquerading: true,
+  isEncrypted: false,
 }
 
 /** What is wrong with a field before the engine is asked: the field, and the value at fault (empty: nothing was typed). */
@@ -114,17 +117,21 @@ function driverOptions({
   mode,
   isOpenWithin,
   isMasquerading,
+  isEncrypted,
 }: NetworkFields): Record<string, string> {
-  const own =
-    driver === 'bridge'
-      ? {
-          'com.docker.network.bridge.name': bridgeName.trim(),
-          'com.docker.network.bridge.enable_icc': isOpenWithin ? '' : 'false',
-          'com.docker.network.bridge.enable_ip_masquerade': isMasquerading ? '' : 'false',
-        }
-      : { parent: parent.trim(), [`${driver}_mode`]: mode }
+  const child = { parent: parent.trim(), [`${driver}_mode`]: mode }
+  const own: Readonly<Record<Driver, Record<string, string>>> = {
+    bridge: {
+      'com.docker.network.bridge.name': bridgeName.trim(),
+      'com.docker.network.bridge.enable_icc': isOpenWithin ? '' : 'false',
+      'com.docker.network.bridge.enable_ip_masquerade': isMasquerading ? '' : 'false',
+    },
+    macvlan: child,
+    ipvlan: child,
+    overlay: { encrypted: isEncrypted ? 'true' : '' },
+  }
   return Object.fromEntries(
-    Object.entries({ 'com.docker.network.driver.mtu': mtu.trim(), ...own }).filter(([, value]) => value !== ''),
+    Object.entries({ 'com.docker.network.driver.mtu': mtu.trim(), ...own[driver] }).filter(([, value]) => value !== ''),
   )
 }
 

@@ -5,7 +5,7 @@ const PROJECT_LABEL = 'com.docker.compose.project'
 const ALIVE = new Set(['running', 'paused', 'restarting'])
 const ALL_ADDRESSES = new Set(['', '0.0.0.0', '::'])
 /** Drivers whose containers can reach beyond this machine, when the network is not internal. */
-const OUTGOING = new Set(['bridge', 'host', 'macvlan', 'ipvlan'])
+const OUTGOING = new Set(['bridge', 'host', 'macvlan', 'ipvlan', 'overlay'])
 
 export interface OutsideNode {
   readonly kind: 'outside'

@@ -22,6 +22,17 @@ beforeAll(async () => {
 })
 afterAll(() => t?.test.destroy())
 
+it('an overlay network needs a cluster store, or in rootless mode a root, and says so', async () => {
+  await expect(createNetwork({ name: 'far', driver: 'overlay' })).rejects.toMatchObject(
+    isRoot
+      ? { reason: 'cluster.not-configured', message: expect.stringContaining('--cluster-store') }
+      : { reason: 'network.overlay-rootless', message: expect.stringContaining('run the engine as root') },
+  )
+  expect((await networks().list({}, context)).map(({ name, scope }) => `${name} ${scope}`)).toEqual(
+    ['bridge', 'host', 'none'].map((name) => `${name} local`),
+  )
+})
+
 describe('a network of the user’s', () => {
   it('gives its addresses and takes them back when it is removed', async () => {
     const { id } = await createNetwork({

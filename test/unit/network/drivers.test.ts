@@ -92,8 +92,8 @@ describe('the default route', () => {
     const note = (name: string) => async (params: object) => (calls.push({ name, ...params }), { netnsPath: '' })
     const host = { createSandbox: note('create'), detachEndpoint: note('detach') } as unknown as Host
     const [a, b] = [member('a'), member('b', { interface: 'eth1', gateway: '10.1.0.1' })]
-    await createNetworks(host).createSandbox('0123456789ab', [a, b])
-    await createNetworks(host).detach('0123456789ab', a, [b])
+    await createNetworks(host, () => '').createSandbox('0123456789ab', [a, b])
+    await createNetworks(host, () => '').detach('0123456789ab', a, [b])
     expect(calls).toMatchObject([
       { name: 'create', endpoints: [{ routes: ['default via 10.0.0.1'] }, { routes: [] }] },
       { name: 'detach', containerInterface: 'eth0', routes: ['default via 10.1.0.1'] },

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 
 const ROOT = path.resolve(import.meta.dirname, '../../..')
-const MECHANISMS = ['image', 'registry', 'runtime', 'network', 'volume', 'build']
+const MECHANISMS = ['image', 'registry', 'runtime', 'network', 'volume', 'build', 'cluster']
 
 /** The table of layers: which folders the sources of a folder may import, beside their own. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {

@@ -54,6 +54,10 @@ describe('a network as the create dialog asks for it', () => {
       parent: 'eth0.5',
       ipvlan_mode: 'l3',
     })
+    expect(toRequest({ ...all, driver: 'overlay', isEncrypted: true }).options).toEqual({
+      'com.docker.network.driver.mtu': '1400',
+      encrypted: 'true',
+    })
   })
 
   test('a value may hold an equals sign, and what the contract takes is what comes out', () => {

@@ -33,7 +33,7 @@ export function networkRoutes({ network }: Services): Route[] {
               any('id', (value) => one.id.startsWith(value)) &&
               any('name', (value) => one.name.includes(value)) &&
               any('driver', (value) => one.driver === value) &&
-              any('scope', (value) => value === 'local') &&
+              any('scope', (value) => value === one.scope) &&
               hasLabels(one.labels, filters.get('label') ?? []),
           )
         return { status: 200, json: shown.map(toNetwork) }
@@ -147,7 +147,7 @@ function toNetwork(network: NetworkSummary) {
     Name: network.name,
     Id: network.id,
     Created: network.createdAt,
-    Scope: 'local',
+    Scope: network.scope,
     Driver: network.driver === 'none' ? 'null' : network.driver,
     EnableIPv4: true,
     EnableIPv6: network.enableIPv6,
@@ -173,5 +173,8 @@ function toNetwork(network: NetworkSummary) {
     ),
     Options: network.options,
     Labels: network.labels,
+    ...(network.peers.length > 0
+      ? { Peers: network.peers.map(({ name, address }) => ({ Name: name, IP: address })) }
+      : {}),
   }
 }

@@ -88,7 +88,7 @@ async function infoOf({ system, container }: Services) {
     DriverStatus: [],
     Plugins: {
       Volume: ['local'],
-      Network: ['bridge', 'host', 'ipvlan', 'macvlan', 'null'],
+      Network: ['bridge', 'host', 'ipvlan', 'macvlan', 'null', 'overlay'],
       Authorization: [],
       Log: ['json-file'],
     },

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net'
 import type { ReachWay } from '../../../contract/reach.ts'
-import type { Member } from '../../../network/driver.ts'
+import { isBridged, type Member } from '../../../network/driver.ts'
 import { type End, isSameNamespace } from './ends.ts'
 
 /** A way that may be there: where the first container would connect to. */
@@ -78,8 +78,8 @@ function hostAddressFor(a: End, hostIp: string, { isRootless }: MachineView): st
 
 /** The place whose bridge a container's packets to elsewhere come by. */
 const defaultMember = ({ members }: End): Member | undefined =>
-  members.find(({ endpoint, network }) => endpoint.gateway && network.driver === 'bridge') ??
-  members.find(({ network }) => network.driver === 'bridge')
+  members.find(({ endpoint, network }) => endpoint.gateway && isBridged(network)) ??
+  members.find(({ network }) => isBridged(network))
 
 function toHost(a: End, { isRootless, hostAddress }: MachineView): Candidate[] {
   const via = defaultMember(a)

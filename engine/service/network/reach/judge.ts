@@ -2,6 +2,7 @@ import { isIPv6 } from 'node:net'
 import type { ReachBlock } from '../../../contract/reach.ts'
 import { hostInterfaceName } from '../../../network/bridge.ts'
 import { modeOf } from '../../../network/child-link.ts'
+import { isBridged } from '../../../network/driver.ts'
 import type { BridgeFacts, NamespaceFacts } from '../../../network/networks.ts'
 import type { Packet } from '../../../network/rules/match.ts'
 import type { RuleTree } from '../../../network/rules/parse.ts'
@@ -110,7 +111,7 @@ function cross(journey: Journey, question: Question, device: string): boolean {
   const { a, candidate } = question
   const via = a.members.find(({ endpoint }) => endpoint.interface === device)
   if (!via) return true
-  if (via.network.driver !== 'bridge') return crossParent(journey, question)
+  if (!isBridged(via.network)) return crossParent(journey, question)
   const veth = hostInterfaceName(a.owner.id, device)
   const bridge = via.network.interface
   journey.hops.push(veth, bridge)
@@ -150,7 +151,7 @@ function crossHost(journey: Journey, { b, candidate, facts }: Question, bridge: 
   const target = b.members.find(({ endpoint }) =>
     [endpoint.ipAddress, endpoint.ipv6Address].some((address) => address === destination),
   )
-  const out = target?.network.driver === 'bridge' ? target.network.interface : ''
+  const out = target && isBridged(target.network) ? target.network.interface : ''
   if (out && out !== bridge) journey.hops.push(out)
   if (target) journey.hops.push(hostInterfaceName(b.owner.id, target.endpoint.interface))
   journey.packet = { ...journey.packet, outInterface: out }
