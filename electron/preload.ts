@@ -1,14 +1,12 @@
 import { contextBridge, ipcRenderer, webUtils } from 'electron'
 
 /*
- * The bridge: two calls, a path, and what the desktop asks to open. It knows no procedure names. Ports cannot cross the bridge, so they go by
+ * The bridge: two calls and the path of a dropped file. It knows no procedure names. Ports cannot cross the bridge, so they go by
  * `window.postMessage`, marked with the nonce that the window chose.
  */
 contextBridge.exposeInMainWorld('slipway', {
   invoke: (path: string, input: unknown) => ipcRenderer.invoke('rpc:invoke', path, input),
   open: (path: string, input: unknown, nonce: string) => ipcRenderer.send('rpc:open', path, input, nonce),
-  onOpen: (listener: (path: string) => void) =>
-    void ipcRenderer.on('desktop:open', (_event, path: string) => listener(path)),
   pathForFile: (file: File) => webUtils.getPathForFile(file),
 })
 

@@ -1,10 +1,10 @@
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { pino } from 'pino'
 import { type EngineConfig, loadConfig } from './config.ts'
 import { CHECK_TEXTS } from './contract/doctor.ts'
 import { checkMachine } from './doctor.ts'
 import { createEngine } from './engine.ts'
+import { openLog } from './log.ts'
 
 /** `npm run engine -- --root DIR --runtime-dir DIR --socket PATH [--offer-socket] [--stop-containers | --shutdown | --doctor]`: the engine without a window. */
 async function main(): Promise<void> {
@@ -27,7 +27,8 @@ async function main(): Promise<void> {
     offersSocket: values['offer-socket'],
   })
   if (values.doctor) return tellHealth(config)
-  const engine = await createEngine(config, pino({ level: 'info' }, pino.destination(2)))
+  const { log } = openLog({ root: config.root, copyTo: (line) => void process.stderr.write(line) })
+  const engine = await createEngine(config, log)
   if (values.shutdown) return engine.close({ stopContainers: true })
   await engine.listen()
   const stop = () => void engine.close({ stopContainers: values['stop-containers'] }).then(() => process.exit(0))

@@ -5,25 +5,21 @@ import './app/app.css'
 import { MantineProvider } from '@mantine/core'
 import { QueryClientProvider } from '@tanstack/react-query'
 import { createRoot } from 'react-dom/client'
+import { followDesktop } from './app/desktop-bridge.ts'
 import { followEvents } from './app/event-bridge.ts'
 import { queryClient } from './app/queries.ts'
 import { Shell } from './app/shell.tsx'
-import { theme } from './app/theme.ts'
+import { colorSchemeOfDesktop, theme } from './app/theme.ts'
 import { startTranslations } from './i18n/index.ts'
-import { importArchive } from './state/activity.ts'
-import { useView } from './state/view.ts'
 
 startTranslations()
 void followEvents()
-window.slipway.onOpen((path) => {
-  useView.getState().show('images')
-  void importArchive(path)
-})
+void followDesktop()
 
 const root = document.getElementById('root')
 if (root) {
   createRoot(root).render(
-    <MantineProvider theme={theme} defaultColorScheme="auto">
+    <MantineProvider theme={theme} defaultColorScheme="auto" colorSchemeManager={colorSchemeOfDesktop}>
       <QueryClientProvider client={queryClient}>
         <Shell />
       </QueryClientProvider>

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
-import type { Procedure } from '../contract/define.ts'
+import type { Handlers as HandlersOf, Procedure } from '../contract/define.ts'
+import { desktop } from '../contract/desktop.ts'
 import { type CallContext, contract, EngineError, type Handlers, type WireError } from '../contract/index.ts'
 import { type ServerPort, serveStream } from './stream-server.ts'
 
@@ -28,12 +29,15 @@ export interface IpcMainLike {
 export interface ServeIpcOptions {
   /** May still be starting: calls wait for it. */
   readonly handlers: Handlers | Promise<Handlers>
-  /** Procedures of the desktop itself (`desktop.verb`). They check their own input. */
-  readonly desktopHandlers: Readonly<Record<string, (input: never) => Promise<unknown>>>
+  /** Procedures of the desktop itself (`desktop.verb`); they answer without an engine too. */
+  readonly desktopHandlers: DesktopHandlers
   readonly ipcMain: IpcMainLike
   readonly isTrustedSender: (event: IpcEvent) => boolean
   readonly createChannel: () => { readonly port1: ServerPort; readonly port2: unknown }
 }
+
+/** One function a procedure of the desktop. */
+export type DesktopHandlers = HandlersOf<{ readonly desktop: typeof desktop }>['desktop']
 
 type Answer = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: WireError }
 
@@ -45,14 +49,16 @@ export function serveIpc({
   isTrustedSender,
   createChannel,
 }: ServeIpcOptions): void {
+  const served: Served = { engine: handlers, desktop: desktopHandlers }
   ipcMain.handle('rpc:invoke', async (event, path, input): Promise<Answer> => {
     try {
       if (!isTrustedSender(event))
         throw new EngineError('forbidden', 'ipc.untrusted', 'the sender is not the app window')
-      const desktop = own(desktopHandlers, String(path).replace(/^desktop\./, ''))
-      if (String(path).startsWith('desktop.') && desktop) return { ok: true, value: await desktop(input as never) }
-      const value = await callProcedure(await handlers, path, input, new AbortController().signal)
-      return { ok: true, value }
+      const { procedure, handler } = await resolve(served, path)
+      if (procedure.kind === 'stream')
+        throw new EngineError('invalidArgument', 'ipc.wrong-kind', `${String(path)} is a stream`)
+      const parsed = parseInput(procedure.input, path, input)
+      return { ok: true, value: await handler(parsed, { signal: new AbortController().signal }) }
     } catch (error) {
       return { ok: false, error: EngineError.from(error).toWire() }
     }
@@ -63,32 +69,19 @@ export function serveIpc({
     if (!isTrustedSender(event) || typeof nonce !== 'string' || nonce.length > 64) return
     const { port1, port2 } = createChannel()
     serveStream(port1, async function* (context) {
-      yield* openProcedure(await handlers, { path, input }, context)
+      yield* openProcedure(served, { path, input }, context)
     })
     if (sender.isDestroyed()) port1.close()
     else sender.postMessage('rpc:port', nonce, [port2 as never])
   })
 }
 
-/** Parses the input of a query or command and calls it. */
-export async function callProcedure(
-  handlers: Handlers,
-  path: unknown,
-  input: unknown,
-  signal: AbortSignal,
-): Promise<unknown> {
-  const { procedure, handler } = resolve(handlers, path)
-  if (procedure.kind === 'stream')
-    throw new EngineError('invalidArgument', 'ipc.wrong-kind', `${String(path)} is a stream`)
-  return handler(parseInput(procedure.input, path, input), { signal })
-}
-
 async function* openProcedure(
-  handlers: Handlers,
+  served: Served,
   call: { path: unknown; input: unknown },
   context: CallContext & { up: AsyncIterable<unknown> },
 ): AsyncIterable<unknown> {
-  const { procedure, handler } = resolve(handlers, call.path)
+  const { procedure, handler } = await resolve(served, call.path)
   if (procedure.kind !== 'stream')
     throw new EngineError('invalidArgument', 'ipc.wrong-kind', `${String(call.path)} is no stream`)
   const parsed = parseInput(procedure.input, call.path, call.input)
@@ -103,16 +96,22 @@ type AnyHandler = (
   context: CallContext & { up?: AsyncIterable<unknown> },
 ) => Promise<unknown> | AsyncIterable<unknown>
 
-function resolve(handlers: Handlers, path: unknown): { procedure: Procedure; handler: AnyHandler } {
+interface Served {
+  readonly engine: Handlers | Promise<Handlers>
+  readonly desktop: DesktopHandlers
+}
+const DECLARED: Readonly<Record<string, Readonly<Record<string, Procedure>>>> = { ...contract, desktop }
+
+async function resolve(served: Served, path: unknown): Promise<{ procedure: Procedure; handler: AnyHandler }> {
   const [noun = '', verb = '', ...rest] = String(path).split('.')
-  const procedures = own(contract as Record<string, Record<string, Procedure>>, noun)
+  const procedures = own(DECLARED, noun)
   const procedure = procedures && own(procedures, verb)
-  const handler =
-    procedure && own((handlers as unknown as Record<string, Record<string, AnyHandler>>)[noun] ?? {}, verb)
-  if (!procedure || !handler || rest.length > 0) {
-    throw new EngineError('notFound', 'ipc.no-such-procedure', `there is no procedure "${String(path).slice(0, 80)}"`)
+  if (procedure && rest.length === 0) {
+    const handlers = noun === 'desktop' ? { desktop: served.desktop } : await served.engine
+    const handler = own((handlers as unknown as Record<string, Record<string, AnyHandler>>)[noun] ?? {}, verb)
+    if (handler) return { procedure, handler }
   }
-  return { procedure, handler }
+  throw new EngineError('notFound', 'ipc.no-such-procedure', `there is no procedure "${String(path).slice(0, 80)}"`)
 }
 
 function parseInput(schema: z.ZodType, path: unknown, input: unknown): unknown {

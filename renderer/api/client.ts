@@ -1,9 +1,10 @@
+import type { Client as ClientOf } from '../../engine/contract/define.ts'
+import type { desktop as desktopContract } from '../../engine/contract/desktop.ts'
 import { type Client, type ClientStream, EngineError, type WireError } from '../../engine/contract/index.ts'
 
 interface Bridge {
   invoke(path: string, input: unknown): Promise<{ ok: true; value: unknown } | { ok: false; error: WireError }>
   open(path: string, input: unknown, nonce: string): void
-  onOpen(listener: (path: string) => void): void
   pathForFile(file: File): string
 }
 declare global {
@@ -19,6 +20,8 @@ export const STREAMS: ReadonlySet<string> = new Set([
   'container.stats',
   'container.attach',
   'container.exec',
+  'desktop.log',
+  'desktop.requests',
   'image.importArchive',
   'image.pull',
   'image.push',
@@ -26,8 +29,9 @@ export const STREAMS: ReadonlySet<string> = new Set([
   'system.events',
 ])
 
-/** The engine, as the contract declares it. */
-export const api: Client = new Proxy({} as Client, {
+type DesktopClient = ClientOf<{ readonly desktop: typeof desktopContract }>['desktop']
+
+const procedures = new Proxy({} as Client & { readonly desktop: DesktopClient }, {
   get: (_target, noun: string) =>
     new Proxy(
       {},
@@ -40,8 +44,13 @@ export const api: Client = new Proxy({} as Client, {
     ),
 })
 
-/** A call of the desktop itself. */
-export async function call(path: string, input: unknown): Promise<unknown> {
+/** The engine, as the contract declares it. */
+export const api: Client = procedures
+
+/** The app around this window. */
+export const desktop: DesktopClient = procedures.desktop
+
+async function call(path: string, input: unknown): Promise<unknown> {
   const answer = await window.slipway.invoke(path, input)
   if (answer.ok) return answer.value
   throw EngineError.fromWire(answer.error)

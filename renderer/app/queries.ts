@@ -1,6 +1,5 @@
 import { QueryClient, queryOptions } from '@tanstack/react-query'
-import type { DoctorReport } from '../../engine/contract/doctor.ts'
-import { api, call } from '../api/client.ts'
+import { api, desktop } from '../api/client.ts'
 
 /** Facts stay fresh until an event says otherwise. */
 export const queryClient = new QueryClient({
@@ -31,8 +30,14 @@ export const layerFiles = (id: string, layer: number, path: string) =>
 /** By the desktop: it answers without an engine too. */
 export const doctorReport = queryOptions({
   queryKey: ['doctor'],
-  queryFn: () => call('desktop.doctor', {}) as Promise<DoctorReport>,
+  queryFn: () => desktop.doctor({}),
 })
+/** What the app around the window has; it says when that changes. */
+export const desktopState = queryOptions({ queryKey: ['desktop', 'state'], queryFn: () => desktop.state({}) })
+export const crashReports = queryOptions({ queryKey: ['desktop', 'reports'], queryFn: () => desktop.reports({}) })
+export const crashReport = (file: string) =>
+  queryOptions({ queryKey: ['desktop', 'report', file], queryFn: () => desktop.report({ file }), enabled: file !== '' })
+export const updateState = queryOptions({ queryKey: ['desktop', 'update'], queryFn: () => desktop.update({}) })
 export const systemInfo = queryOptions({ queryKey: ['system', 'info'], queryFn: () => api.system.info({}) })
 export const networkSettings = queryOptions({
   queryKey: ['system', 'network-settings'],

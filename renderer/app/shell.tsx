@@ -7,6 +7,8 @@ import { Dialogs } from '../components/dialogs.tsx'
 import { EditDialog } from '../features/containers/edit-dialog.tsx'
 import { ContainersPage } from '../features/containers/page.tsx'
 import { RunDialog } from '../features/containers/run-dialog.tsx'
+import { Notices } from '../features/desktop/notices.tsx'
+import { QuitDialog } from '../features/desktop/quit-dialog.tsx'
 import { Dock } from '../features/dock/dock.tsx'
 import { PullDialog } from '../features/images/pull-dialog.tsx'
 import { DropZone } from '../features/importing/drop-zone.tsx'
@@ -25,6 +27,7 @@ export function Shell() {
     <div className="shell">
       <Rail />
       <TopBar />
+      <Notices />
       <main className="page">
         <Body />
       </main>
@@ -32,6 +35,7 @@ export function Shell() {
       <RunDialog />
       <EditDialog />
       <Dialogs />
+      <QuitDialog />
       <PullDialog />
       <ShortcutsDialog />
       <Palette />

@@ -1,4 +1,4 @@
-import { createTheme, type MantineColorsTuple } from '@mantine/core'
+import { createTheme, type MantineColorSchemeManager, type MantineColorsTuple } from '@mantine/core'
 
 // One accent, the blue-green of deep water; Mantine's own cyan is too bright beside small text.
 const harbour: MantineColorsTuple = [
@@ -26,6 +26,15 @@ const dark: MantineColorsTuple = [
   '#111518',
   '#0b0e10',
 ]
+
+/** The app itself says what the system prefers, and keeps what was chosen: menus and dialogs outside of the window follow it too. */
+export const colorSchemeOfDesktop: MantineColorSchemeManager = {
+  get: () => 'auto',
+  set: () => {},
+  subscribe: () => {},
+  unsubscribe: () => {},
+  clear: () => {},
+}
 
 /** Slipway's look: one accent, neutral greys, small radii, 13 px text. */
 export const theme = createTheme({

@@ -3,9 +3,15 @@ import type { ContainerSummary } from '../../engine/contract/container.ts'
 
 /** The dialog that is open, if any. */
 export type Dialog =
-  | { readonly type: 'run'; readonly image: string }
+  | {
+      readonly type: 'run'
+      readonly image: string
+      /** A link of another program filled it in. */
+      readonly isFromLink?: boolean
+    }
   | { readonly type: 'shortcuts' }
-  | { readonly type: 'pull' }
+  | { readonly type: 'pull'; readonly image?: string; readonly isFromLink?: boolean }
+  | { readonly type: 'quit' | 'stopping'; readonly running: number }
   | { readonly type: 'tag'; readonly id: string; readonly name: string }
   | { readonly type: 'edit'; readonly container: ContainerSummary }
   | { readonly type: 'rename'; readonly container: ContainerSummary }

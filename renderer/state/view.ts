@@ -1,18 +1,10 @@
 import { create } from 'zustand'
+import type { PAGE_NAMES } from '../../engine/contract/desktop.ts'
 
-export type Page =
-  | 'containers'
-  | 'images'
-  | 'volumes'
-  | 'networks'
-  | 'topology'
-  | 'registries'
-  | 'disk'
-  | 'activity'
-  | 'settings'
+export type Page = (typeof PAGE_NAMES)[number]
 
 /** What the settings are about. */
-export const SUBJECTS = ['general', 'docker', 'doctor'] as const
+export const SUBJECTS = ['general', 'desktop', 'docker', 'doctor', 'log'] as const
 export type Subject = (typeof SUBJECTS)[number]
 
 interface ViewState {

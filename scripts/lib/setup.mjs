@@ -57,6 +57,8 @@ const TEST_TOOLS = [
   { any: ['docker-compose'], package: 'docker-compose' },
   { file: '/usr/lib/python3/dist-packages/docker/__init__.py', package: 'python3-docker' },
   { any: ['docker-registry'], package: 'docker-registry' },
+  { any: ['dbus-daemon'], package: 'dbus-daemon' },
+  { file: '/usr/share/doc/libnotify4', package: 'libnotify4' },
   { any: ['skopeo'], package: 'skopeo' },
 ]
 /** What `npm run dist` needs to make a .deb. */

@@ -55,7 +55,6 @@ describe.skipIf(whyNoWindow() !== '')('a hostile renderer', () => {
     expect(found).toEqual([])
     expect(await page().evaluate(() => Object.keys((window as unknown as HostileWindow).slipway).sort())).toEqual([
       'invoke',
-      'onOpen',
       'open',
       'pathForFile',
     ])

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { _electron, type ElectronApplication, type Page } from '@playwright/test'
@@ -37,28 +37,48 @@ export interface RunningApp {
 }
 
 /** Starts the real app under the display of the suite and waits until its engine serves. */
-export async function launchApp(home: AppHome, files: readonly string[] = []): Promise<RunningApp> {
+export async function launchApp(
+  home: AppHome,
+  files: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<RunningApp> {
+  keepSettings(home)
   const app = await _electron.launch({
     executablePath: process.env['SLIPWAY_ELECTRON'] as string,
-    args: [
-      ROOT,
-      ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
-      `--root=${home.root}`,
-      `--runtime-dir=${home.runtimeDir}`,
-      `--user-data-dir=${path.join(home.base, 'user')}`,
-      ...files,
-    ],
-    env: {
-      ...(process.env as Record<string, string>),
-      XDG_RUNTIME_DIR: home.session,
-      DOCKER_CONFIG: home.dockerFolder,
-    },
+    args: [ROOT, ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), ...appFolders(home), ...files],
+    env: { ...appEnvironment(home), ...env },
     timeout: 30_000,
   })
   const page = await app.firstWindow()
   page.setDefaultTimeout(15_000)
   await page.locator('[data-testid=engine-state][data-ready=true]').waitFor()
   return { app, page }
+}
+
+/** The app's folders as its options. */
+export const appFolders = (home: AppHome): readonly string[] => [
+  `--root=${home.root}`,
+  `--runtime-dir=${home.runtimeDir}`,
+  `--user-data-dir=${path.join(home.base, 'user')}`,
+]
+
+/** An environment in which the app touches nothing of the user's, and finds no session bus but one of the test's own. */
+export const appEnvironment = (home: AppHome): Record<string, string> => {
+  const { DBUS_SESSION_BUS_ADDRESS: _bus, ...env } = process.env as Record<string, string>
+  return {
+    ...env,
+    XDG_RUNTIME_DIR: home.session,
+    XDG_CONFIG_HOME: path.join(home.base, 'config'),
+    XDG_CACHE_HOME: path.join(home.base, 'cache'),
+    DOCKER_CONFIG: home.dockerFolder,
+  }
+}
+
+/** Quitting a test's app keeps its containers and asks nobody, unless the test has said otherwise. */
+function keepSettings(home: AppHome): void {
+  const file = path.join(home.base, 'user/settings.json')
+  mkdirSync(path.dirname(file), { recursive: true })
+  if (!existsSync(file)) writeFileSync(file, JSON.stringify({ quitting: 'keep' }))
 }
 
 /** Keeps a picture of the window among the artifacts. */

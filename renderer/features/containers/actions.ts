@@ -1,7 +1,7 @@
 import i18next from 'i18next'
 import type { ContainerSummary } from '../../../engine/contract/container.ts'
 import { EngineError } from '../../../engine/contract/errors.ts'
-import { api, call } from '../../api/client.ts'
+import { api, desktop } from '../../api/client.ts'
 import { reportFailure } from '../../state/activity.ts'
 import { useDialog } from '../../state/dialog.ts'
 import { useDock } from '../../state/dock.ts'
@@ -67,5 +67,5 @@ export function openDock(kind: 'exec' | 'attach' | 'logs', { id, name }: Contain
 /** Opens a published port in the system's browser. */
 export function openPort(hostIp: string, hostPort: number): void {
   const host = hostIp === '' || hostIp === '0.0.0.0' || hostIp === '::' ? 'localhost' : hostIp
-  void call('desktop.openExternal', { url: `http://${host.includes(':') ? `[${host}]` : host}:${hostPort}` })
+  void desktop.openExternal({ url: `http://${host.includes(':') ? `[${host}]` : host}:${hostPort}` })
 }

@@ -3,9 +3,10 @@ import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api } from '../../api/client.ts'
-import { imageList } from '../../app/queries.ts'
+import { imageDetail, imageList } from '../../app/queries.ts'
 import { type Dialog, useDialog } from '../../state/dialog.ts'
 import { useView } from '../../state/view.ts'
+import { LinkNote } from '../desktop/link-note.tsx'
 import { FirstImage } from '../images/first-image.tsx'
 import { ContainerFields } from './container-fields.tsx'
 import { explain, type Failure, FailureNote } from './form-failure.tsx'
@@ -26,10 +27,11 @@ export function RunDialog() {
       closeButtonProps={{ 'aria-label': t('close') }}
       styles={{ title: { fontWeight: 650 } }}
     >
-      {images.length === 0 ? (
+      {images.length === 0 && dialog.image === '' ? (
         <FirstImage />
       ) : (
         <RunForm
+          key={dialog.image}
           dialog={dialog}
           references={images.flatMap(({ references, id }) => (references.length ? references : [id]))}
         />
@@ -50,6 +52,8 @@ function RunForm({
   const [fields, setFields] = useState<RunFields>({ ...EMPTY_FIELDS, image: dialog.image || (references[0] ?? '') })
   const [failure, setFailure] = useState<Failure | null>(null)
   const [isBusy, setBusy] = useState(false)
+  const { isError } = useQuery(imageDetail(fields.image))
+  const isMissing = dialog.isFromLink === true && isError && fields.image === dialog.image
   const set = (part: Partial<RunFields>) => setFields((old) => ({ ...old, ...part }))
   const submit = async () => {
     setBusy(true)
@@ -71,10 +75,12 @@ function RunForm({
       }}
     >
       <Stack gap="sm">
+        {dialog.isFromLink && <LinkNote text={t('link.run')} />}
+        {isMissing && <MissingImage image={fields.image} />}
         <SimpleGrid cols={2}>
           <Select
             label={t('image')}
-            data={[...references]}
+            data={[...new Set([...(dialog.image ? [dialog.image] : []), ...references])]}
             value={fields.image}
             onChange={(value) => set({ image: value ?? '' })}
             searchable
@@ -102,6 +108,25 @@ function RunForm({
         </Group>
       </Stack>
     </form>
+  )
+}
+
+/** A link may name an image that is not here; it is pulled first, when that is wanted. */
+function MissingImage({ image }: { readonly image: string }) {
+  const { t } = useTranslation()
+  return (
+    <div className="error-note" data-testid="run-missing">
+      {t('link.missing', { image })}
+      <Button
+        size="compact-xs"
+        variant="default"
+        display="block"
+        mt={8}
+        onClick={() => useDialog.getState().show({ type: 'pull', image })}
+      >
+        {t('pull.open')}
+      </Button>
+    </div>
   )
 }
 

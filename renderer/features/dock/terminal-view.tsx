@@ -5,7 +5,7 @@ import { WebglAddon } from '@xterm/addon-webgl'
 import { Terminal } from '@xterm/xterm'
 import i18next from 'i18next'
 import { useEffect, useRef, useState } from 'react'
-import { api, call } from '../../api/client.ts'
+import { api, desktop } from '../../api/client.ts'
 import { errorText } from '../../api/error-text.ts'
 import { usePreferences } from '../../state/preferences.ts'
 import { FindBar } from './find-bar.tsx'
@@ -72,7 +72,7 @@ function openTerminal(
   const search = new SearchAddon()
   terminal.loadAddon(fit)
   terminal.loadAddon(search)
-  terminal.loadAddon(new WebLinksAddon((_event, url) => void call('desktop.openExternal', { url })))
+  terminal.loadAddon(new WebLinksAddon((_event, url) => void desktop.openExternal({ url })))
   terminal.open(element)
   drawWithWebgl(terminal)
   fit.fit()

@@ -2,13 +2,13 @@ import { Button, Group } from '@mantine/core'
 import { IconFileImport, IconSparkles, IconStack2 } from '@tabler/icons-react'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { api, call } from '../../api/client.ts'
+import { api, desktop } from '../../api/client.ts'
 import { Empty } from '../../components/empty.tsx'
 import { importArchive, reportFailure } from '../../state/activity.ts'
 
 /** Lets the user pick archives on this machine and imports them. */
 export async function pickArchives(): Promise<void> {
-  for (const path of (await call('desktop.pickArchive', {})) as string[]) void importArchive(path)
+  for (const path of await desktop.pickArchive({})) void importArchive(path)
 }
 
 /** What a newcomer sees: the two ways to a first image. */

@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { ImageSummary } from '../../../engine/contract/image.ts'
-import { call } from '../../api/client.ts'
+import { desktop } from '../../api/client.ts'
 import { imageDetail } from '../../app/queries.ts'
 import { IconButton } from '../../components/icon-button.tsx'
 import { formatBytes } from '../../lib/format.ts'
@@ -72,6 +72,6 @@ export function ImagePane({ image }: { readonly image: ImageSummary }) {
 
 /** Asks where to, and saves. The name that is offered is the image's own without what file names cannot have. */
 async function pickAndSave(reference: string, name: string): Promise<void> {
-  const path = (await call('desktop.pickSavePath', { name: `${name.replace(/[^\w.-]+/g, '-')}.tar` })) as string
+  const path = await desktop.pickSavePath({ name: `${name.replace(/[^\w.-]+/g, '-')}.tar` })
   if (path) await saveImage(reference, path)
 }

@@ -8,6 +8,7 @@ import { errorText } from '../../api/error-text.ts'
 import { pullImage } from '../../state/activity.ts'
 import { useDialog } from '../../state/dialog.ts'
 import { useView } from '../../state/view.ts'
+import { LinkNote } from '../desktop/link-note.tsx'
 
 /** Asks for an image by its name, or finds one by a search. The pull goes on in Activity. */
 export function PullDialog() {
@@ -16,14 +17,22 @@ export function PullDialog() {
   if (dialog?.type !== 'pull') return null
   return (
     <Modal opened onClose={close} size={640} title={t('pull.open')} closeButtonProps={{ 'aria-label': t('close') }}>
-      <PullForm onDone={close} />
+      <PullForm key={dialog.image} image={dialog.image ?? ''} isFromLink={dialog.isFromLink === true} onDone={close} />
     </Modal>
   )
 }
 
-function PullForm({ onDone }: { readonly onDone: () => void }) {
+function PullForm({
+  image,
+  isFromLink,
+  onDone,
+}: {
+  readonly image: string
+  readonly isFromLink: boolean
+  readonly onDone: () => void
+}) {
   const { t } = useTranslation()
-  const [text, setText] = useState('')
+  const [text, setText] = useState(image)
   const [found, setFound] = useState<readonly SearchResult[] | null>(null)
   const [error, setError] = useState('')
   const [isBusy, setBusy] = useState(false)
@@ -47,6 +56,7 @@ function PullForm({ onDone }: { readonly onDone: () => void }) {
         if (text.trim()) pull(text.trim())
       }}
     >
+      {isFromLink && <LinkNote text={t('link.pull')} />}
       <TextInput
         label={t('image')}
         description={t('pull.hint')}

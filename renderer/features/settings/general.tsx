@@ -1,11 +1,12 @@
 import { SegmentedControl, Switch, useMantineColorScheme } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
-import { systemInfo } from '../../app/queries.ts'
+import { desktopState, systemInfo } from '../../app/queries.ts'
 import { Facts } from '../../components/facts.tsx'
 import { chooseLanguage } from '../../i18n/index.ts'
 import { formatBytes } from '../../lib/format.ts'
 import { usePreferences } from '../../state/preferences.ts'
+import { changeSettings } from '../desktop/change-settings.ts'
 import { PublishSettings } from './publish.tsx'
 
 function ScreenReader() {
@@ -24,7 +25,8 @@ function ScreenReader() {
 /** How the window looks and speaks, and what the engine is. */
 export function GeneralSettings() {
   const { t, i18n } = useTranslation()
-  const { colorScheme, setColorScheme } = useMantineColorScheme()
+  const { setColorScheme } = useMantineColorScheme()
+  const { data: desktop } = useQuery(desktopState)
   const { data: info } = useQuery(systemInfo)
   const mono = (text: string) => <span className="mono">{text}</span>
   return (
@@ -38,8 +40,11 @@ export function GeneralSettings() {
               key="theme"
               aria-label={t('theme')}
               data-testid="theme"
-              value={colorScheme}
-              onChange={(value) => setColorScheme(value as 'auto' | 'light' | 'dark')}
+              value={desktop?.settings.theme === 'system' ? 'auto' : (desktop?.settings.theme ?? 'auto')}
+              onChange={(value) => {
+                setColorScheme(value as 'auto' | 'light' | 'dark')
+                changeSettings({ theme: value === 'auto' ? 'system' : (value as 'light' | 'dark') })
+              }}
               data={(['auto', 'light', 'dark'] as const).map((value) => ({ value, label: t(`themes.${value}`) }))}
             />,
           ],
@@ -50,7 +55,10 @@ export function GeneralSettings() {
               aria-label={t('language')}
               data-testid="language"
               value={i18n.language}
-              onChange={(value) => chooseLanguage(value as 'en' | 'ko')}
+              onChange={(value) => {
+                chooseLanguage(value as 'en' | 'ko')
+                changeSettings({ language: value as 'en' | 'ko' })
+              }}
               data={[
                 { value: 'en', label: 'English' },
                 { value: 'ko', label: '한국어' },

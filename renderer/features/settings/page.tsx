@@ -3,13 +3,17 @@ import type { ComponentType } from 'react'
 import { useTranslation } from 'react-i18next'
 import { type Subject, useView } from '../../state/view.ts'
 import { DoctorChecks } from '../doctor/checks.tsx'
+import { AppLogPage } from './app-log.tsx'
+import { DesktopSettingsPage } from './desktop.tsx'
 import { DockerApiSettings } from './docker-api.tsx'
 import { GeneralSettings } from './general.tsx'
 
 const SUBJECTS: Readonly<Record<Subject, ComponentType>> = {
   general: GeneralSettings,
+  desktop: DesktopSettingsPage,
   docker: DockerApiSettings,
   doctor: DoctorChecks,
+  log: AppLogPage,
 }
 
 /** What can be set, by subject. */
@@ -31,7 +35,7 @@ export function SettingsPage() {
           }))}
         />
       </div>
-      <div className="page-body settings-body">
+      <div className="page-body settings-body" data-wide={subject === 'log'}>
         <Body />
       </div>
     </div>

@@ -23,7 +23,18 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'engine/config.ts',
   ],
   'engine/api': ['engine/contract', 'engine/lib', 'engine/service', 'engine/config.ts'],
-  electron: ['engine/engine.ts', 'engine/doctor.ts', 'engine/config.ts', 'engine/contract', 'engine/api', 'engine/lib'],
+  electron: [
+    'engine/engine.ts',
+    'engine/doctor.ts',
+    'engine/log.ts',
+    'engine/config.ts',
+    'engine/contract',
+    'engine/api',
+    'engine/lib',
+    // Menus, the tray and notifications speak as the window does.
+    'renderer/i18n/en.ts',
+    'renderer/i18n/ko.ts',
+  ],
   renderer: ['engine/contract'],
 }
 

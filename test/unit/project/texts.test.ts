@@ -5,35 +5,64 @@ import { describe, expect, test } from 'vitest'
 import { en } from '../../../renderer/i18n/en.ts'
 import { ko } from '../../../renderer/i18n/ko.ts'
 
-const RENDERER = path.resolve(import.meta.dirname, '../../../renderer')
+const ROOT = path.resolve(import.meta.dirname, '../../..')
 /** Properties whose text a user reads. */
-const SHOWN = new Set(['label', 'title', 'placeholder', 'aria-label', 'alt', 'description'])
+const SHOWN = new Set([
+  'label',
+  'title',
+  'placeholder',
+  'aria-label',
+  'alt',
+  'description',
+  'message',
+  'detail',
+  'body',
+  'checkboxLabel',
+  'buttons',
+])
 /** Names that are the same in every language; so are file names and the names of variables. */
-const NAMES = new Set(['Slipway', 'English', '한국어', 'ID', 'CPU'])
+const NAMES = new Set(['Slipway', 'Slipway:', 'English', '한국어', 'ID', 'CPU', 'Ctrl+'])
 
-const sources = readdirSync(RENDERER, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.tsx'))
+const sourcesOf = (folder: string, ending: RegExp) =>
+  readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => ending.test(name))
+    .map((name) => path.join(folder, name))
+const sources = [...sourcesOf('renderer', /\.tsx$/), ...sourcesOf('electron', /\.ts$/)]
 const isWords = (text: string) =>
   /\p{L}{2}/u.test(text) && !NAMES.has(text.trim()) && !/^(\/[a-z]+|[A-Z]+)$/.test(text.trim())
 
-/** Words in the markup of a source: text between tags, and texts given to the properties that are shown. */
-function literals(file: string): string[] {
+/** Calls of Electron's whose text a user reads. */
+const SHOWING = /\.(setToolTip|setTitle|showErrorBox)$/
+
+/** Words that a source shows: text between tags, and texts given to the properties and calls that are shown. */
+function literals(file: string, text = readFileSync(path.join(ROOT, file), 'utf8')): string[] {
   const source = ts.createSourceFile(
     file,
-    readFileSync(path.join(RENDERER, file), 'utf8'),
+    text,
     ts.ScriptTarget.Latest,
     true,
-    ts.ScriptKind.TSX,
+    /\.tsx$/.test(file) ? ts.ScriptKind.TSX : ts.ScriptKind.TS,
   )
   const found: string[] = []
   const note = (node: ts.Node, text: string) => {
     const { line } = source.getLineAndCharacterOfPosition(node.getStart())
     if (isWords(text)) found.push(`${file}:${line + 1}: ${text.trim()}`)
   }
+  /** Of a value: itself, its branches, and the words between the holes of a template. */
+  const noteValue = (node: ts.Expression): void => {
+    if (ts.isStringLiteralLike(node)) note(node, node.text)
+    else if (ts.isConditionalExpression(node)) [node.whenTrue, node.whenFalse].forEach(noteValue)
+    else if (ts.isArrayLiteralExpression(node)) node.elements.forEach(noteValue)
+    else if (ts.isJsxExpression(node) && node.expression) noteValue(node.expression)
+    else if (ts.isTemplateExpression(node))
+      for (const part of [node.head, ...node.templateSpans.map(({ literal }) => literal)]) note(part, part.text)
+  }
   const visit = (node: ts.Node): void => {
     if (ts.isJsxText(node)) note(node, node.text)
     const named = ts.isJsxAttribute(node) || ts.isPropertyAssignment(node) ? node : undefined
-    if (named?.initializer && ts.isStringLiteralLike(named.initializer) && SHOWN.has(named.name.getText()))
-      note(node, named.initializer.text)
+    if (named?.initializer && SHOWN.has(named.name.getText())) noteValue(named.initializer)
+    if (ts.isCallExpression(node) && SHOWING.test(node.expression.getText())) node.arguments.forEach(noteValue)
+    if (ts.isJsxExpression(node) && node.expression && ts.isJsxElement(node.parent)) noteValue(node.expression)
     ts.forEachChild(node, visit)
   }
   visit(source)
@@ -45,11 +74,30 @@ const keysOf = (texts: object, prefix = ''): string[] =>
     typeof value === 'string' ? [`${prefix}${key}`] : keysOf(value as object, `${prefix}${key}.`),
   )
 const withoutPlural = (keys: readonly string[]) =>
-  [...new Set(keys.map((key) => key.replace(/_(one|other)$/, '')))].sort()
+  [...new Set(keys.map((key) => key.replace(/_(zero|one|other)$/, '')))].sort()
 
 describe('the texts of the window', () => {
-  test('no text is written into the markup', () => {
-    expect(sources.flatMap(literals)).toEqual([])
+  test('no text is written into the markup, a menu, a notification or a dialog', () => {
+    expect(sources.flatMap((file) => literals(file))).toEqual([])
+  })
+
+  test.each([
+    'const a = <p>Stop it</p>',
+    "const a = <p>{isOpen ? 'Stop it' : ''}</p>",
+    `const a = <Button aria-label={\`Stop \${name}\`} />`,
+    'const a = <Button title="Stop it" />',
+    "const menu = { label: 'Stop it' }",
+    "dialog.showMessageBox({ buttons: ['Stop it'] })",
+    `new Notification({ body: \`Stop \${name}\` })`,
+    "tray.setToolTip('Stop it')",
+  ])('a literal in %s is found', (text) => {
+    expect(literals('x.tsx', text)).toHaveLength(1)
+  })
+
+  test('what is translated, a name or a number is no literal', () => {
+    expect(
+      literals('x.tsx', `const a = <p title={t('x')}>{t('stop')} Slipway {1} {\`\${count} · \${size}\`}</p>`),
+    ).toEqual([])
   })
 
   test('Korean says everything that English says, and with the same values', () => {

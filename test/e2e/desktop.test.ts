@@ -1,0 +1,234 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import path from 'node:path'
+import { AxeBuilder } from '@axe-core/playwright'
+import type { Page } from '@playwright/test'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import {
+  appEnvironment,
+  appFolders,
+  findLeaks,
+  launchApp,
+  makeHome,
+  quitApp,
+  type RunningApp,
+  shutDown,
+  takePicture,
+  whyNoWindow,
+} from '../helpers/app.ts'
+import { waitUntil } from '../helpers/engine.ts'
+import { type SessionBus, startSessionBus } from '../helpers/session-bus.ts'
+
+const ROOT = path.resolve(import.meta.dirname, '../..')
+const electron = process.env['SLIPWAY_ELECTRON'] as string
+const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : []
+
+/** The app on a desktop of the test's own: a session bus with a tray and notifications, and folders of its own. */
+describe.skipIf(whyNoWindow() !== '')('the app on the desktop', () => {
+  const home = makeHome()
+  let bus: SessionBus
+  let running: RunningApp
+  const page = (): Page => running.page
+  const launch = async (...args: string[]) => {
+    running = await launchApp(home, args, { DBUS_SESSION_BUS_ADDRESS: bus.address })
+  }
+  const invoke = (name: string, input: object) =>
+    page().evaluate(
+      ([target, value]) =>
+        (window as unknown as { slipway: { invoke(path: unknown, input: unknown): Promise<unknown> } }).slipway.invoke(
+          target,
+          value,
+        ),
+      [name, input] as const,
+    )
+  const setting = (change: object) => invoke('desktop.changeSettings', change)
+  const settingsFile = () => JSON.parse(readFileSync(path.join(home.base, 'user/settings.json'), 'utf8'))
+  const secondLaunch = async (...args: string[]) => {
+    const again = spawn(electron, [ROOT, ...sandbox, ...appFolders(home), ...args], {
+      stdio: 'ignore',
+      env: appEnvironment(home),
+    })
+    await once(again, 'exit')
+  }
+  const isVisible = () => running.app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.isVisible())
+  const closeWindow = () => running.app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.close())
+  const row = (status: string) => page().locator(`[data-name=steady][data-status=${status}]`)
+  const ended = (child: ChildProcess) => waitUntil(() => child.exitCode !== null || child.signalCode !== null)
+  const runContainer = async (name: string, command: string) => {
+    await page().getByTestId('nav-images').click()
+    await page().getByTestId('image-run').first().click()
+    await page().getByTestId('run-name').fill(name)
+    await page().getByTestId('run-command').fill(command)
+    await page().getByTestId('run-submit').click()
+    await page().getByTestId('run-submit').waitFor({ state: 'detached' })
+  }
+
+  beforeAll(async () => {
+    mkdirSync(home.base, { recursive: true })
+    bus = await startSessionBus(home.session)
+    await launch()
+    await page().getByTestId('starter-create').first().click()
+    await page().getByTestId('nav-images').getByText('1').waitFor()
+    await runContainer('steady', 'sleep 1000')
+    await row('running').waitFor()
+  }, 60_000)
+  afterAll(async () => {
+    if (running) await quitApp(running)
+    shutDown(home)
+    await bus?.stop()
+    const leaks = findLeaks(home)
+    rmSync(home.base, { recursive: true, force: true })
+    expect(leaks).toEqual([])
+  }, 60_000)
+
+  test('quitting asks once what becomes of the containers, and remembers; they go on, and the next start shows them', async () => {
+    await setting({ quitting: 'ask' })
+    const child = running.app.process()
+    await running.app.evaluate(({ app }) => app.quit())
+    await page().getByTestId('quit-dialog').waitFor()
+    await takePicture(page(), 'quit-dialog')
+    await page().getByTestId('quit-cancel').click()
+    await page().getByTestId('quit-dialog').waitFor({ state: 'detached' })
+    expect(settingsFile().quitting).toBe('ask')
+    await closeWindow()
+    await page().getByTestId('quit-remember').check()
+    await page().getByTestId('quit-keep').click()
+    await ended(child)
+    expect(settingsFile().quitting).toBe('keep')
+    await launch()
+    await row('running').waitFor()
+    expect(await page().getByTestId('crash-notice').count()).toBe(0)
+  })
+
+  test('closing hides the window where a tray shows the app; the tray has its state, and a second launch brings it back', async () => {
+    await setting({ closing: 'tray' })
+    await waitUntil(() => bus.trayItems.length > 0)
+    const item = bus.trayItems.at(-1) as string
+    await waitUntil(async () => JSON.stringify(await bus.trayProperty(item, 'ToolTip')).includes('1 container running'))
+    await closeWindow()
+    await waitUntil(async () => (await isVisible()) === false)
+    await secondLaunch()
+    await waitUntil(async () => (await isVisible()) === true)
+    await row('running').waitFor()
+  })
+
+  test('a container that fails while nobody looks is told of, and a click opens it; one that was stopped is not', async () => {
+    await runContainer('stopped', 'sleep 1000')
+    await runContainer('broken', 'sh -c "sleep 2; exit 7"')
+    await page().locator('[data-name=broken][data-status=running]').waitFor()
+    await running.app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.hide())
+    await invoke('container.kill', { id: 'stopped' })
+    await waitUntil(() => bus.notifications.some(({ title }) => title === 'broken failed'))
+    expect(bus.notifications.map(({ title }) => title)).toEqual(['broken failed'])
+    expect(bus.notifications[0]?.text).toBe('The container exited with code 7.')
+    bus.click(bus.notifications[0] as (typeof bus.notifications)[number])
+    await waitUntil(async () => (await isVisible()) === true)
+    await page()
+      .locator('[data-testid=detail-pane][data-name=broken]')
+      .or(page().getByRole('heading', { name: 'broken' }))
+      .first()
+      .waitFor()
+    await invoke('container.remove', { id: 'broken', force: true })
+    await invoke('container.remove', { id: 'stopped', force: true })
+  })
+
+  test('links of other programs show things and fill in dialogs; nothing is run or fetched, and nonsense is ignored', async () => {
+    await secondLaunch('slipway://container/steady')
+    await page().getByRole('heading', { name: 'steady' }).waitFor()
+    await secondLaunch('slipway://run?image=nothere:1')
+    await page().getByTestId('link-note').waitFor()
+    await page().getByTestId('run-missing').waitFor()
+    await takePicture(page(), 'link-run')
+    await page().keyboard.press('Escape')
+    await secondLaunch('slipway://pull?image=localhost:1/x', 'slipway://remove/steady')
+    await page().getByTestId('pull-name').waitFor()
+    expect(await page().getByTestId('pull-name').inputValue()).toBe('localhost:1/x')
+    await page().keyboard.press('Escape')
+    await secondLaunch('slipway://container/nobody')
+    await page().locator('[data-testid=activity][data-state=failed]').waitFor()
+    const { value } = (await invoke('container.list', {})) as { value: readonly unknown[] }
+    expect(value).toHaveLength(1)
+  })
+
+  test('the session starts the app hidden once that is wanted', async () => {
+    await page().getByTestId('nav-settings').click()
+    await page().getByTestId('settings-desktop').click()
+    const entry = path.join(home.base, 'config/autostart/slipway.desktop')
+    await page().getByTestId('autostart').click()
+    await waitUntil(() => existsSync(entry))
+    expect(readFileSync(entry, 'utf8')).toMatch(/^Exec=.*--hidden$/m)
+    await page().getByTestId('autostart').click()
+    await waitUntil(() => !existsSync(entry))
+  })
+
+  test('a window that crashes is opened again and says so; the report can be read; the container has not noticed', async () => {
+    await running.app.evaluate(({ BrowserWindow }) =>
+      BrowserWindow.getAllWindows()[0]?.webContents.forcefullyCrashRenderer(),
+    )
+    await waitUntil(() => existsSync(path.join(home.root, 'crashes')))
+    await waitUntil(async () => {
+      const text = await running.app.evaluate(({ BrowserWindow }) =>
+        BrowserWindow.getAllWindows()[0]?.webContents.executeJavaScript(
+          "document.querySelector('[data-testid=crash-notice]')?.dataset.what ?? ''",
+        ),
+      )
+      return text === 'window'
+    })
+    const [report = ''] = readdirSync(path.join(home.root, 'crashes'))
+    expect(readFileSync(path.join(home.root, 'crashes', report), 'utf8')).toMatch(/what: +window[\s\S]*process is gone/)
+    await quitApp(running)
+    await launch()
+    await row('running').waitFor()
+    await page().getByTestId('nav-settings').click()
+    await page().getByTestId('settings-log').click()
+    await page().getByTestId('app-log-line').filter({ hasText: 'engine started' }).first().waitFor()
+    await page().getByTestId('log-tab').getByText('Crash reports').click()
+    await page().locator('[data-testid=crash-report][data-what=window]').getByRole('button').click()
+    await page().getByTestId('report-text').getByText('process is gone').waitFor()
+  })
+
+  test('an app that was killed says so at the next start', async () => {
+    const child = running.app.process()
+    child.kill('SIGKILL')
+    await ended(child)
+    await launch()
+    await page().locator('[data-testid=crash-notice][data-what=ended]').waitFor()
+    await row('running').waitFor()
+    await takePicture(page(), 'crash-notice')
+    await page().getByTestId('crash-dismiss').click()
+  })
+
+  test('the pages keep to the rules of accessibility in both themes', async () => {
+    await page().getByTestId('nav-settings').click()
+    for (const theme of ['Light', 'Dark']) {
+      await page().getByTestId('settings-general').click()
+      await page().getByTestId('theme').getByText(theme, { exact: true }).click()
+      await waitUntil(() => settingsFile().theme === theme.toLowerCase())
+      for (const subject of ['desktop', 'log']) {
+        await page().getByTestId(`settings-${subject}`).click()
+        await page()
+          .getByTestId(subject === 'log' ? 'app-log' : 'closing')
+          .waitFor()
+        const { violations } = await new AxeBuilder({ page: page() }).setLegacyMode().analyze()
+        expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([])
+        await takePicture(page(), `settings-${subject}-${theme.toLowerCase()}`)
+      }
+    }
+  })
+
+  test('without a tray closing quits, whatever was chosen; a signal asks nothing; containers go on', async () => {
+    await setting({ closing: 'tray', quitting: 'ask' })
+    const signalled = running.app.process()
+    signalled.kill('SIGTERM')
+    await ended(signalled)
+    running = await launchApp(home)
+    await row('running').waitFor()
+    expect(await page().getByTestId('crash-notice').count()).toBe(0)
+    await closeWindow()
+    await page().getByTestId('quit-stop').click()
+    await ended(running.app.process())
+    running = await launchApp(home)
+    await row('exited').waitFor()
+  })
+})
