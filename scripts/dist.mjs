@@ -44,6 +44,8 @@ async function packLocally() {
   if (!build(['dir', `-c.electronDist=${bare.folder}`, `-c.electronVersion=${bare.version}`]))
     throw new Error('electron-builder did not make the unpacked app; its words are above')
   rmSync(path.dirname(bare.folder), { recursive: true, force: true })
+  // Tells electron-updater which kind of package is to be replaced.
+  writeFileSync(path.join(output, 'linux-unpacked/resources/package-type'), 'deb')
   const { default: makeDeb } = await import('electron-installer-debian')
   const arch = execFileSync('dpkg', ['--print-architecture']).toString().trim()
   await makeDeb({

@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { desktop } from '../../engine/contract/desktop.ts'
 import { contract } from '../../engine/contract/index.ts'
 import { launchApp, makeHome, quitApp, type RunningApp, shutDown, whyNoWindow } from '../helpers/app.ts'
 
@@ -136,7 +137,7 @@ describe.skipIf(whyNoWindow() !== '')('a hostile renderer', () => {
   })
 
   test('gets a typed refusal for every call with hostile input, and changes nothing', async () => {
-    const paths = Object.entries(contract).flatMap(([noun, procedures]) =>
+    const paths = Object.entries({ ...contract, desktop }).flatMap(([noun, procedures]) =>
       Object.entries(procedures as Record<string, { kind: string }>)
         .filter(([, { kind }]) => kind !== 'stream')
         .map(([verb]) => `${noun}.${verb}`),
@@ -171,7 +172,25 @@ describe.skipIf(whyNoWindow() !== '')('a hostile renderer', () => {
       const answer = await invoke(path, {})
       expect({ path, ok: answer.ok }).toEqual({ path, ok: false })
     }
-    expect((await invoke('desktop.openExternal', { url: 'file:///etc/passwd' })).value ?? null).toBeNull()
+  })
+
+  test('changes nothing of the desktop but what is declared, reads no file and opens no address that is none', async () => {
+    const before = await invoke('desktop.state', {})
+    for (const [path, input] of [
+      ['desktop.changeSettings', { quitting: 'explode' }],
+      ['desktop.changeSettings', { updates: { url: 'http://example.com/', isDaily: true } }],
+      ['desktop.changeSettings', { theme: 'dark', more: 1 }],
+      ['desktop.report', { file: '../../../../etc/passwd' }],
+      ['desktop.openFolder', { folder: '/etc' }],
+      ['desktop.openExternal', { url: 'file:///etc/passwd' }],
+      ['desktop.openExternal', { url: 'slipway://run?image=x' }],
+      ['desktop.pickArchive', { more: 1 }],
+      ['desktop.requests', { language: 'en' }],
+    ] as const)
+      expect({ path, ok: (await invoke(path, input)).ok }).toEqual({ path, ok: false })
+    expect(await invoke('desktop.installUpdate', {})).toMatchObject({ ok: true })
+    expect(await invoke('desktop.answerQuit', { answer: 'stop', isRemembered: true })).toMatchObject({ ok: true })
+    expect(await invoke('desktop.state', {})).toEqual(before)
   })
 
   test('cannot drown the engine', async () => {
