@@ -17,6 +17,7 @@ export function createTexts(chosen: DesktopSettings['language'], systemLocale: s
     lng: languageOf(chosen, systemLocale),
     fallbackLng: 'en',
     initAsync: false,
+    showSupportNotice: false,
     interpolation: { escapeValue: false },
   })
   return { t: texts.t, use: (language) => void texts.changeLanguage(language) }

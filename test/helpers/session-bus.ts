@@ -13,11 +13,13 @@ export interface ShownNotification {
 
 interface Message {
   readonly sender: string
+  readonly member: string
 }
 interface Bus {
-  readonly connection: { end(): void }
+  readonly connection: { on(event: 'message', listener: (message: Message) => void): void; end(): void }
   invokeDbus(message: object): Promise<unknown>
   invoke(message: object): Promise<unknown>
+  sendReply(message: Message, signature: string, body: readonly unknown[]): void
   sendSignal(path: string, from: string, name: string, signature: string, body: readonly unknown[]): void
   exportInterface(object: object, path: string, declaration: object): void
   setMethodCallHandler(path: string, from: string, member: string, handler: readonly unknown[]): void
@@ -86,7 +88,11 @@ function serveNotifications(bus: Bus): readonly ShownNotification[] {
   const serve = (member: string, handler: readonly unknown[]) =>
     bus.setMethodCallHandler(NOTIFICATIONS_PATH, NOTIFICATIONS, member, handler)
   serve('GetCapabilities', [() => ['actions', 'body'], 'as'])
-  serve('GetServerInformation', [() => ['test', 'test', '1', '1.2'], 'ssss'])
+  // Four values, which the library's own dispatch cannot answer with.
+  bus.connection.on('message', (message) => {
+    if (message.member === 'GetServerInformation') bus.sendReply(message, 'ssss', ['test', 'test', '1', '1.2'])
+  })
+  serve('GetServerInformation', [() => new Promise(() => {}), ''])
   serve('Notify', [
     (_app: string, _replaces: number, _icon: string, title: string, text: string, actions: string[]) => {
       shown.push({ id: shown.length + 1, title, text, actions })

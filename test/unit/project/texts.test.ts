@@ -79,7 +79,7 @@ const withoutPlural = (keys: readonly string[]) =>
 describe('the texts of the window', () => {
   test('no text is written into the markup, a menu, a notification or a dialog', () => {
     expect(sources.flatMap((file) => literals(file))).toEqual([])
-  })
+  }, 30_000)
 
   test.each([
     'const a = <p>Stop it</p>',
