@@ -28,6 +28,7 @@ import { isAlive } from './service/container/state.ts'
 import type { Logger, ServiceContext } from './service/context.ts'
 import { createApiClients } from './service/docker/clients.ts'
 import { createEventBus } from './service/events.ts'
+import { settleReferences } from './service/image/references.ts'
 import { ensureDefaultNetworks } from './service/network/defaults.ts'
 import { ensureNetworks, restoreNames } from './service/network/refresh.ts'
 import { openNetworkSettings } from './service/network/settings.ts'
@@ -131,6 +132,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
   // Before anything is started: recovery itself brings containers back.
   void watchStarts(context, services, watching.signal)
   await sweepFolders(context)
+  await settleReferences(context)
   await untilKept(adopt)
   removeOldCopies(config.root, [keeperFile])
   let docker: { close(): Promise<void> } | undefined

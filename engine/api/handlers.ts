@@ -62,6 +62,7 @@ export function createHandlers(services: Services): Handlers {
     },
     volume: {
       list: async () => volume.list(),
+      sizes: () => volume.sizes(),
       create: (input) => volume.create(input),
       remove: ({ name }) => volume.remove(name),
     },

@@ -11,6 +11,8 @@ export const ImageSummary = z.object({
   createdAt: z.string(),
   /** Bytes of all layers unpacked. */
   sizeBytes: z.number(),
+  /** Bytes of those of its layers that other images stand on too. */
+  sharedBytes: z.number(),
   architecture: z.string(),
   os: z.string(),
   layerCount: z.number().int(),
@@ -28,7 +30,11 @@ export const ImageDetail = ImageSummary.extend({
   user: z.string(),
   exposedPorts: z.array(z.string()),
   volumes: z.array(z.string()),
-  layers: z.array(z.object({ diffId: z.string(), chainId: z.string(), sizeBytes: z.number() })),
+  stopSignal: z.string(),
+  /** Digest of the manifest that it was pulled with; `''` for one that came otherwise. */
+  manifestDigest: z.string(),
+  /** From the lowest up; `digest` is that of the layer as it is stored, `diffId` that of its plain tar. */
+  layers: z.array(z.object({ digest: z.string(), diffId: z.string(), chainId: z.string(), sizeBytes: z.number() })),
   history: z.array(
     z.object({ createdAt: z.string(), createdBy: z.string(), comment: z.string(), emptyLayer: z.boolean() }),
   ),

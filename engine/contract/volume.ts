@@ -13,6 +13,8 @@ export type VolumeSummary = z.output<typeof VolumeSummary>
 
 export const volume = {
   list: query(z.object({}), z.array(VolumeSummary)),
+  /** Bytes that each volume's files take, by name; measured on the disk at every call. */
+  sizes: query(z.object({}), z.record(z.string(), z.number())),
   create: command(
     z.object({ name: z.string().default(''), labels: z.record(z.string(), z.string()).default({}) }),
     VolumeSummary,

@@ -30,10 +30,16 @@ export function createImageStore(parts: ImageStoreParts) {
   const { host, layout, images, now } = parts
   const architecture = ARCHITECTURES[process.arch] ?? process.arch
   const unpacked = new Map<string, ImportedLayer>()
+  let isSweepOwed = false
   const content = createContentStore({
     locks: parts.locks,
     isReferenced: (key) => namedContent(parts).has(key),
     onFailure: parts.onFailure,
+    onIdle() {
+      if (!isSweepOwed) return
+      isSweepOwed = false
+      removeHalfMade(parts, content).catch((error: unknown) => parts.onFailure('half-made', error))
+    },
     async remove(key) {
       if (key.startsWith('blob:')) {
         const digest = key.slice('blob:'.length)
@@ -72,7 +78,11 @@ export function createImageStore(parts: ImageStoreParts) {
     install: (options: Omit<InstallOptions, keyof LayerTools>) => installImage({ ...tools, ...options }),
     writeStarter: (destination: string) =>
       writeStarterArchive({ busyboxPath: BUSYBOX, destination, architecture, now: now() }),
-    sweep: () => sweep(parts, content),
+    /** Removes what nothing names; half-made things that may be somebody's own wait until nobody works. */
+    async sweep() {
+      if (!(await removeHalfMade(parts, content))) isSweepOwed = true
+      return removeUnnamed(parts, content)
+    },
   }
 }
 export type ImageStore = ReturnType<typeof createImageStore>
@@ -89,18 +99,25 @@ function namedContent({ images, containers }: ImageStoreParts): Set<ContentKey> 
   return named
 }
 
-/**
- * Removes what nothing names: what a crash left half-made, and what a removal did not finish. While an import or pull
- * runs, files of its own under temporary names are left alone.
- */
-async function sweep({ host, layout }: ImageStoreParts, content: ContentStore): Promise<ContentKey[]> {
+/** Removes what lies there under a temporary name, which a crash of engine or keeper has left. Not while a lease is open. */
+async function removeHalfMade({ host, layout }: ImageStoreParts, content: ContentStore): Promise<boolean> {
+  const listed = await Promise.all([layout.layers, layout.blobs].map((folder) => readdir(folder)))
+  // Names that were there before this moment belong to nobody: whoever begins now makes further ones.
+  if (content.leaseCount > 0) return false
+  const [layers = [], blobs = []] = listed.map((names) => names.filter((name) => !HEX.test(name)))
+  for (const name of layers) await host.removeTree({ path: path.join(layout.layers, name) })
+  for (const name of blobs) await rm(path.join(layout.blobs, name), { force: true })
+  return true
+}
+
+/** Removes layers and blobs that no record and no lease names: what a crash or a removal has left over. */
+async function removeUnnamed(parts: ImageStoreParts, content: ContentStore): Promise<ContentKey[]> {
+  const { layout } = parts
   const [layers, blobs] = await Promise.all([readdir(layout.layers), readdir(layout.blobs)])
-  if (content.leaseCount === 0) {
-    for (const name of layers) if (!HEX.test(name)) await host.removeTree({ path: path.join(layout.layers, name) })
-    for (const name of blobs) if (!HEX.test(name)) await rm(path.join(layout.blobs, name), { force: true })
-  }
-  return content.collect([
+  const named = namedContent(parts)
+  const lying = [
     ...layers.filter((name) => HEX.test(name)).map((name): ContentKey => `layer:sha256:${name}`),
     ...blobs.filter((name) => HEX.test(name)).map((name): ContentKey => `blob:sha256:${name}`),
-  ])
+  ]
+  return content.collect(lying.filter((key) => !named.has(key)))
 }

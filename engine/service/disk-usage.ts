@@ -1,8 +1,9 @@
 import type { DiskUsage } from '../contract/system.ts'
 import { familiarReference } from '../lib/reference.ts'
-import type { ImageRecord } from '../store/schema.ts'
 import type { ServiceContext } from './context.ts'
 import { pruneImages } from './image/prune.ts'
+import { countLayerUsers, sizesOf } from './image/sharing.ts'
+import { measureVolumes } from './volume/volumes.ts'
 
 /** What the data root is full of, measured on the disk, and what each prune would free. */
 export async function measureDisk(context: ServiceContext): Promise<DiskUsage> {
@@ -15,7 +16,7 @@ export async function measureDisk(context: ServiceContext): Promise<DiskUsage> {
     pruneImages(context, { all: false, dryRun: true }),
     pruneImages(context, { all: true, dryRun: true }),
     Promise.all(containers.map(({ id }) => sizeOf(layout.upper(id)))),
-    Promise.all(context.volumes.list().map(({ name }) => sizeOf(layout.volumeData(name)))),
+    measureVolumes(context),
   ])
   return {
     layerBytes,
@@ -29,9 +30,9 @@ export async function measureDisk(context: ServiceContext): Promise<DiskUsage> {
       status: state.status,
       ownBytes: own[index] ?? 0,
     })),
-    volumes: context.volumes.list().map(({ name }, index) => ({
+    volumes: context.volumes.list().map(({ name }) => ({
       name,
-      sizeBytes: volumes[index] ?? 0,
+      sizeBytes: volumes[name] ?? 0,
       usedBy: containers.filter(({ mounts }) => mounts.some((mount) => mount.name === name)).map(({ id }) => id),
     })),
   }
@@ -40,19 +41,11 @@ export async function measureDisk(context: ServiceContext): Promise<DiskUsage> {
 /** Bytes of an image that others stand on too, and those that are its own. */
 function describeImages(context: ServiceContext): DiskUsage['images'] {
   const records = context.images.list()
-  const users = new Map<string, number>()
-  for (const { layers } of records) {
-    for (const chainId of new Set(layers.map((layer) => layer.chainId))) {
-      users.set(chainId, (users.get(chainId) ?? 0) + 1)
-    }
-  }
-  const bytesOf = ({ layers }: ImageRecord, isWanted: (count: number) => boolean) =>
-    layers.filter(({ chainId }) => isWanted(users.get(chainId) ?? 0)).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  const users = countLayerUsers(records)
   return records.map((record) => ({
     id: record.id,
     references: record.references.map(familiarReference),
-    sizeBytes: bytesOf(record, () => true),
-    sharedBytes: bytesOf(record, (count) => count > 1),
+    ...sizesOf(record, users),
     usedBy: context.containers
       .list()
       .filter(({ imageId }) => imageId === record.id)

@@ -58,7 +58,7 @@ import {
   testLogin,
   writeRegistrySettings,
 } from './registry/registries.ts'
-import { createVolume, listVolumes, removeVolume } from './volume/volumes.ts'
+import { createVolume, listVolumes, measureVolumes, removeVolume } from './volume/volumes.ts'
 
 /** What services ask about the machine; filled by the composition root. */
 export interface MachineFacts {
@@ -168,6 +168,7 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
     },
     volume: {
       list: () => listVolumes(context),
+      sizes: () => measureVolumes(context),
       create: (input: { name: string; labels: Record<string, string> }) => createVolume(context, input),
       remove: (name: string) => removeVolume(context, name),
     },

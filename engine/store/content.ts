@@ -31,6 +31,8 @@ export function createContentStore(options: {
   readonly isReferenced: (key: ContentKey) => boolean
   readonly remove: (key: ContentKey) => Promise<void>
   readonly onFailure: (key: ContentKey, error: unknown) => void
+  /** Told in the turn in which the last open lease has ended: nobody has half-made things of a name of their own now. */
+  readonly onIdle?: () => void
 }): ContentStore {
   const { locks, isReferenced, remove } = options
   const holders = new Map<ContentKey, number>()
@@ -78,6 +80,7 @@ export function createContentStore(options: {
           else holders.set(key, count)
         }
         await collect(held)
+        if (leaseCount === 0) options.onIdle?.()
       },
     }
   }

@@ -98,6 +98,8 @@ export const ImageRecord = z.object({
   id: z.string(),
   references: z.array(z.string()),
   importedAt: z.string(),
+  /** When it got its latest reference: the holder of one that a crash has left to two. */
+  namedAt: z.string().default(''),
   /** `host/path@sha256:…` for every repository it was pulled from or pushed to. */
   repoDigests: z.array(z.string()).default([]),
   /** The manifest as its registry had it, kept as a blob, so that a push gives the same digest. */

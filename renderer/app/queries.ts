@@ -13,6 +13,12 @@ export const volumeList = queryOptions({ queryKey: ['volume', 'list'], queryFn: 
 export const networkList = queryOptions({ queryKey: ['network', 'list'], queryFn: () => api.network.list({}) })
 export const registryList = queryOptions({ queryKey: ['registry', 'list'], queryFn: () => api.registry.list({}) })
 export const dockerApi = queryOptions({ queryKey: ['docker', 'describe'], queryFn: () => api.docker.describe({}) })
+/** Bytes of volumes by name, measured anew whenever somebody looks. */
+export const volumeSizes = queryOptions({
+  queryKey: ['volume', 'sizes'],
+  queryFn: () => api.volume.sizes({}),
+  staleTime: 0,
+})
 /** Measured anew whenever somebody looks: files grow without an event. */
 export const diskUsage = queryOptions({
   queryKey: ['disk', 'usage'],

@@ -1,4 +1,5 @@
 import { Checkbox } from '@mantine/core'
+import { useElementSize, useMergedRef } from '@mantine/hooks'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { type KeyboardEvent, type MouseEvent, type ReactNode, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -12,6 +13,8 @@ export interface Column<T> {
   readonly width: string
   readonly sortBy?: (item: T) => string | number
   readonly isNumber?: boolean
+  /** Pixels that the list must be wide for it to be shown: beside an open pane others matter more. */
+  readonly from?: number
   readonly render: (item: T) => ReactNode
 }
 interface DataGridProps<T> {
@@ -34,9 +37,15 @@ interface DataGridProps<T> {
  * menu key (or Shift+F10) opens the row's menu: only the rows on the screen exist.
  */
 export function DataGrid<T>(props: DataGridProps<T>) {
-  const { items, columns, idOf, nameOf, selected, onSelect, onOpen } = props
+  const { items, idOf, nameOf, selected, onSelect, onOpen } = props
   const { t } = useTranslation()
   const scroller = useRef<HTMLDivElement>(null)
+  const { ref: measured, width } = useElementSize()
+  const element = useMergedRef(scroller, measured)
+  const columns = useMemo(
+    () => props.columns.filter(({ from = 0 }) => width === 0 || width >= from),
+    [props.columns, width],
+  )
   const [sort, setSort] = useState({ key: '', isDescending: false })
   const [cursor, setCursor] = useState(-1)
   const rows = useMemo(() => sortItems(items, columns, sort), [items, columns, sort])
@@ -81,7 +90,7 @@ export function DataGrid<T>(props: DataGridProps<T>) {
   return (
     // biome-ignore lint/a11y/useSemanticElements: a table element cannot be virtual
     <div
-      ref={scroller}
+      ref={element}
       className="grid"
       role="grid"
       aria-label={props.label}

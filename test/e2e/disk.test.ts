@@ -51,6 +51,32 @@ describe.skipIf(why !== '')('images, volumes and the disk in the window', () => 
     await row('container', 'writer').waitFor()
   })
 
+  test('an image tells its config, how it was made, and the names and digests that it is known by', async () => {
+    await goTo('images')
+    const pane = page().getByTestId('detail')
+    if (!(await pane.isVisible())) await page().getByTestId('image-row').first().click()
+    const tab = (name: string) => page().getByTestId('image-tabs').getByText(name, { exact: true }).click()
+    await tab('Config')
+    await pane.getByText('/bin/sh', { exact: true }).waitFor()
+    await takePicture(page(), 'image-config')
+    await tab('History')
+    await pane.getByTestId('history-step').getByText('slipway starter image: busybox of this machine').waitFor()
+    await takePicture(page(), 'image-history')
+    await tab('Tags')
+    await page().getByTestId('names-add').click()
+    await page().getByTestId('tag-name').fill('harbour/box:2')
+    await page().getByTestId('tag-submit').click()
+    const second = pane.locator('[data-testid=name-row][data-name="harbour/box:2"]')
+    await second.waitFor()
+    expect(await pane.getByTestId('digest').first().innerText()).toMatch(/^sha256:[0-9a-f]{64}/)
+    await takePicture(page(), 'image-names')
+    await second.getByTestId('name-remove').click()
+    await second.waitFor({ state: 'detached' })
+    // The last name goes with the image alone.
+    expect(await pane.getByTestId('name-remove').isDisabled()).toBe(true)
+    await tab('Layers')
+  })
+
   test('an image is saved to the file that was picked, which another engine reads', async () => {
     const file = path.join(home.base, 'saved.tar')
     await running.app.evaluate(({ dialog }, filePath) => {
@@ -70,8 +96,9 @@ describe.skipIf(why !== '')('images, volumes and the disk in the window', () => 
       await page().getByRole('button', { name: 'Create', exact: true }).click()
       await row('volume', name).waitFor()
     }
-    await run('keeps', 'sleep 600', 'cargo')
+    await run('keeps', "sh -c 'dd if=/dev/zero of=/data/f bs=1M count=3; sleep 600'", 'cargo')
     await goTo('volumes')
+    await row('volume', 'cargo').getByText('3.1 MB').waitFor()
     await row('volume', 'cargo').click()
     await page().getByTestId('volume-pane').getByText('keeps').waitFor()
     await takePicture(page(), 'volume')

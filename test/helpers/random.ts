@@ -8,3 +8,12 @@ export function randomOf(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
   }
 }
+
+/** Seed of a test's chances: `SLIPWAY_TEST_SEED`, else another each time. It belongs into the test's title. */
+export const SEED = Number(process.env['SLIPWAY_TEST_SEED'] ?? Date.now() % 1_000_000)
+
+/** Whole numbers below a bound, that a seed decides. */
+export function createRandom(seed: number): (below: number) => number {
+  const random = randomOf(seed)
+  return (below) => Math.floor(random() * below)
+}

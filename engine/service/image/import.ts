@@ -13,6 +13,7 @@ import { writeFileAtomic } from '../../store/atomic-file.ts'
 import type { ImageRecord } from '../../store/schema.ts'
 import type { ImportedImage, ServiceContext } from '../context.ts'
 import { contentOf } from './find.ts'
+import { takeFromOthers } from './references.ts'
 
 /** Imports every image of an archive and tells its progress. Leaving the loop cancels and leaves nothing behind. */
 export function importArchive(
@@ -103,12 +104,13 @@ export async function commitImage(context: ServiceContext, imported: ImportedIma
       id: imported.configDigest,
       importedAt: existing?.importedAt ?? context.now().toISOString(),
       references: [...new Set([...(existing?.references ?? []), ...references])],
+      namedAt: context.now().toISOString(),
       repoDigests: [...new Set([...(existing?.repoDigests ?? []), ...(origin ? [origin.repoDigest] : [])])],
       manifest: existing?.manifest ?? manifest,
       layers: imported.layers.map((layer) => ({ ...layer })),
     }
-    await moveReferences(context, references, record.id)
     await context.images.put(record)
+    await takeFromOthers(context, references, record.id)
     // The same layer may have come in other bytes than those that the record named until now.
     if (existing) await context.image.content.collect(contentOf(existing))
     context.bus.publish({
@@ -118,22 +120,6 @@ export async function commitImage(context: ServiceContext, imported: ImportedIma
       attributes: { name: references[0] ?? '' },
     })
   })
-}
-
-/** Takes references away from the images that hold them, so that one reference names one image. */
-export async function moveReferences(
-  context: ServiceContext,
-  references: readonly string[],
-  toId: string,
-): Promise<void> {
-  for (const other of context.images.list()) {
-    if (other.id === toId || !other.references.some((reference) => references.includes(reference))) continue
-    await context.images.put({
-      ...other,
-      references: other.references.filter((reference) => !references.includes(reference)),
-    })
-    context.bus.publish({ type: 'image', action: 'untag', id: other.id })
-  }
 }
 
 /** Builds and imports the starter image from this machine's own static busybox. */

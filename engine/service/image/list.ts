@@ -5,14 +5,17 @@ import { type ImageConfig, parseImageConfig } from '../../runtime/process.ts'
 import type { ImageRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { findImage } from './find.ts'
+import { countLayerUsers, sizesOf } from './sharing.ts'
 
 /** Every image, newest import first. */
 export async function listImages(context: ServiceContext): Promise<ImageSummary[]> {
   const users = usersOf(context)
+  const layerUsers = countLayerUsers(context.images.list())
   const summaries = await Promise.all(
-    context.images
-      .list()
-      .map(async (record) => ({ record, summary: summarise(users, record, await configOf(context, record)) })),
+    context.images.list().map(async (record) => ({
+      record,
+      summary: { ...summarise(users, record, await configOf(context, record)), ...sizesOf(record, layerUsers) },
+    })),
   )
   return summaries.sort((a, b) => b.record.importedAt.localeCompare(a.record.importedAt)).map(({ summary }) => summary)
 }
@@ -23,6 +26,7 @@ export async function inspectImage(context: ServiceContext, ref: string): Promis
   const config = await configOf(context, record)
   return {
     ...summarise(usersOf(context), record, config),
+    ...sizesOf(record, countLayerUsers(context.images.list())),
     command: [...(config.command ?? [])],
     entrypoint: [...(config.entrypoint ?? [])],
     env: [...config.env],
@@ -30,7 +34,9 @@ export async function inspectImage(context: ServiceContext, ref: string): Promis
     user: config.user,
     exposedPorts: [...config.exposedPorts],
     volumes: [...config.volumes],
-    layers: record.layers.map(({ diffId, chainId, sizeBytes }) => ({ diffId, chainId, sizeBytes })),
+    stopSignal: config.stopSignal,
+    manifestDigest: record.manifest?.digest ?? '',
+    layers: record.layers.map((layer) => ({ ...layer })),
     history: config.history.map((entry) => ({ ...entry })),
   }
 }
@@ -58,13 +64,12 @@ function summarise(
   users: ReadonlyMap<string, readonly string[]>,
   record: ImageRecord,
   config: ImageConfig,
-): ImageSummary {
+): Omit<ImageSummary, 'sizeBytes' | 'sharedBytes'> {
   return {
     id: record.id,
     references: record.references.map(familiarReference),
     repoDigests: record.repoDigests.map(familiarReference),
     createdAt: config.createdAt,
-    sizeBytes: record.layers.reduce((sum, layer) => sum + layer.sizeBytes, 0),
     architecture: config.architecture,
     os: config.os,
     layerCount: record.layers.length,

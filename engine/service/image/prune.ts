@@ -39,6 +39,8 @@ export async function pruneImages(context: ServiceContext, options: PruneOptions
     deleted.push(...gone.deleted)
     untagged.push(...gone.untagged)
   }
+  // What was left over by a crash goes with it.
+  await context.image.sweep()
   return { deleted, untagged, reclaimedBytes }
 }
 

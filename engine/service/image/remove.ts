@@ -3,17 +3,18 @@ import { normalizeReference } from '../../lib/reference.ts'
 import type { ContainerRecord, ImageRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { contentOf, findImage } from './find.ts'
-import { moveReferences } from './import.ts'
+import { takeFromOthers } from './references.ts'
 
 /** Gives an image one more reference; an image that held it loses it. */
 export async function tagImage(context: ServiceContext, ref: string, reference: string): Promise<void> {
   await context.locks.withLock('images', async () => {
     const record = findImage(context.images, ref)
     const normal = normalizeReference(reference)
-    await moveReferences(context, [normal], record.id)
     if (!record.references.includes(normal)) {
-      await context.images.put({ ...record, references: [...record.references, normal] })
+      const namedAt = context.now().toISOString()
+      await context.images.put({ ...record, references: [...record.references, normal], namedAt })
     }
+    await takeFromOthers(context, [normal], record.id)
     context.bus.publish({ type: 'image', action: 'tag', id: record.id, attributes: { name: normal } })
   })
 }

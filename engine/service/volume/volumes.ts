@@ -59,6 +59,14 @@ export function listVolumes(context: ServiceContext): VolumeSummary[] {
     .map((record) => summarise(context, record))
 }
 
+/** Bytes that each volume's files take, by name. */
+export async function measureVolumes(context: ServiceContext): Promise<Record<string, number>> {
+  const sizes = context.volumes
+    .list()
+    .map(async ({ name }) => [name, await context.runtime.treeSize(context.layout.volumeData(name))] as const)
+  return Object.fromEntries(await Promise.all(sizes))
+}
+
 function getVolume(context: ServiceContext, name: string): VolumeRecord {
   const record = context.volumes.get(name)
   if (!record)

@@ -7,24 +7,28 @@ import { useTranslation } from 'react-i18next'
 import type { VolumeSummary } from '../../../engine/contract/volume.ts'
 import { api } from '../../api/client.ts'
 import { errorText } from '../../api/error-text.ts'
-import { volumeList } from '../../app/queries.ts'
+import { volumeList, volumeSizes } from '../../app/queries.ts'
 import { type Column, DataGrid } from '../../components/data-grid.tsx'
 import { Elapsed } from '../../components/elapsed.tsx'
 import { Empty } from '../../components/empty.tsx'
 import { IconButton } from '../../components/icon-button.tsx'
+import { formatBytes } from '../../lib/format.ts'
 import { reportFailure } from '../../state/activity.ts'
 import { useView } from '../../state/view.ts'
 import { askCleanUp } from '../disk/clean-up.ts'
 import { askRemove } from './actions.ts'
 import { VolumePane } from './pane.tsx'
 
+type Sizes = Readonly<Record<string, number>>
+
 /** Volumes: what they are called, where they are, who uses them. */
 export function VolumesPage() {
   const { t } = useTranslation()
   const { data: volumes } = useQuery(volumeList)
+  const { data: sizes } = useQuery(volumeSizes)
   const { filter, opened, open } = useView()
   const [isCreating, setCreating] = useState(false)
-  const columns = useMemo(() => volumeColumns(t), [t])
+  const columns = useMemo(() => volumeColumns(t, sizes), [t, sizes])
   const wanted = filter.trim().toLowerCase()
   const create = (
     <Button leftSection={<IconPlus size={14} />} data-testid="volume-create" onClick={() => setCreating(true)}>
@@ -69,12 +73,12 @@ export function VolumesPage() {
         )}
         {isCreating && <CreateVolume onClose={() => setCreating(false)} />}
       </div>
-      {current && <VolumePane volume={current} />}
+      {current && <VolumePane volume={current} sizeBytes={sizes?.[current.name]} />}
     </>
   )
 }
 
-function volumeColumns(t: TFunction): readonly Column<VolumeSummary>[] {
+function volumeColumns(t: TFunction, sizes: Sizes = {}): readonly Column<VolumeSummary>[] {
   return [
     {
       key: 'name',
@@ -105,9 +109,18 @@ function volumeColumns(t: TFunction): readonly Column<VolumeSummary>[] {
       ),
     },
     {
+      key: 'size',
+      label: t('size'),
+      width: '80px',
+      isNumber: true,
+      sortBy: ({ name }) => sizes[name] ?? 0,
+      render: ({ name }) => (sizes[name] === undefined ? '' : formatBytes(sizes[name])),
+    },
+    {
       key: 'mountpoint',
       label: t('mountpoint'),
       width: 'minmax(160px, 2fr)',
+      from: 760,
       render: ({ mountpoint }) => (
         <span className="mono" title={mountpoint}>
           {mountpoint}

@@ -7,11 +7,18 @@ import { CopyLine } from '../../components/copy-line.tsx'
 import { Elapsed } from '../../components/elapsed.tsx'
 import { Facts } from '../../components/facts.tsx'
 import { IconButton } from '../../components/icon-button.tsx'
+import { formatBytes } from '../../lib/format.ts'
 import { useView } from '../../state/view.ts'
 import { openContainer } from '../topology/pane.tsx'
 
 /** One volume beside the list: where it is, what it is marked with, and who has it mounted. */
-export function VolumePane({ volume }: { readonly volume: VolumeSummary }) {
+export function VolumePane({
+  volume,
+  sizeBytes,
+}: {
+  readonly volume: VolumeSummary
+  readonly sizeBytes: number | undefined
+}) {
   const { t } = useTranslation()
   const { data: containers = [] } = useQuery(containerList)
   const { name, createdAt, mountpoint, anonymous, labels, usedBy } = volume
@@ -25,6 +32,7 @@ export function VolumePane({ volume }: { readonly volume: VolumeSummary }) {
         <Facts
           facts={[
             [t('created'), <Elapsed key="created" since={createdAt} />],
+            [t('size'), sizeBytes === undefined ? '' : formatBytes(sizeBytes)],
             [t('mountpoint'), <CopyLine key="mountpoint" text={mountpoint} />],
             [t('volume.kind'), t(anonymous ? 'volume.anonymous' : 'volume.named')],
           ]}

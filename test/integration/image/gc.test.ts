@@ -4,24 +4,13 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildDockerArchive, buildTar } from '../../fixtures/archives.ts'
 import { request, startEngine, type TestEngine } from '../../helpers/engine.ts'
+import { createRandom, SEED } from '../../helpers/random.ts'
 import { hasRegistry, startRegistry, type TestRegistry } from '../../helpers/registry.ts'
 import { listStore } from '../../helpers/store.ts'
 import { findDamage, findGarbage } from '../../helpers/verify-store.ts'
 
 const ROUNDS = 12
 const AT_ONCE = 10
-const SEED = Number(process.env['SLIPWAY_TEST_SEED'] ?? Date.now() % 1_000_000)
-
-/** Mulberry32: small, and the same everywhere for a seed. */
-function createRandom(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below
-  }
-}
 
 describe.skipIf(!hasRegistry)('work of all kinds at once on images that share layers', () => {
   let test: TestEngine
