@@ -6,13 +6,14 @@ import { CHECK_TEXTS } from './contract/doctor.ts'
 import { checkMachine } from './doctor.ts'
 import { createEngine } from './engine.ts'
 
-/** `npm run engine -- --root DIR --runtime-dir DIR --socket PATH [--offer-socket] [--stop-containers | --shutdown | --doctor]`: the engine without a window. */
+/** `npm run engine -- --root DIR --runtime-dir DIR --socket PATH [--runtime runc|crun] [--offer-socket] [--stop-containers | --shutdown | --doctor]`: the engine without a window. */
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       root: { type: 'string' },
       'runtime-dir': { type: 'string' },
       socket: { type: 'string' },
+      runtime: { type: 'string' },
       'offer-socket': { type: 'boolean', default: false },
       'stop-containers': { type: 'boolean', default: false },
       shutdown: { type: 'boolean', default: false },
@@ -24,6 +25,7 @@ async function main(): Promise<void> {
     root: values.root,
     runtimeDir: values['runtime-dir'],
     socket: values.socket,
+    ociRuntime: values.runtime,
     offersSocket: values['offer-socket'],
   })
   if (values.doctor) return tellHealth(config)

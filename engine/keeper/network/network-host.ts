@@ -49,6 +49,7 @@ type NetworkCalls = Pick<
  *   netns/<container>          bound network namespaces
  *   ports/<container>.json     published ports
  *   bridges/<bridge>.json      what the rules know of a bridge
+ *   vlans/<interface>          VLAN interfaces that were made for a network
  */
 
 /** Bridges, parents, sandboxes and published ports. */
@@ -59,11 +60,15 @@ export function createNetworkHost({
 }: NetworkHostOptions): NetworkCalls & { restore(): Promise<void>; close(): Promise<void> } {
   const bridgeFolder = path.join(stateFolder, 'bridges')
   const bridgeFile = (bridge: string) => path.join(bridgeFolder, `${bridge}.json`)
-  const links = createLinks(bridgeNetns, bridgeNetns !== '')
+  const links = createLinks({
+    netns: bridgeNetns,
+    rootless: bridgeNetns !== '',
+    vlanFolder: path.join(stateFolder, 'vlans'),
+  })
   const tag = createHash('sha256').update(stateFolder).digest('hex').slice(0, 8)
   const firewall = createFirewall(`slipway-${tag}`, links.prefix)
   const proxy = startPortProxy(keeperFile, bridgeNetns, (table) => void firewall.repair(table).catch(() => {}))
-  const ports = createPorts(path.join(stateFolder, 'ports'), { proxy, firewall })
+  const ports = createPorts(path.join(stateFolder, 'ports'), { proxy, firewall, isRootless: bridgeNetns !== '' })
   const thread = startSandboxThread(keeperFile, bridgeNetns)
   const { pathOf, ...sandboxes } = createSandboxes(path.join(stateFolder, 'netns'), thread)
   const captures = createCaptures(keeperFile, pathOf)
@@ -95,7 +100,7 @@ export function createNetworkHost({
       await firewall.removeBridge(bridge)
     },
     ensureParent: (params) => links.ensureParent(params),
-    removeParent: async ({ parent }) => void (await links.remove(parent)),
+    removeParent: links.removeParent,
     async restore() {
       const bridges = [...(await readAll<BridgeRules>(bridgeFolder)).values()]
       await firewall.restore({ bridges, published: await ports.restore() })

@@ -56,8 +56,10 @@ async function planNetwork(context: ServiceContext, config: CreateNetwork): Prom
   const driver = driverOf(config.driver)
   const id = newId()
   const { v4, v6 } = splitPools(config.pools)
-  const taken = await takenSubnets(context)
-  const subnet = v4?.subnet || choosePool(taken)
+  const all = await takenSubnets(context)
+  const subnet = v4?.subnet || choosePool(all)
+  // Containers beside a card are on the card's own network, where this machine has an address too.
+  const taken = driver !== 'bridge' && config.options['parent'] ? subnetsOfNetworks(context) : all
   const draft: NetworkRecord = {
     version: 1,
     id,
@@ -144,7 +146,6 @@ function planPool(request: PoolRequest, taken: readonly string[]): Pool {
 /** Subnets that a new network must keep away from: our networks', this machine's addresses, routes and resolvers. */
 export async function takenSubnets(context: Pick<ServiceContext, 'networks' | 'config'>): Promise<string[]> {
   const read = (file: string) => readFile(file, 'utf8').catch(() => '')
-  const own = context.networks.list().flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6].flatMap((pool) => pool?.subnet ?? []))
   const addresses = Object.values(os.networkInterfaces()).flatMap((list) =>
     (list ?? []).flatMap(({ cidr }) => cidr ?? []),
   )
@@ -153,5 +154,15 @@ export async function takenSubnets(context: Pick<ServiceContext, 'networks' | 'c
   )
   // The network of slirp4netns and pasta, by which rootless containers reach the outside.
   const egress = context.config.mode === 'rootless' ? ['10.0.2.0/24'] : []
-  return [...own, ...addresses, ...routesOf(await read('/proc/net/route')), ...resolvers, ...egress]
+  return [
+    ...subnetsOfNetworks(context),
+    ...addresses,
+    ...routesOf(await read('/proc/net/route')),
+    ...resolvers,
+    ...egress,
+  ]
+}
+
+function subnetsOfNetworks({ networks }: Pick<ServiceContext, 'networks'>): string[] {
+  return networks.list().flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6].flatMap((pool) => pool?.subnet ?? []))
 }

@@ -31,6 +31,7 @@ export function runPortProxy(): void {
   }
   const serve = (listener: ProxyListener): (() => void) => {
     if (listener.protocol === 'udp') return createUdpRelay(loop, listener).close
+    if (listener.protocol === 'sctp') return () => closeSync(listener.fd)
     const relay = createTcpRelay(loop, pool)
     relay.listen(listener)
     return relay.close
