@@ -60,7 +60,10 @@ function qemuArguments(files: {
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-nic', 'none'],
     ...['-M', 'pc', '-accel', 'tcg,thread=multi', '-cpu', 'max,la57=off', '-smp', '2', '-m', '1024'],
     ...['-kernel', `/boot/vmlinuz-${kernel}`, '-initrd', initrd],
-    ...['-append', 'console=ttyS0 quiet panic=-1 nowatchdog rcupdate.rcu_cpu_stall_suppress=1 mitigations=off nokaslr random.trust_cpu=on systemd.show_status=0'],
+    ...[
+      '-append',
+      'console=ttyS0 quiet panic=-1 nowatchdog rcupdate.rcu_cpu_stall_suppress=1 mitigations=off nokaslr random.trust_cpu=on systemd.show_status=0',
+    ],
     ...['-serial', `file:${log}`, '-serial', 'stdio'],
     ...['-drive', `file=${disk},format=raw,if=virtio,cache=unsafe`],
     ...['-fsdev', 'local,id=root,path=/,security_model=none,readonly=on,multidevs=remap'],

@@ -28,6 +28,7 @@ done
 $busybox cp /guest.target /guest.service /root/etc/systemd/system/
 add_user() {
   echo "$1:x:$2:$2::/mnt/$1/home:/bin/sh" >> /root/etc/passwd
+  echo "$1:*:19000:0:99999:7:::" >> /root/etc/shadow
   echo "$1:x:$2:" >> /root/etc/group
   echo "$1:$3:65536" | $busybox tee -a /root/etc/subuid >> /root/etc/subgid
 }
