@@ -74,8 +74,11 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
   /** A container stays with the runtime that made it: they do not read each other's state. */
   const configOf = (id: string) => configFor(containers.get(id)?.file.runtime ?? options.runtime)
 
-  const runtime = async (containerId: string, verb: readonly string[], input = ''): Promise<void> => {
-    const config = configOf(containerId)
+  const runtime = async (
+    containerId: string,
+    verb: readonly string[],
+    { input = '', config = configOf(containerId) } = {},
+  ): Promise<void> => {
     const argv = [config.runtime, ...runtimeGlobals(config, ''), ...verb]
     await run(argv, { timeoutSeconds: RUNTIME_SECONDS, input }).catch((error: unknown) => {
       const said =
@@ -147,7 +150,8 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
     },
     async startContainer({ containerId }) {
       const { file } = await find(containerId)
-      if (isRunc(config) && (await startByFifo(`${runtimeRoot}/${containerId}`, file.init))) return
+      const config = configOf(containerId)
+      if (isRunc(config) && (await startByFifo(`${config.runtimeRoot}/${containerId}`, file.init))) return
       await runtime(containerId, ['start', containerId])
     },
     async signalContainer({ containerId, signal, all }) {
@@ -164,14 +168,17 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
     async deleteContainer({ containerId }) {
       await adopted
       const container = containers.get(containerId)
+      const config = configOf(containerId)
       relay.unwatch(containerId)
       containers.delete(containerId)
       const remove = () =>
-        runtime(containerId, ['delete', '--force', containerId]).catch((error: unknown) => {
+        runtime(containerId, ['delete', '--force', containerId], { config }).catch((error: unknown) => {
           if (!(error instanceof EngineError && error.reason === 'runtime.no-such-container')) throw error
         })
       const isEnded =
-        container?.isComplete && isRunc(config) && deleteState(`${runtimeRoot}/${containerId}`, container.file.init)
+        container?.isComplete &&
+        isRunc(config) &&
+        deleteState(`${config.runtimeRoot}/${containerId}`, container.file.init)
       if (!isEnded) await remove()
       if (container) {
         await waitUntilGone(container.file.conmon)
@@ -219,7 +226,7 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
     },
     async updateContainer({ containerId, resources }) {
       await find(containerId)
-      await runtime(containerId, ['update', '--resources', '-', containerId], JSON.stringify(resources))
+      await runtime(containerId, ['update', '--resources', '-', containerId], { input: JSON.stringify(resources) })
     },
     async listProcesses({ containerId, psArgs }) {
       return listProcesses((await find(containerId)).file.init, psArgs)
