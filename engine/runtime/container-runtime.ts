@@ -252,7 +252,7 @@ export function createContainerRuntime({
     signal: (containerId, signal) => host.signalContainer({ containerId, signal }),
     pause: (containerId) =>
       host.pauseContainer({ containerId }).catch((error: unknown) => {
-        if (!rootless || !/cgroups not configured/.test(String(error))) throw error
+        if (!rootless || info().cgroupRoot !== '') throw error
         throw new EngineError(
           'unavailable',
           'container.pause-unavailable',
