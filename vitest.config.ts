@@ -42,6 +42,14 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'guest',
+          include: ['test/guest/**/*.test.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
           name: 'bench',
           include: ['test/bench/**/*.bench.test.ts'],
           fileParallelism: false,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import os from 'node:os'
 import path from 'node:path'
 import { type ClusterConfig, type ClusterOptions, loadClusterConfig } from './cluster-config.ts'
+import { EngineError } from './contract/errors.ts'
 
 /** What an engine is started with. Frozen; nothing reads the environment after this. */
 export interface EngineConfig {
@@ -17,6 +18,8 @@ export interface EngineConfig {
   readonly offersSocket: boolean
   /** docker's own folder, and the name of the context that leads here. */
   readonly contextName: string
+  /** `runc` or `crun`; empty takes what is there, runc first. */
+  readonly ociRuntime: string
   /** The bundled keeper. */
   readonly keeperFile: string
   /** Where the AppImage that this runs from is mounted; `''` when it is not one. */
@@ -41,6 +44,7 @@ export interface ConfigOptions {
   readonly socket?: string | undefined
   readonly offersSocket?: boolean | undefined
   readonly cluster?: ClusterOptions
+  readonly ociRuntime?: string | undefined
   readonly keeperFile: string
   readonly env?: NodeJS.ProcessEnv
   readonly uid?: number
@@ -72,6 +76,7 @@ export function loadConfig(options: ConfigOptions): EngineConfig {
     offeredSocket: env['XDG_RUNTIME_DIR'] ? path.join(env['XDG_RUNTIME_DIR'], 'docker.sock') : '',
     offersSocket: options.offersSocket ?? false,
     contextName: isDefault ? 'slipway' : `slipway-${rootHash}`,
+    ociRuntime: readRuntimeName(options.ociRuntime ?? env['SLIPWAY_RUNTIME'] ?? ''),
     keeperFile: path.resolve(options.keeperFile),
     appMount: appMount(env, options.execPath ?? process.execPath),
     version: VERSION,
@@ -88,4 +93,13 @@ export function loadConfig(options: ConfigOptions): EngineConfig {
 function appMount(env: NodeJS.ProcessEnv, execPath: string): string {
   const folder = env['APPDIR'] ?? ''
   return path.isAbsolute(folder) && execPath.startsWith(`${folder}/`) ? folder : ''
+}
+
+function readRuntimeName(name: string): string {
+  if (['', 'runc', 'crun'].includes(name)) return name
+  throw new EngineError(
+    'invalidArgument',
+    'config.runtime',
+    `unknown runtime ${JSON.stringify(name)}; it is runc or crun`,
+  )
 }

@@ -65,12 +65,12 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
   const stores = await openStores(layout, log)
   const keeperFile = installKeeper(config.keeperFile, config.root)
   const program = () => (config.appMount ? installProgram(process.execPath, config.root) : process.execPath)
-  const { runtimeDir, appMount, mode } = config
+  const { runtimeDir, appMount, mode, ociRuntime } = config
   const host = await createHostSupervisor(
-    (onClose) => ensureKeeper({ runtimeDir, keeperFile, program, appMount, mode, onClose }),
+    (onClose) => ensureKeeper({ runtimeDir, keeperFile, program, appMount, mode, ociRuntime, onClose }),
     (error) => log.error({ error: String(error) }, 'keeper could not be restarted'),
   )
-  const info = await host.info({})
+  let info = await host.info({})
   const now = () => new Date()
   await ensureDefaultNetworks({ networks: stores.networks, config, now })
   const cluster = await openCluster(config, layout, { host, log })
@@ -87,7 +87,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
     cluster,
     runtime: createContainerRuntime({
       host,
-      info,
+      info: () => info,
       layout,
       logMaxBytes: config.logMaxBytes,
       logMaxFiles: config.logMaxFiles,
@@ -121,6 +121,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
   const services = createServices(context, { info: () => host.info({}), portAdvice: advisePort })
   const adopt = async () => {
     await joinCluster(context)
+    info = await host.info({})
     await ensureNetworks(context)
     await context.image.sweep()
     await listen(host, supervisor.handleExit, log)

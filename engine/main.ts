@@ -8,7 +8,7 @@ import { openLog } from './log.ts'
 
 /**
  * `npm run engine -- --root DIR --runtime-dir DIR --socket PATH [--offer-socket]
- * [--cluster-store URL[,URL…] --cluster-advertise ADDRESS] [--stop-containers | --shutdown | --doctor]`: the engine
+ * [--runtime runc|crun] [--cluster-store URL[,URL…] --cluster-advertise ADDRESS] [--stop-containers | --shutdown | --doctor]`: the engine
  * without a window.
  */
 async function main(): Promise<void> {
@@ -17,6 +17,7 @@ async function main(): Promise<void> {
       root: { type: 'string' },
       'runtime-dir': { type: 'string' },
       socket: { type: 'string' },
+      runtime: { type: 'string' },
       'offer-socket': { type: 'boolean', default: false },
       'cluster-store': { type: 'string' },
       'cluster-advertise': { type: 'string' },
@@ -30,6 +31,7 @@ async function main(): Promise<void> {
     root: values.root,
     runtimeDir: values['runtime-dir'],
     socket: values.socket,
+    ociRuntime: values.runtime,
     offersSocket: values['offer-socket'],
     cluster: { store: values['cluster-store'], advertise: values['cluster-advertise'] },
   })

@@ -10,7 +10,7 @@ export const ContainerStatus = z.enum(['created', 'running', 'paused', 'restarti
 export type ContainerStatus = z.output<typeof ContainerStatus>
 
 const Port = z.number().int().min(1).max(65535)
-export const PortProtocol = z.enum(['tcp', 'udp'])
+export const PortProtocol = z.enum(['tcp', 'udp', 'sctp'])
 
 /**
  * A port to publish. `hostIp` `''` is the network's own host address, or the one that is set for all. `hostPort` 0 lets

@@ -29,6 +29,10 @@ export interface HostInfo {
   readonly mode: 'rootful' | 'rootless'
   readonly kernel: string
   readonly cgroup: 'v1' | 'hybrid' | 'v2' | 'none'
+  /** Below which control group containers are: `/`, or what a user's systemd has delegated; `''`: they have none. */
+  readonly cgroupRoot: string
+  /** What can be limited there: `cpu`, `memory`, `pids` … */
+  readonly controllers: readonly string[]
   readonly cpus: number
   readonly memoryBytes: number
   /** e.g. `runc 1.1.5` */

@@ -3,8 +3,10 @@ import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync }
 import path from 'node:path'
 import { EngineError } from '../contract/errors.ts'
 import { connectHost, type HostClient } from './client.ts'
+import { newScope, scopeArguments } from './user-scope.ts'
 
-const START_TIMEOUT_MS = 15_000
+/** Long, for a machine that is slow or busy: a keeper that ends meanwhile is not waited for. */
+const START_TIMEOUT_MS = 60_000
 const STEP_MS = 25
 
 export interface LaunchOptions {
@@ -15,16 +17,27 @@ export interface LaunchOptions {
   /** Where an AppImage is mounted that a keeper must not hold on to; `''` without one. */
   readonly appMount: string
   readonly mode: 'rootful' | 'rootless'
+  /** `runc`, `crun`, or empty for what is there. */
+  readonly ociRuntime: string
   readonly onClose?: () => void
 }
 
-/** argv that starts a keeper. Rootless it enters its own user and mount namespace, but stays in the host's network. */
-export function keeperArguments(options: LaunchOptions, holderPid: number): string[] {
-  const keeper = [options.program(), options.keeperFile, '--runtime-dir', options.runtimeDir, '--mode', options.mode]
+/**
+ * argv that starts a keeper. Rootless it enters its own user and mount namespace, but stays in the host's network;
+ * with a `scope`, in that unit of the user's systemd.
+ */
+export function keeperArguments(options: LaunchOptions, holderPid: number, scope: string): string[] {
+  const keeper = [
+    ...[options.program(), options.keeperFile, '--runtime-dir', options.runtimeDir, '--mode', options.mode],
+    ...(options.ociRuntime ? ['--runtime', options.ociRuntime] : []),
+    ...(scope ? ['--scope', scope] : []),
+  ]
   if (options.mode === 'rootful') return keeper
-  if (holderPid > 0)
-    return ['nsenter', '--user', '--mount', '--preserve-credentials', `--target=${holderPid}`, '--', ...keeper]
-  return ['unshare', '--user', '--map-root-user', '--map-auto', '--mount', '--propagation', 'slave', '--', ...keeper]
+  const enter =
+    holderPid > 0
+      ? ['nsenter', '--user', '--mount', '--preserve-credentials', `--target=${holderPid}`, '--']
+      : ['unshare', '--user', '--map-root-user', '--map-auto', '--mount', '--propagation', 'slave', '--']
+  return [...(scope ? scopeArguments(scope) : []), ...enter, ...keeper]
 }
 
 /** Connects to the keeper of a runtime folder, and starts it first when none answers. */
@@ -42,7 +55,7 @@ export async function ensureKeeper(options: LaunchOptions): Promise<HostClient> 
   if (running) return running
   mkdirSync(options.runtimeDir, { recursive: true, mode: 0o700 })
   const logFile = path.join(options.runtimeDir, 'keeper.log')
-  start(options, logFile)
+  let child = start(options, logFile, options.mode === 'rootless' ? newScope(options.runtimeDir) : '')
   const deadline = Date.now() + START_TIMEOUT_MS
   while (Date.now() < deadline) {
     const connected = await connectHost(socketPath, client).catch(() => null)
@@ -50,16 +63,16 @@ export async function ensureKeeper(options: LaunchOptions): Promise<HostClient> 
     await new Promise((resolve) => setTimeout(resolve, STEP_MS))
     const said = explain(logFile)
     if (said) throw said
+    if (!child.process.exitCode) continue
+    if (!child.isScoped) break
+    // A systemd that refuses its scope does not keep containers from running: they have no limits then.
+    child = start(options, logFile, '')
   }
-  throw new EngineError(
-    'unavailable',
-    'keeper.not-started',
-    `the keeper did not start in time; its log ends: ${tail(logFile)}`,
-  )
+  throw new EngineError('unavailable', 'keeper.not-started', `the keeper did not start; its log ends: ${tail(logFile)}`)
 }
 
-function start(options: LaunchOptions, logFile: string): void {
-  const [command = '', ...args] = keeperArguments(options, namespaceHolder(options.runtimeDir))
+function start(options: LaunchOptions, logFile: string, scope: string) {
+  const [command = '', ...args] = keeperArguments(options, namespaceHolder(options.runtimeDir), scope)
   const log = openSync(logFile, 'w', 0o600)
   const child = spawn(command, args, {
     detached: true,
@@ -73,6 +86,7 @@ function start(options: LaunchOptions, logFile: string): void {
   child.on('error', () => {})
   child.unref()
   closeSync(log)
+  return { process: child, isScoped: scope !== '' }
 }
 
 /** An environment without what the runtime of an AppImage has added to it. */

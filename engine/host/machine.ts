@@ -4,6 +4,7 @@ import path from 'node:path'
 import { detectCgroup } from '../keeper/cgroup-layout.ts'
 import { run } from '../keeper/exec.ts'
 import type { MachineFacts, ToolFact } from '../lib/machine-facts.ts'
+import { hasUserManager } from './user-scope.ts'
 
 const PLACES = ['/usr/sbin', '/sbin', '/usr/bin', '/bin', '/usr/local/sbin', '/usr/local/bin']
 const MANAGERS = ['apt-get', 'dnf', 'pacman', 'zypper'] as const
@@ -34,7 +35,7 @@ export async function readMachine(options: {
     userNamespaces,
     subordinateIds: { uids: countIds('/etc/subuid'), gids: countIds('/etc/subgid') },
     tun: readTun(),
-    cgroups: { layout: detectCgroup(), delegated: delegatedControllers() },
+    cgroups: { layout: detectCgroup(), hasManager: hasUserManager(), delegated: delegatedControllers() },
     isLingering: existsSync('/run/systemd/system')
       ? existsSync(`/var/lib/systemd/linger/${os.userInfo().username}`)
       : null,
@@ -135,16 +136,11 @@ function readTun(): MachineFacts['tun'] {
   }
 }
 
-/** Controllers of this process's own group in the unified hierarchy, where it may make groups. */
+/** Controllers that the user's systemd can delegate: those of its own group. */
 function delegatedControllers(): string[] {
-  const group = /^0::(.*)$/m.exec(read('/proc/self/cgroup'))?.[1] ?? ''
-  const folder = path.join('/sys/fs/cgroup', group)
-  try {
-    accessSync(path.join(folder, 'cgroup.procs'), constants.W_OK)
-  } catch {
-    return []
-  }
-  return read(path.join(folder, 'cgroup.controllers')).trim().split(' ').filter(Boolean)
+  const { uid } = os.userInfo()
+  const file = `/sys/fs/cgroup/user.slice/user-${uid}.slice/user@${uid}.service/cgroup.controllers`
+  return hasUserManager() ? read(file).trim().split(' ').filter(Boolean) : []
 }
 
 /** Room for the user where a folder is, or will be. */

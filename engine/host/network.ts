@@ -7,7 +7,8 @@ import type { NetworkInspection } from './inspection.ts'
 
 /** Published port. The keeper listens on the host's side and relays to the container's address. */
 export interface PortForward {
-  readonly protocol: 'tcp' | 'udp'
+  /** `sctp` goes by rules alone: the proxy does not carry it. */
+  readonly protocol: 'tcp' | 'udp' | 'sctp'
   readonly hostIp: string
   /** 0: the keeper chooses. */
   readonly hostPort: number
@@ -146,7 +147,6 @@ export interface NetworkHost extends NetworkInspection {
   readonly removeBridge: Call<{ readonly bridge: string }>
   /** Checks that the kernel can do it, and makes the parent where it is ours or a VLAN of another (`eth0.10`). */
   readonly ensureParent: Call<ParentParams>
-  readonly removeParent: Call<{ readonly parent: string }>
   /** Makes the tunnel and puts it on the bridge; harmless when it is there. */
   readonly ensureVxlan: Call<VxlanParams>
   readonly removeVxlan: Call<{ readonly vxlan: string }>
@@ -160,6 +160,8 @@ export interface NetworkHost extends NetworkInspection {
   readonly setEncryption: Call<EncryptionParams>
   /** Keeps a lease alive in place of the one before, also while no engine is there. */
   readonly keepLease: Call<LeaseParams>
+  /** Removes a parent that is ours, or a VLAN that was made for it; others stay. */
+  readonly removeParent: Call<{ readonly parent: string; readonly isOwn: boolean }>
   readonly createSandbox: Call<CreateSandboxParams, CreateSandboxResult>
   readonly removeSandbox: Call<{ readonly containerId: string }>
   readonly attachEndpoint: Call<{ readonly containerId: string; readonly endpoint: SandboxEndpoint }>

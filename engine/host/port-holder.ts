@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import os from 'node:os'
 import { EngineError } from '../contract/errors.ts'
 
-type Protocol = 'tcp' | 'udp'
+type Protocol = 'tcp' | 'udp' | 'sctp'
 const TCP_LISTEN = '0A'
 
 /** Sockets bound to a port, from the text of `/proc/net/tcp` and its kin. */
@@ -12,11 +12,12 @@ export function socketsOnPort(table: string, port: number, protocol: Protocol): 
     .split('\n')
     .slice(1)
     .map((line) => line.trim().split(/\s+/))
-    .filter((fields) => fields[1]?.endsWith(`:${hex}`) && (protocol === 'udp' || fields[3] === TCP_LISTEN))
+    .filter((fields) => fields[1]?.endsWith(`:${hex}`) && (protocol !== 'tcp' || fields[3] === TCP_LISTEN))
     .map((fields) => ({ inode: fields[9] ?? '', uid: Number(fields[7]) }))
 }
 
 function sockets(port: number, protocol: Protocol): { inode: string; uid: number }[] {
+  if (protocol === 'sctp') return sctpSockets(port)
   return [`/proc/net/${protocol}`, `/proc/net/${protocol}6`].flatMap((file) => {
     try {
       return socketsOnPort(readFileSync(file, 'utf8'), port, protocol)
@@ -24,6 +25,19 @@ function sockets(port: number, protocol: Protocol): { inode: string; uid: number
       return []
     }
   })
+}
+
+/** The kernel lists SCTP's otherwise: `ENDPT SOCK STY SST HBKT LPORT UID INODE LADDRS`. */
+function sctpSockets(port: number): { inode: string; uid: number }[] {
+  try {
+    return readFileSync('/proc/net/sctp/eps', 'utf8')
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .filter((fields) => fields[5] === String(port))
+      .map((fields) => ({ inode: fields[7] ?? '', uid: Number(fields[6]) }))
+  } catch {
+    return []
+  }
 }
 
 /** Whether something listens on a port of this machine. */
@@ -77,6 +91,10 @@ export async function namePortHolder<T>(work: Promise<T>): Promise<T> {
   } catch (error) {
     if (!(error instanceof EngineError) || error.reason !== 'port.in-use') throw error
     const { hostIp, port, protocol } = error.details ?? {}
-    throw portInUse({ hostIp: String(hostIp), hostPort: Number(port), protocol: protocol === 'udp' ? 'udp' : 'tcp' })
+    throw portInUse({
+      hostIp: String(hostIp),
+      hostPort: Number(port),
+      protocol: protocol === 'udp' || protocol === 'sctp' ? protocol : 'tcp',
+    })
   }
 }

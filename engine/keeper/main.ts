@@ -12,6 +12,7 @@ import { detectCgroup } from './cgroup-layout.ts'
 import { createContainerHost } from './containers/shim/host.ts'
 import { runAttachRelay } from './containers/shim/relay-worker.ts'
 import { run } from './exec.ts'
+import { takeGroups } from './groups.ts'
 import { takeLock } from './libc/lock.ts'
 import { mountOverlay, unmount } from './libc/mount.ts'
 import { bindInRoot, listMounts, mountShm, releaseMounts } from './mounts.ts'
@@ -29,7 +30,7 @@ import { runUnpackWorker } from './unpack/unpack-worker.ts'
 /*
  * One bundled file, several roles:
  *
- *   node keeper.mjs --runtime-dir DIR --mode MODE   the keeper
+ *   node keeper.mjs --runtime-dir DIR --mode MODE [--runtime NAME] [--scope UNIT]   the keeper
  *   node keeper.mjs unpack-worker                   unpacks one layer, then ends
  *   node keeper.mjs archive-worker                  packs or unpacks files of one container, then ends
  *   thread, role attach-relay | port-proxy | dns | sandboxes | probe | capture   see those files
@@ -46,7 +47,10 @@ else if (role === 'archive-worker') void runArchiveWorker()
 else void serve()
 
 async function serve(): Promise<void> {
-  const option = (name: string) => process.argv[process.argv.indexOf(name) + 1] ?? ''
+  const option = (name: string) => {
+    const index = process.argv.indexOf(name)
+    return index < 0 ? '' : (process.argv[index + 1] ?? '')
+  }
   const runtimeDir = option('--runtime-dir')
   const rootless = option('--mode') === 'rootless'
   const stateFolder = path.join(runtimeDir, 'keeper')
@@ -55,6 +59,8 @@ async function serve(): Promise<void> {
   // Two engines that start at once both start a keeper: one of them serves both.
   if (!takeLock(path.join(runtimeDir, 'keeper.lock'))) process.exit(0)
 
+  const groups = takeGroups(rootless ? option('--scope') : null)
+  const runtime = findRuntime(option('--runtime'))
   const listeners = new Set<PassThrough>()
   const onEvent = (event: HostEvent) => {
     for (const listener of listeners) listener.write(Buffer.from(JSON.stringify(event)))
@@ -65,7 +71,7 @@ async function serve(): Promise<void> {
   const containers = createContainerHost({
     stateFolder,
     rootless,
-    runtime: findTool('runc'),
+    runtime,
     conmon: findTool('conmon'),
     cgroupManager: 'cgroupfs',
     entry: { file: keeperFile },
@@ -75,8 +81,7 @@ async function serve(): Promise<void> {
   await network.restore()
   const { close: closeContainers, ...containerCalls } = containers
   const { close: closeNetwork, restore: _, ...networkCalls } = network
-  const runtimeVersion =
-    (await run([findTool('runc'), '--version'])).stdout.split('\n')[0]?.replace('version ', '') ?? 'runc'
+  const runtimeVersion = (await run([runtime, '--version'])).stdout.split('\n')[0]?.replace('version ', '') ?? runtime
 
   const entry = { command: process.execPath, args: [keeperFile], env: process.env }
   const host: Host = {
@@ -98,12 +103,18 @@ async function serve(): Promise<void> {
       mode: rootless ? 'rootless' : 'rootful',
       kernel: os.release(),
       cgroup: detectCgroup(),
+      cgroupRoot: groups.root,
+      controllers: groups.controllers,
       cpus: os.cpus().length,
       memoryBytes: os.totalmem(),
       runtime: runtimeVersion,
       egress: egress.kind,
-      warnings:
-        egress.kind === 'none' ? ['containers reach nothing outside: install pasta (passt) or slirp4netns'] : [],
+      warnings: [
+        ...(egress.kind === 'none' ? ['containers reach nothing outside: install pasta (passt) or slirp4netns'] : []),
+        ...(groups.controllers.length === 0
+          ? ['containers have no limits: no control groups are delegated here; --doctor says how to get them']
+          : []),
+      ],
     }),
     shutdown: async () => {
       await Promise.all([closeContainers(), closeNetwork()])
@@ -139,6 +150,12 @@ function readPid(file: string): number {
   } catch {
     return 0
   }
+}
+
+/** Path of the runtime asked for, or of what is there. */
+function findRuntime(name: string): string {
+  const found = [name || 'runc', 'crun', 'runc'].map(findTool).find((file) => file.startsWith('/'))
+  return found ?? 'runc'
 }
 
 /** Full path of a tool: services start with a short PATH. */

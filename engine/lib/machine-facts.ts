@@ -27,7 +27,13 @@ export interface MachineFacts {
   }
   readonly subordinateIds: { readonly uids: number; readonly gids: number }
   readonly tun: 'ok' | 'missing' | 'denied'
-  readonly cgroups: { readonly layout: 'v1' | 'hybrid' | 'v2' | 'none'; readonly delegated: readonly string[] }
+  readonly cgroups: {
+    readonly layout: 'v1' | 'hybrid' | 'v2' | 'none'
+    /** A systemd looks after this user's processes. */
+    readonly hasManager: boolean
+    /** Controllers that it can delegate. */
+    readonly delegated: readonly string[]
+  }
   /** `null` where no systemd manages sessions. */
   readonly isLingering: boolean | null
   readonly freeBytes: number

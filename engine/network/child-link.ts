@@ -34,9 +34,7 @@ export function createChildLinkDriver(host: Host, kind: keyof typeof MODES): Net
       throw new EngineError('invalidArgument', 'network.invalid-option', `invalid parent ${JSON.stringify(parent)}`)
     },
     ensure: (network) => host.ensureParent({ kind, parent: network.interface, isOwn: isOwn(network) }),
-    async remove(network) {
-      if (isOwn(network)) await host.removeParent({ parent: network.interface })
-    },
+    remove: (network) => host.removeParent({ parent: network.interface, isOwn: isOwn(network) }),
     describe: (_, { network, endpoint }) => ({
       kind,
       link: network.interface,

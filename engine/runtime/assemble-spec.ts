@@ -71,6 +71,7 @@ export async function assembleSpec(record: ContainerRecord, facts: SpecFacts): P
     oomScoreAdj: rootless ? await raisedOomScore(config.oomScoreAdj) : config.oomScoreAdj,
     readOnlyPaths: config.readOnlyPaths,
     cgroup: info.cgroup,
+    cgroupRoot: info.cgroupRoot,
     rootless,
     cpuCount: info.cpus,
     ...(rootless ? { mountInfo: await readFile('/proc/self/mountinfo', 'utf8') } : {}),

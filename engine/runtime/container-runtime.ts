@@ -20,7 +20,7 @@ import {
   parseExtraHost,
   type ResolvInput,
 } from './files.ts'
-import { type CheckedLimits, checkLimits } from './limits.ts'
+import { assertLimits, type CheckedLimits, checkLimits, type LimitFacts } from './limits.ts'
 import { readLogLimits } from './log-options.ts'
 import { addContainerEnv, mergeEnv } from './process.ts'
 import { parseSecurityOptions } from './security.ts'
@@ -114,7 +114,8 @@ export interface ContainerRuntime {
 
 export interface RuntimeOptions {
   readonly host: Host
-  readonly info: HostInfo
+  /** Of the keeper of the moment. */
+  readonly info: () => HostInfo
   readonly layout: Layout
   readonly logMaxBytes: number
   readonly logMaxFiles: number
@@ -130,7 +131,7 @@ export function createContainerRuntime({
   seccompProfile,
   ...logs
 }: RuntimeOptions): ContainerRuntime {
-  const rootless = info.mode === 'rootless'
+  const rootless = info().mode === 'rootless'
   const shm = (id: string) => `${layout.mounts(id)}/shm`
   const logLimits = (settings: LogSettings) => {
     const { maxBytes, maxFiles } = readLogLimits(settings, { maxBytes: logs.logMaxBytes, maxFiles: logs.logMaxFiles })
@@ -219,13 +220,7 @@ export function createContainerRuntime({
       const { uid, gid } = await userOf(record, record.process.user)
       return { uid, gid }
     },
-    checkLimits: (resources) =>
-      checkLimits(resources, {
-        hasCgroups: !rootless && info.cgroup !== 'none',
-        hasSwapLimit: info.cgroup === 'v2' || existsSync(SWAP_LIMIT),
-        isUnified: info.cgroup === 'v2',
-        cpus: info.cpus,
-      }),
+    checkLimits: (resources) => checkLimits(resources, limitFacts(info())),
     releaseMounts: (id) => host.releaseMounts({ folder: layout.mounts(id) }),
     async listMounted() {
       const points = await host.listMounts({ folder: layout.containers })
@@ -234,12 +229,13 @@ export function createContainerRuntime({
     async create(record, { netnsPath, filesOf }, namespaces) {
       const { id, config, process: wanted } = record
       const bundle = layout.bundle(id)
+      assertLimits(config.resources, limitFacts(info()))
       await host.removeTree({ path: bundle })
       const [user] = await Promise.all([userOf(record, wanted.user), mkdir(bundle, { recursive: true, mode: 0o700 })])
       const capabilities = await capabilitiesOf(record)
       const mounts = await mountParts(record)
       const spec = await assembleSpec(record, {
-        ...{ info, layout, seccompProfile, user, capabilities, netnsPath, filesOf, mounts },
+        ...{ info: info(), layout, seccompProfile, user, capabilities, netnsPath, filesOf, mounts },
         places: await placesOf(record, namespaces),
       })
       await writeFile(`${bundle}/config.json`, ociJson(spec), { mode: 0o600 })
@@ -256,7 +252,7 @@ export function createContainerRuntime({
     signal: (containerId, signal) => host.signalContainer({ containerId, signal }),
     pause: (containerId) =>
       host.pauseContainer({ containerId }).catch((error: unknown) => {
-        if (!rootless || !/cgroups not configured/.test(String(error))) throw error
+        if (!rootless || info().cgroupRoot !== '') throw error
         throw new EngineError(
           'unavailable',
           'container.pause-unavailable',
@@ -293,6 +289,14 @@ export function createContainerRuntime({
     },
   }
 }
+
+const limitFacts = ({ controllers, cgroup, cpus, mode }: HostInfo): LimitFacts => ({
+  controllers,
+  cpus,
+  isRootless: mode === 'rootless',
+  isUnified: cgroup === 'v2',
+  hasSwapLimit: cgroup === 'v2' || existsSync(SWAP_LIMIT),
+})
 
 const readHostFile = (file: string) => readFile(file, 'utf8').catch(() => '')
 

@@ -3,8 +3,9 @@ import { EngineError } from '../contract/errors.ts'
 
 /** What this machine can limit. */
 export interface LimitFacts {
-  /** Whether containers have control groups at all. */
-  readonly hasCgroups: boolean
+  /** What containers' control groups can limit: `cpu`, `memory`, `pids` …; none where they have no groups. */
+  readonly controllers: readonly string[]
+  readonly isRootless: boolean
   readonly hasSwapLimit: boolean
   /** cgroup v2 cannot switch the OOM killer off, nor set a swappiness. */
   readonly isUnified: boolean
@@ -22,7 +23,9 @@ const refuse = (text: string) => new EngineError('invalidArgument', 'limits.inva
 export function checkLimits(resources: ResourceLimits, facts: LimitFacts): CheckedLimits {
   assertMemory(resources)
   assertProcessors(resources, facts.cpus)
-  return facts.hasCgroups ? fitToLayout(resources, facts) : discardAll(resources)
+  const held = discardMissing(resources, facts)
+  const fitted = fitToLayout(held.resources, facts)
+  return { resources: fitted.resources, warnings: [...held.warnings, ...fitted.warnings] }
 }
 
 /** What of the other settings only root can have, for a warning each. */
@@ -107,19 +110,43 @@ function fitToLayout(resources: ResourceLimits, facts: LimitFacts): CheckedLimit
   return { resources: next, warnings }
 }
 
-/** Without control groups nothing can be limited: each limit asked for is said to be left out. */
-function discardAll(asked: ResourceLimits): CheckedLimits {
-  const of = (what: string, end: string) =>
-    `Your kernel does not support ${what} or the cgroup is not mounted. ${end} discarded.`
-  const warnings = [
-    asked.memoryBytes > 0 && of('memory limit capabilities', 'Limitation'),
-    asked.memoryReservationBytes > 0 && of('memory soft limit capabilities', 'Limitation'),
-    asked.memorySwappiness >= 0 && of('memory swappiness capabilities', 'Memory swappiness'),
-    asked.isOomKillDisabled && 'Your kernel does not support OomKillDisable. OomKillDisable discarded.',
-    (asked.cpus > 0 || asked.cpuQuota > 0 || asked.cpuPeriod > 0) && of('CPU CFS scheduler', 'CPU period/quota'),
-    asked.cpuShares > 0 && of('CPU shares', 'Shares'),
-    (asked.cpusetCpus !== '' || asked.cpusetMems !== '') && of('cpuset', 'Cpuset'),
-    asked.pids > 0 && of('PIDs limit capabilities', 'PIDs limit'),
-  ].filter((text) => text !== false)
-  return { resources: ResourceLimits.parse({}), warnings }
+/** What each kind of limit needs of the control groups, and how Docker says that it is left out. */
+const NEEDS = [
+  ['memory', ['memoryBytes', 'memorySwapBytes'], 'memory limit capabilities', 'Limitation'],
+  ['memory', ['memoryReservationBytes'], 'memory soft limit capabilities', 'Limitation'],
+  ['memory', ['memorySwappiness'], 'memory swappiness capabilities', 'Memory swappiness'],
+  ['memory', ['isOomKillDisabled'], 'OomKillDisable', 'OomKillDisable'],
+  ['cpu', ['cpus', 'cpuQuota', 'cpuPeriod'], 'CPU CFS scheduler', 'CPU period/quota'],
+  ['cpu', ['cpuShares'], 'CPU shares', 'Shares'],
+  ['cpuset', ['cpusetCpus', 'cpusetMems'], 'cpuset', 'Cpuset'],
+  ['pids', ['pids'], 'PIDs limit capabilities', 'PIDs limit'],
+] as const satisfies readonly (readonly [string, readonly (keyof ResourceLimits)[], string, string])[]
+const NONE = ResourceLimits.parse({})
+const HOW_TO_GET =
+  'Without root, limits need a systemd user manager that delegates these control groups; the check of the machine (--doctor) names the command.'
+
+/** Takes away what needs a controller that is not there: each limit asked for is said to be left out. */
+function discardMissing(asked: ResourceLimits, { controllers, isRootless }: LimitFacts): CheckedLimits {
+  const missing = NEEDS.filter(
+    ([controller, names]) => !controllers.includes(controller) && names.some((name) => asked[name] !== NONE[name]),
+  )
+  const without = Object.fromEntries(missing.flatMap(([, names]) => names.map((name) => [name, NONE[name]])))
+  const warnings = missing.map(
+    ([, , what, end]) => `Your kernel does not support ${what} or the cgroup is not mounted. ${end} discarded.`,
+  )
+  return {
+    resources: { ...asked, ...without },
+    warnings: warnings.length > 0 && isRootless ? [...warnings, HOW_TO_GET] : warnings,
+  }
+}
+
+/** Refuses to start a container without limits that it was made with; `limits.unavailable`. */
+export function assertLimits(resources: ResourceLimits, facts: LimitFacts): void {
+  const { warnings } = discardMissing(resources, facts)
+  if (warnings.length > 0)
+    throw new EngineError(
+      'unavailable',
+      'limits.unavailable',
+      `the limits that this container was made with cannot be held in this session: ${warnings.join(' ')}`,
+    )
 }

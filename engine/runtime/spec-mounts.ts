@@ -1,6 +1,7 @@
 import type { ResolvedMount } from '../store/schema.ts'
 import type { Device } from './devices.ts'
 import type { SpecInput } from './spec.ts'
+import { groupRootOf } from './spec-resources.ts'
 
 const SHM_BYTES = 64 * 1024 * 1024
 
@@ -18,7 +19,8 @@ export function buildMounts(input: SpecInput): object[] {
   ]
 }
 
-function baseMounts({ privileged, rootless, cgroup, netnsPath, places }: SpecInput) {
+function baseMounts(input: SpecInput) {
+  const { privileged, rootless, netnsPath, places } = input
   const mode = privileged ? 'rw' : 'ro'
   const safe = ['nosuid', 'noexec', 'nodev']
   const bindHost = (folder: string, ...more: string[]) => ({
@@ -48,7 +50,7 @@ function baseMounts({ privileged, rootless, cgroup, netnsPath, places }: SpecInp
     rootless && !netnsPath
       ? bindHost('/sys', 'ro')
       : { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...safe, mode] },
-    ...(rootless || cgroup === 'none'
+    ...(groupRootOf(input) === ''
       ? []
       : [{ destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [mode, ...safe] }]),
     places?.ipc === 'host'

@@ -23,7 +23,18 @@ export interface ResourceInput {
   readonly blockIo?: BlockIoNumbers
 }
 
+interface GroupInput {
+  readonly cgroupRoot?: string
+  readonly rootless: boolean
+  readonly cgroup: 'v1' | 'hybrid' | 'v2' | 'none'
+}
+
 const PERIOD = 100_000
+
+/** The group that a container's own is made below, `''` when it has none. */
+export function groupRootOf({ cgroupRoot, rootless, cgroup }: GroupInput): string {
+  return cgroup === 'none' ? '' : (cgroupRoot ?? (rootless ? '' : '/'))
+}
 
 /** `linux.resources` of a container; a request's devices come after Docker's own. */
 export function buildResources(input: ResourceInput): object {

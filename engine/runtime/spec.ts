@@ -3,7 +3,7 @@ import type { Ulimit } from '../contract/container-settings.ts'
 import type { ResolvedMount } from '../store/schema.ts'
 import type { Device } from './devices.ts'
 import { buildMounts } from './spec-mounts.ts'
-import { type BlockIoNumbers, buildResources } from './spec-resources.ts'
+import { type BlockIoNumbers, buildLimits, buildResources, groupRootOf } from './spec-resources.ts'
 import type { ResolvedUser } from './user.ts'
 
 /** Whose namespaces a container has: `''` its own, `host`, or the path of another's. */
@@ -57,6 +57,8 @@ export interface SpecInput {
   readonly readOnlyPaths?: readonly string[] | null
   readonly cgroupParent?: string
   readonly cgroup: 'v1' | 'hybrid' | 'v2' | 'none'
+  /** Below which group it is; `''`: it has none. Absent: `/` for root, none for others. */
+  readonly cgroupRoot?: string
   readonly rootless: boolean
   /** Processors of the host, whose throttle counters are masked. */
   readonly cpuCount?: number
@@ -149,17 +151,18 @@ export function buildSpec(input: SpecInput): object {
 
 const toNode = ({ permissions: _, source: __, ...node }: Device) => node
 
-function namespacesOf({ netnsPath, places, rootless, cgroup }: SpecInput): object[] {
+function namespacesOf(input: SpecInput): object[] {
+  const { netnsPath, places, cgroup } = input
   const at = (type: string, place: string) =>
     place === 'host' ? [] : [place.startsWith('/') ? { type, path: place } : { type }]
-  const isOwnCgroup = places?.cgroup ? places.cgroup === 'private' : cgroup === 'v2' && !rootless
+  const isOwnCgroup = places?.cgroup ? places.cgroup === 'private' : cgroup === 'v2'
   return [
     { type: 'mount' },
     ...at('uts', places?.uts ?? ''),
     ...at('pid', places?.pid ?? ''),
     ...at('ipc', places?.ipc ?? ''),
     ...(netnsPath ? [{ type: 'network', path: netnsPath }] : []),
-    ...(isOwnCgroup && cgroup !== 'none' ? [{ type: 'cgroup' }] : []),
+    ...(isOwnCgroup && groupRootOf(input) ? [{ type: 'cgroup' }] : []),
   ]
 }
 
@@ -171,17 +174,16 @@ function networkSysctls(rootless: boolean): Record<string, string> {
 }
 
 function cgroupOf(input: SpecInput): object {
-  if (input.rootless || input.cgroup === 'none') return {}
-  const { devices = [], deviceCgroupRules = [], privileged, resources, blockIo } = input
+  const root = groupRootOf(input)
+  if (root === '') return {}
+  const { devices = [], deviceCgroupRules = [], privileged, resources, blockIo, rootless, containerId } = input
+  const parent = (input.cgroupParent || (rootless ? '' : 'slipway')).replace(/^\/+/, '')
   return {
-    cgroupsPath: `/${(input.cgroupParent || 'slipway').replace(/^\/+/, '')}/${input.containerId}`,
-    resources: buildResources({
-      resources,
-      privileged,
-      devices,
-      deviceCgroupRules,
-      ...(blockIo ? { blockIo } : {}),
-    }),
+    cgroupsPath: `${root}/${parent}/${containerId}`.replace(/\/+/g, '/'),
+    // Rules for devices are programs in the kernel, which only root may load.
+    resources: rootless
+      ? buildLimits(resources)
+      : buildResources({ resources, privileged, devices, deviceCgroupRules, ...(blockIo ? { blockIo } : {}) }),
   }
 }
 

@@ -213,6 +213,7 @@ async function describeSystem(context: ServiceContext, machine: MachineFacts): P
     socket: context.config.socket,
     kernel: info.kernel,
     cgroup: info.cgroup,
+    limits: [...info.controllers],
     cpus: info.cpus,
     memoryBytes: info.memoryBytes,
     runtime: info.runtime,

@@ -9,7 +9,7 @@ export const ResolvedMount = MountSpec.extend({ name: z.string(), hostPath: z.st
 export type ResolvedMount = z.output<typeof ResolvedMount>
 
 export const PortForward = z.object({
-  protocol: z.enum(['tcp', 'udp']),
+  protocol: z.enum(['tcp', 'udp', 'sctp']),
   hostIp: z.string(),
   hostPort: z.number().int(),
   containerIp: z.string(),

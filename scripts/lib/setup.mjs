@@ -57,10 +57,20 @@ const TEST_TOOLS = [
   { any: ['docker-compose'], package: 'docker-compose' },
   { file: '/usr/lib/python3/dist-packages/docker/__init__.py', package: 'python3-docker' },
   { any: ['docker-registry'], package: 'docker-registry' },
-  { any: ['dbus-daemon'], package: 'dbus-daemon' },
+  { any: ['dbus-daemon'], package: 'dbus' },
   { file: '/usr/share/doc/libnotify4', package: 'libnotify4' },
   { any: ['skopeo'], package: 'skopeo' },
   { any: ['etcd'], package: 'etcd-server' },
+  // The emulated machine of the guest suite: its kernel, and the runtime that the tests here do not use.
+  { any: ['qemu-system-x86_64'], package: 'qemu-system-x86' },
+  { folder: '/boot', prefix: 'vmlinuz-', package: 'linux-image-amd64' },
+  { any: ['crun'], package: 'crun' },
+  { any: ['mkfs.ext4'], package: 'e2fsprogs' },
+  { any: ['cpio'], package: 'cpio' },
+  { any: ['modprobe'], package: 'kmod' },
+  { file: '/usr/lib/systemd/systemd', package: 'systemd-sysv' },
+  { file: '/usr/lib/x86_64-linux-gnu/security/pam_systemd.so', package: 'libpam-systemd' },
+  { file: '/usr/bin/python3', package: 'python3' },
 ]
 /** What `npm run dist` needs to make a .deb. */
 const DIST_TOOLS = [
@@ -80,7 +90,10 @@ const DESKTOP_PACKAGES = [
   'fonts-dejavu-core',
 ]
 
-const isMissing = ({ any, file }) => (file ? !existsSync(file) : !any.some(findTool))
+const isMissing = ({ any, file, folder, prefix }) => {
+  if (folder) return !existsSync(folder) || !readdirSync(folder).some((name) => name.startsWith(prefix))
+  return file ? !existsSync(file) : !any.some(findTool)
+}
 
 /** Installs missing system tools as root or with sudo, after saying which; otherwise prints the one command and ends. */
 export function ensureSystemTools() {

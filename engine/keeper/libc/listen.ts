@@ -11,6 +11,7 @@ const SOCK_FLAGS = 0o2000000 | 0o4000
 const SOL_SOCKET = 1
 const SO_REUSEADDR = 2
 const IPPROTO_IPV6 = 41
+const IPPROTO_SCTP = 132
 const IPV6_V6ONLY = 26
 const F_DUPFD_CLOEXEC = 1030
 const CLONE_NEWNET = 0x40000000
@@ -28,14 +29,18 @@ const c = {
 }
 const ONE = Buffer.from([1, 0, 0, 0])
 
-/** A bound socket, listening if TCP. Port 0 lets the kernel choose. */
+/** A bound socket, listening if TCP; of SCTP a bound one alone. Port 0 lets the kernel choose. */
 export function openListener(
-  protocol: 'tcp' | 'udp',
+  protocol: 'tcp' | 'udp' | 'sctp',
   host: string,
   port: number,
 ): { readonly fd: number; readonly port: number } {
   const family = familyOf(host)
-  const fd = c.socket(family, (protocol === 'tcp' ? SOCK_STREAM : SOCK_DGRAM) | SOCK_FLAGS, 0) as number
+  const fd = c.socket(
+    family,
+    (protocol === 'udp' ? SOCK_DGRAM : SOCK_STREAM) | SOCK_FLAGS,
+    protocol === 'sctp' ? IPPROTO_SCTP : 0,
+  ) as number
   if (fd < 0) throw libcError('socket', host)
   try {
     if (protocol === 'tcp') c.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, ONE, 4)

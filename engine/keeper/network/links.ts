@@ -1,10 +1,18 @@
+import { existsSync } from 'node:fs'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
 import { EngineError } from '../../contract/errors.ts'
 import type { BridgeNetworkParams, ParentParams } from '../../host/network.ts'
 import { run } from '../exec.ts'
 import { bridgeBatch } from './batch.ts'
 
-/** Devices in the namespace where bridges live; `netns` is its file, `''` for this one. */
-export function createLinks(netns: string, rootless: boolean) {
+/** Devices in the namespace where bridges live; `netns` is its file, `''` for this one. `vlanFolder` tells VLANs of ours. */
+export function createLinks(options: {
+  readonly netns: string
+  readonly rootless: boolean
+  readonly vlanFolder: string
+}) {
+  const { netns, rootless, vlanFolder } = options
   const prefix = netns ? ['nsenter', `--net=${netns}`] : []
   const ip = (batch: string) => run([...prefix, 'ip', '-batch', '-'], { input: batch })
   const exists = async (name: string) =>
@@ -37,8 +45,12 @@ export function createLinks(netns: string, rootless: boolean) {
         'network.vlan-missing',
         `VLAN ${parent} cannot be made: ${made.stderr.trim()}; load the module with: sudo modprobe 8021q`,
       )
+    // Written down first: an interface of someone else's must stay when our network goes.
+    await mkdir(vlanFolder, { recursive: true, mode: 0o700 })
+    await writeFile(path.join(vlanFolder, parent), '', { mode: 0o600 })
     await ip(`link set ${parent} up\n`)
   }
+  const remove = (name: string) => run([...prefix, 'ip', 'link', 'delete', name], { okExitCodes: [0, 1] })
 
   return {
     prefix,
@@ -63,7 +75,13 @@ export function createLinks(netns: string, rootless: boolean) {
       }
       await probe(params)
     },
-    remove: (name: string) => run([...prefix, 'ip', 'link', 'delete', name], { okExitCodes: [0, 1] }),
+    remove,
+    async removeParent({ parent, isOwn }: { readonly parent: string; readonly isOwn: boolean }) {
+      const note = path.join(vlanFolder, parent)
+      if (!isOwn && !existsSync(note)) return
+      await remove(parent)
+      await rm(note, { force: true })
+    },
   }
 }
 

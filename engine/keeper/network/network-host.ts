@@ -63,6 +63,7 @@ type NetworkCalls = Pick<
  *   bridges/<bridge>.json      what the rules know of a bridge
  *   tunnels/<vxlan>.json       where an overlay network's tunnel leads
  *   encryption.json            what is encrypted on the way to other hosts
+ *   vlans/<interface>          VLAN interfaces that were made for a network
  */
 
 /** Bridges, parents, sandboxes and published ports. */
@@ -73,7 +74,11 @@ export function createNetworkHost({
 }: NetworkHostOptions): NetworkCalls & { restore(): Promise<void>; close(): Promise<void> } {
   const bridgeFolder = path.join(stateFolder, 'bridges')
   const bridgeFile = (bridge: string) => path.join(bridgeFolder, `${bridge}.json`)
-  const links = createLinks(bridgeNetns, bridgeNetns !== '')
+  const links = createLinks({
+    netns: bridgeNetns,
+    rootless: bridgeNetns !== '',
+    vlanFolder: path.join(stateFolder, 'vlans'),
+  })
   const tag = createHash('sha256').update(stateFolder).digest('hex').slice(0, 8)
   const firewall = createFirewall(`slipway-${tag}`, links.prefix)
   const encryption = createEncryption(stateFolder, { table: `slipway-${tag}-vxlan`, prefix: links.prefix })
@@ -82,7 +87,7 @@ export function createNetworkHost({
     if (table === '' || table === `slipway-${tag}-vxlan`) await encryption.repair()
   }
   const proxy = startPortProxy(keeperFile, bridgeNetns, (table) => void repair(table).catch(() => {}))
-  const ports = createPorts(path.join(stateFolder, 'ports'), { proxy, firewall })
+  const ports = createPorts(path.join(stateFolder, 'ports'), { proxy, firewall, isRootless: bridgeNetns !== '' })
   const thread = startSandboxThread(keeperFile, bridgeNetns)
   const { pathOf, ...sandboxes } = createSandboxes(path.join(stateFolder, 'netns'), thread)
   const captures = createCaptures(keeperFile, pathOf)
@@ -120,7 +125,7 @@ export function createNetworkHost({
       await firewall.removeBridge(bridge)
     },
     ensureParent: (params) => links.ensureParent(params),
-    removeParent: async ({ parent }) => void (await links.remove(parent)),
+    removeParent: links.removeParent,
     async restore() {
       const bridges = [...(await readAll<BridgeRules>(bridgeFolder)).values()]
       await firewall.restore({ bridges, published: await ports.restore() })

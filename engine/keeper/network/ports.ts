@@ -13,13 +13,18 @@ import { type OpenPort, type PortChange, planPortChange } from './port-change.ts
 import type { PortProxy } from './proxy/client.ts'
 
 const EACCES = 13
+const EPROTONOSUPPORT = 93
 const EADDRINUSE = 98
 const EADDRNOTAVAIL = 99
 
 /** Published ports: the host's socket is bound first, then the rules are set; the proxy serves what the rules do not. */
 export function createPorts(
   folder: string,
-  { proxy, firewall }: { readonly proxy: PortProxy; readonly firewall: Firewall },
+  {
+    proxy,
+    firewall,
+    isRootless,
+  }: { readonly proxy: PortProxy; readonly firewall: Firewall; readonly isRootless: boolean },
 ): Pick<Host, 'openPorts' | 'closePorts'> & { restore(): Promise<ReadonlyMap<string, readonly PortForward[]>> } {
   const locks = createLocks()
   const open = new Map<string, readonly OpenPort[]>()
@@ -53,6 +58,7 @@ export function createPorts(
   const change = async (containerId: string, ports: readonly PortForward[]): Promise<readonly PortForward[]> => {
     const before = open.get(containerId) ?? []
     if (before.length === 0 && ports.length === 0) return []
+    if (isRootless) refuseSctp(ports)
     const plan = planPortChange(before, ports)
     await close(containerId, plan.inTheWay)
     let bound: readonly OpenPort[] = []
@@ -142,6 +148,17 @@ function bindAll({ wanted }: PortChange): OpenPort[] {
   }
 }
 
+/** Rules in the inner namespace do not see what comes to the host's, and the proxy speaks TCP and UDP. */
+function refuseSctp(ports: readonly PortForward[]): void {
+  const port = ports.find(({ protocol }) => protocol === 'sctp')
+  if (port)
+    throw new EngineError(
+      'notImplemented',
+      'port.sctp-rootless',
+      `SCTP port ${port.containerPort} cannot be published without root: run the engine as root, or use TCP or UDP`,
+    )
+}
+
 /** Opens the host's side of a port: of a range, the first that is free. */
 function openPort(forward: PortForward): { fd: number; port: number } {
   const last = Math.max(forward.hostPort, forward.hostPortEnd ?? 0)
@@ -170,6 +187,12 @@ function explain(error: unknown, { protocol, hostIp, hostPort }: PortForward): u
         { details: { port: hostPort, nextFree: nextFreePort(Number(floor) + 7000, protocol) } },
       )
     }
+    case EPROTONOSUPPORT:
+      return new EngineError(
+        'notImplemented',
+        'port.sctp-missing',
+        `Bind for ${where} failed: this kernel has no SCTP; load it with: sudo modprobe sctp`,
+      )
     case EADDRNOTAVAIL:
       return new EngineError(
         'invalidArgument',

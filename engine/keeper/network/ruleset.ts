@@ -31,7 +31,7 @@ export interface BridgeRules {
 
 /** A published port as the rules see it. */
 export interface Publication {
-  readonly protocol: 'tcp' | 'udp'
+  readonly protocol: 'tcp' | 'udp' | 'sctp'
   readonly hostIp: string
   readonly hostPort: number
   readonly containerIp: string
@@ -157,11 +157,11 @@ function renderChains(family: Family): string {
   }
   chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
-    meta l4proto { tcp, udp } fib daddr type local jump to-containers
+    meta l4proto { tcp, udp, sctp } fib daddr type local jump to-containers
   }
   chain output {
     type nat hook output priority -100; policy accept;
-    ${family === 'ip' ? '' : 'ip6 daddr != ::1 '}meta l4proto { tcp, udp } fib daddr type local jump to-containers
+    ${family === 'ip' ? '' : 'ip6 daddr != ::1 '}meta l4proto { tcp, udp, sctp } fib daddr type local jump to-containers
   }
   chain forward {
     type filter hook forward priority filter; policy accept;

@@ -107,12 +107,14 @@ function judgeRootless(facts: MachineFacts): Partial<Record<Check['id'], Judgeme
 }
 
 /** Root limits in every layout; others need controllers of their own, which only the unified layout can give. */
-function judgeCgroups({ mode, cgroups, isLingering }: MachineFacts): Judgement {
-  const { layout, delegated } = cgroups
+function judgeCgroups({ mode, cgroups, isLingering, user }: MachineFacts): Judgement {
+  const { layout, delegated, hasManager } = cgroups
   if (mode === 'rootful') return layout === 'none' ? failed('note', layout) : passed(layout)
   const missing = CONTROLLERS.filter((name) => !delegated.includes(name))
   if (layout === 'v2' && missing.length === 0) return passed(delegated.join(', '))
-  return failed('note', layout, layout === 'v2' && isLingering !== null ? DELEGATE : '')
+  if (layout !== 'v2' || isLingering === null) return failed('note', layout)
+  // Lingering starts the manager; what a session lacks then is the way to it, XDG_RUNTIME_DIR.
+  return failed('note', layout, hasManager ? DELEGATE : `sudo loginctl enable-linger ${user}`)
 }
 
 function judgeDisk({ freeBytes }: MachineFacts): Judgement {

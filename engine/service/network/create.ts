@@ -7,7 +7,7 @@ import type { NetworkRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { addOverlay } from './create-overlay.ts'
 import { assertChangeable } from './find.ts'
-import { NO_POOL, planPool, splitPools, takenSubnets } from './pools.ts'
+import { NO_POOL, planPool, splitPools, subnetsOfNetworks, takenSubnets } from './pools.ts'
 
 /** Makes a network: its record and its devices. */
 export async function createNetwork(
@@ -46,8 +46,10 @@ async function planNetwork(context: ServiceContext, config: CreateNetwork): Prom
   const driver = driverOf(config.driver)
   const id = newId()
   const { v4, v6 } = splitPools(config.pools)
-  const taken = await takenSubnets(context)
-  const subnet = v4?.subnet || choosePool(taken)
+  const all = await takenSubnets(context)
+  const subnet = v4?.subnet || choosePool(all)
+  // Containers beside a card are on the card's own network, where this machine has an address too.
+  const taken = driver !== 'bridge' && config.options['parent'] ? subnetsOfNetworks(context) : all
   const draft: NetworkRecord = {
     version: 1,
     id,

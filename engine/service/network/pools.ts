@@ -54,7 +54,6 @@ export function planPool(request: PoolRequest, taken: readonly string[]): Pool {
 /** Subnets that a new network must keep away from: our networks', this machine's addresses, routes and resolvers. */
 export async function takenSubnets(context: Pick<ServiceContext, 'networks' | 'config'>): Promise<string[]> {
   const read = (file: string) => readFile(file, 'utf8').catch(() => '')
-  const own = context.networks.list().flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6].flatMap((pool) => pool?.subnet ?? []))
   const addresses = Object.values(os.networkInterfaces()).flatMap((list) =>
     (list ?? []).flatMap(({ cidr }) => cidr ?? []),
   )
@@ -63,5 +62,16 @@ export async function takenSubnets(context: Pick<ServiceContext, 'networks' | 'c
   )
   // The network of slirp4netns and pasta, by which rootless containers reach the outside.
   const egress = context.config.mode === 'rootless' ? ['10.0.2.0/24'] : []
-  return [...own, ...addresses, ...routesOf(await read('/proc/net/route')), ...resolvers, ...egress]
+  return [
+    ...subnetsOfNetworks(context),
+    ...addresses,
+    ...routesOf(await read('/proc/net/route')),
+    ...resolvers,
+    ...egress,
+  ]
+}
+
+/** Subnets of our own networks. */
+export function subnetsOfNetworks({ networks }: Pick<ServiceContext, 'networks'>): string[] {
+  return networks.list().flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6].flatMap((pool) => pool?.subnet ?? []))
 }

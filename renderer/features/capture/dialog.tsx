@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { ContainerSummary } from '../../../engine/contract/container.ts'
-import { call } from '../../api/client.ts'
+import { desktop } from '../../api/client.ts'
 import { containerDetail } from '../../app/queries.ts'
 import { recordPackets } from '../../state/activity.ts'
 import { useDialog } from '../../state/dialog.ts'
@@ -30,7 +30,7 @@ function Form({ container }: { readonly container: ContainerSummary }) {
   const picked = chosen || (interfaces[0]?.value ?? '')
   const submit = async () => {
     const name = `${container.name}-${picked}.pcap`
-    const path = (await call('desktop.pickSavePath', { name })) as string
+    const path = await desktop.pickSavePath({ name })
     if (!path) return
     close()
     await recordPackets(container, { interface: picked, path, limitBytes: Math.max(1, Number(limit)) * MIB })

@@ -9,7 +9,7 @@ import { splitCommand } from '../../lib/split-command.ts'
 export interface PortRow {
   readonly hostPort: string
   readonly containerPort: string
-  readonly protocol: 'tcp' | 'udp'
+  readonly protocol: PortBinding['protocol']
 }
 export interface MountRow {
   readonly source: string

@@ -5,6 +5,9 @@ import { useTranslation } from 'react-i18next'
 import { IconButton } from '../../components/icon-button.tsx'
 import type { EnvRow, MountRow, NetworkRow, PortRow } from './run-request.ts'
 
+const PROTOCOLS = ['tcp', 'udp', 'sctp'] as const
+const protocolOf = (text: string | null): PortRow['protocol'] => PROTOCOLS.find((one) => one === text) ?? 'tcp'
+
 interface RowsProps<T> {
   readonly rows: readonly T[]
   readonly onChange: (rows: readonly T[]) => void
@@ -63,7 +66,7 @@ export function PortRows({ rows, onChange, exposed }: RowsProps<PortRow> & { rea
       title={t('ports')}
       add={t('addPort')}
       testId="run-ports"
-      empty={{ hostPort: '', containerPort, protocol: protocol === 'udp' ? 'udp' : 'tcp' }}
+      empty={{ hostPort: '', containerPort, protocol: protocolOf(protocol) }}
       render={(row, change) => (
         <>
           <TextInput
@@ -84,10 +87,10 @@ export function PortRows({ rows, onChange, exposed }: RowsProps<PortRow> & { rea
           <Select
             aria-label={t('protocol')}
             w={80}
-            data={['tcp', 'udp']}
+            data={[...PROTOCOLS]}
             value={row.protocol}
             allowDeselect={false}
-            onChange={(value) => change({ protocol: value === 'udp' ? 'udp' : 'tcp' })}
+            onChange={(value) => change({ protocol: protocolOf(value) })}
           />
         </>
       )}

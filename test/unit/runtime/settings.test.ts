@@ -8,13 +8,19 @@ import { parseSecurityOptions } from '../../../engine/runtime/security.ts'
 import { buildLimits } from '../../../engine/runtime/spec-resources.ts'
 
 const limits = (over: object) => ResourceLimits.parse(over)
-const FACTS = { hasCgroups: true, hasSwapLimit: true, isUnified: false, cpus: 4 }
+const FACTS = {
+  controllers: ['cpu', 'cpuset', 'memory', 'pids'],
+  isRootless: false,
+  hasSwapLimit: true,
+  isUnified: false,
+  cpus: 4,
+}
 
 describe('limits', () => {
   it('are kept where the machine has them, and left out with a word where it has not', () => {
     const asked = limits({ memoryBytes: 1e8, cpus: 1, pids: 5 })
     expect(checkLimits(asked, FACTS)).toEqual({ resources: asked, warnings: [] })
-    const without = checkLimits(asked, { ...FACTS, hasCgroups: false })
+    const without = checkLimits(asked, { ...FACTS, controllers: [] })
     expect(without.resources).toEqual(limits({}))
     expect(without.warnings).toHaveLength(3)
   })

@@ -75,6 +75,15 @@ describe('a spec', () => {
       expect(Object.keys(linux)).not.toContain('cgroupsPath')
     }
   })
+  it('has a group and limits without root where one is delegated, but no rules for devices', () => {
+    const over = { rootless: true, cgroup: 'v2', cgroupRoot: '/user.slice/s.scope' } as const
+    const { linux } = buildSpec(input({ ...over, resources: ResourceLimits.parse({ pids: 5 }) })) as {
+      linux: { cgroupsPath: string; resources: object }
+    }
+    expect(linux.cgroupsPath).toBe(`/user.slice/s.scope/${'c'.repeat(64)}`)
+    expect(linux.resources).toEqual({ pids: { limit: 5 } })
+    expect(JSON.stringify(buildSpec(input(over)))).toContain('"destination":"/sys/fs/cgroup"')
+  })
   it('has a cgroup namespace on v2 alone', () => {
     expect(JSON.stringify(buildSpec(input({ cgroup: 'v2' })))).toContain('{"type":"cgroup"}')
     expect(JSON.stringify(buildSpec(input({ cgroup: 'v1' })))).not.toContain('{"type":"cgroup"}')

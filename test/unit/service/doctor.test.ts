@@ -28,7 +28,7 @@ const healthy: MachineFacts = {
   userNamespaces: { works: true, message: '', forbiddenBy: '' },
   subordinateIds: { uids: 65_536, gids: 65_536 },
   tun: 'ok',
-  cgroups: { layout: 'v2', delegated: ['cpu', 'memory', 'pids'] },
+  cgroups: { layout: 'v2', hasManager: true, delegated: ['cpu', 'memory', 'pids'] },
   isLingering: true,
   freeBytes: 50e9,
   freeSubnet: '172.18.0.0/16',
@@ -97,7 +97,12 @@ describe('a machine check', () => {
     ['no tunnel device', { tun: 'missing' }, { tun: 'note: sudo modprobe tun' }],
     ['no lingering', { isLingering: false }, { lingering: 'note: loginctl enable-linger mina' }],
     ['no systemd', { isLingering: null }, {}],
-    ['a hybrid layout', { cgroups: { layout: 'hybrid', delegated: [] } }, { cgroups: 'note: ' }],
+    ['a hybrid layout', { cgroups: { layout: 'hybrid', hasManager: true, delegated: [] } }, { cgroups: 'note: ' }],
+    [
+      'no user manager',
+      { cgroups: { layout: 'v2', hasManager: false, delegated: [] } },
+      { cgroups: 'note: sudo loginctl enable-linger mina' },
+    ],
     ['no free subnet', { freeSubnet: '' }, { subnets: 'note: ' }],
     ['little room', { freeBytes: 1e9 }, { disk: 'note: ' }],
     ['no room', { freeBytes: 1e6 }, { disk: 'problem: ' }],
@@ -116,7 +121,7 @@ describe('a machine check', () => {
   })
 
   it('asks systemd for the controllers that a session lacks', () => {
-    const { cgroups = '' } = complaints({ cgroups: { layout: 'v2', delegated: ['memory', 'pids'] } })
+    const { cgroups = '' } = complaints({ cgroups: { layout: 'v2', hasManager: true, delegated: ['memory', 'pids'] } })
     expect(cgroups).toMatch(/^note: .*Delegate=cpu cpuset io memory pids.*daemon-reload$/)
   })
 

@@ -85,7 +85,9 @@ function readV1({ v1 }: CgroupPlaces, read: ReadText): CgroupUsage {
   }
 }
 
-function readV2(folder: string, read: ReadText): CgroupUsage {
+function readV2(folder: string, read: ReadText): CgroupUsage | null {
+  // A group whose memory is not counted: not delegated, for one.
+  if (!read(`${folder}/memory.current`)) return null
   const io = read(`${folder}/io.stat`)
   const limit = read(`${folder}/memory.max`).trim()
   return {

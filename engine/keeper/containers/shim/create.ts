@@ -18,7 +18,14 @@ export async function launchContainer(
 ): Promise<ContainerFile> {
   const { containerId, bundle, logPath, tty, openStdin } = params
   const none: ProcessRef = { pid: 0, startTicks: 0 }
-  const file: ContainerFile = { ...params, init: none, conmon: none, paused: false, exit: null }
+  const file: ContainerFile = {
+    ...params,
+    init: none,
+    conmon: none,
+    runtime: parts.config.runtime,
+    paused: false,
+    exit: null,
+  }
   cleanBundle(bundle)
   await fs.rm(`${parts.exits}/${containerId}`, { force: true })
   if (logPath) await fs.mkdir(dirname(logPath), { recursive: true })

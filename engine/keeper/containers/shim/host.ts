@@ -1,4 +1,5 @@
 import fs from 'node:fs'
+import path from 'node:path'
 import { EngineError } from '../../../contract/errors.ts'
 import type { Host, HostEvent, LiveContainer, ProcessRef } from '../../../host/host.ts'
 import { run } from '../../exec.ts'
@@ -57,12 +58,10 @@ export type ContainerHost = Pick<Host, ContainerCalls> & { close(): Promise<void
 /** Runs containers by runc and conmon, and adopts those that an earlier keeper left in the same state folder. */
 export function createContainerHost(options: ContainerHostOptions): ContainerHost {
   const files = openContainerFiles(options.stateFolder)
-  const { exits, execs, runtimeRoot } = files.folders
-  const config: ShimConfig = {
-    conmon: options.conmon,
-    runtime: options.runtime,
-    runtimeRoot,
-    rootless: options.rootless,
+  const { exits, execs } = files.folders
+  const configFor = (runtime: string): ShimConfig => {
+    const runtimeRoot = `${options.stateFolder}/${path.basename(runtime)}`
+    return { conmon: options.conmon, runtime, runtimeRoot, rootless: options.rootless }
   }
   const containers = new Map<string, WatchedContainer>()
   const orphans = sweepExecs(execs)
@@ -72,7 +71,14 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
   })
   for (const [folder, shim] of orphans) relay.watch(folder, shim)
 
-  const runtime = async (containerId: string, verb: readonly string[], input = ''): Promise<void> => {
+  /** A container stays with the runtime that made it: they do not read each other's state. */
+  const configOf = (id: string) => configFor(containers.get(id)?.file.runtime ?? options.runtime)
+
+  const runtime = async (
+    containerId: string,
+    verb: readonly string[],
+    { input = '', config = configOf(containerId) } = {},
+  ): Promise<void> => {
     const argv = [config.runtime, ...runtimeGlobals(config, ''), ...verb]
     await run(argv, { timeoutSeconds: RUNTIME_SECONDS, input }).catch((error: unknown) => {
       const said =
@@ -128,13 +134,15 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
       await adopted
       if (containers.has(params.containerId))
         throw new EngineError('conflict', 'runtime.container-exists', `container ${params.containerId} exists`)
-      const file = await launchContainer({ config, files, exits }, params, context?.signal).catch(
-        async (error: unknown) => {
-          await runtime(params.containerId, ['delete', '--force', params.containerId]).catch(() => {})
-          files.remove(params.containerId)
-          throw error
-        },
-      )
+      const file = await launchContainer(
+        { config: configFor(options.runtime), files, exits },
+        params,
+        context?.signal,
+      ).catch(async (error: unknown) => {
+        await runtime(params.containerId, ['delete', '--force', params.containerId]).catch(() => {})
+        files.remove(params.containerId)
+        throw error
+      })
       const container = watched(file)
       containers.set(params.containerId, container)
       follow(container)
@@ -142,7 +150,8 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
     },
     async startContainer({ containerId }) {
       const { file } = await find(containerId)
-      if (isRunc(config) && (await startByFifo(`${runtimeRoot}/${containerId}`, file.init))) return
+      const config = configOf(containerId)
+      if (isRunc(config) && (await startByFifo(`${config.runtimeRoot}/${containerId}`, file.init))) return
       await runtime(containerId, ['start', containerId])
     },
     async signalContainer({ containerId, signal, all }) {
@@ -159,14 +168,17 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
     async deleteContainer({ containerId }) {
       await adopted
       const container = containers.get(containerId)
+      const config = configOf(containerId)
       relay.unwatch(containerId)
       containers.delete(containerId)
       const remove = () =>
-        runtime(containerId, ['delete', '--force', containerId]).catch((error: unknown) => {
+        runtime(containerId, ['delete', '--force', containerId], { config }).catch((error: unknown) => {
           if (!(error instanceof EngineError && error.reason === 'runtime.no-such-container')) throw error
         })
       const isEnded =
-        container?.isComplete && isRunc(config) && deleteState(`${runtimeRoot}/${containerId}`, container.file.init)
+        container?.isComplete &&
+        isRunc(config) &&
+        deleteState(`${config.runtimeRoot}/${containerId}`, container.file.init)
       if (!isEnded) await remove()
       if (container) {
         await waitUntilGone(container.file.conmon)
@@ -206,7 +218,7 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
     },
     async runExec(params, context) {
       await find(params.containerId)
-      return runExecOnce(config, execs, { ...params, signal: context?.signal })
+      return runExecOnce(configOf(params.containerId), execs, { ...params, signal: context?.signal })
     },
     async resizeContainer({ containerId, columns, rows }) {
       const { file } = await find(containerId)
@@ -214,7 +226,7 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
     },
     async updateContainer({ containerId, resources }) {
       await find(containerId)
-      await runtime(containerId, ['update', '--resources', '-', containerId], JSON.stringify(resources))
+      await runtime(containerId, ['update', '--resources', '-', containerId], { input: JSON.stringify(resources) })
     },
     async listProcesses({ containerId, psArgs }) {
       return listProcesses((await find(containerId)).file.init, psArgs)
@@ -238,7 +250,7 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
       const { file } = await find(params.containerId)
       if (file.exit)
         throw new EngineError('conflict', 'container.not-running', `container ${params.containerId} is not running`)
-      return openExec({ config, relay, execs }, params)
+      return openExec({ config: configOf(params.containerId), relay, execs }, params)
     },
     async close() {
       await adopted

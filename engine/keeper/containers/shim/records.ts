@@ -7,7 +7,7 @@ import type { CreateContainerParams, ProcessRef } from '../../../host/host.ts'
  *   containers/ID.json   what a restarted keeper needs to adopt a container
  *   exits/ID             exit code, written by conmon
  *   execs/EXECID/        conmon's folder of a running exec
- *   runc/                the runtime's root
+ *   runc/, crun/         a runtime's root
  */
 export interface ExitRecord {
   readonly exitCode: number
@@ -19,12 +19,14 @@ export interface ExitRecord {
 export interface ContainerFile extends CreateContainerParams {
   readonly init: ProcessRef
   readonly conmon: ProcessRef
+  /** Path of the runtime that made it; absent in records of before there was a choice. */
+  readonly runtime?: string
   readonly paused: boolean
   readonly exit: ExitRecord | null
 }
 
 export interface ContainerFiles {
-  readonly folders: { readonly exits: string; readonly execs: string; readonly runtimeRoot: string }
+  readonly folders: { readonly exits: string; readonly execs: string }
   list(): ContainerFile[]
   put(file: ContainerFile): void
   remove(containerId: string): void
@@ -42,7 +44,7 @@ export function cleanBundle(bundle: string): void {
 
 /** Opens the keeper's folder, making what is missing. */
 export function openContainerFiles(stateFolder: string): ContainerFiles {
-  const folders = { exits: `${stateFolder}/exits`, execs: `${stateFolder}/execs`, runtimeRoot: `${stateFolder}/runc` }
+  const folders = { exits: `${stateFolder}/exits`, execs: `${stateFolder}/execs` }
   const records = `${stateFolder}/containers`
   for (const folder of [records, ...Object.values(folders)]) fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
   return {

@@ -3,7 +3,8 @@ import type { DnsSockets } from '../dns/protocol.ts'
 /** A bound socket and where its traffic goes. */
 export interface ProxyListener {
   readonly fd: number
-  readonly protocol: 'tcp' | 'udp'
+  /** `sctp`: bound and no more, so that nobody else takes the port. */
+  readonly protocol: 'tcp' | 'udp' | 'sctp'
   readonly containerIp: string
   readonly containerPort: number
 }

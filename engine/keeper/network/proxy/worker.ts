@@ -32,6 +32,7 @@ export function runPortProxy(): void {
   }
   const serve = (listener: ProxyListener): Served => {
     if (listener.protocol === 'udp') return createUdpRelay(loop, listener)
+    if (listener.protocol === 'sctp') return holdOnly(listener)
     const relay = createTcpRelay(loop, pool)
     relay.listen(listener)
     return relay
@@ -75,6 +76,9 @@ interface Served {
   count(): number
   close(): void
 }
+
+/** A port that the kernel's rules serve alone: its socket keeps others away. */
+const holdOnly = ({ fd }: ProxyListener): Served => ({ count: () => 0, close: () => closeSync(fd) })
 
 const countAll = (served: ReadonlyMap<number, Served>): number =>
   [...served.values()].reduce((sum, one) => sum + one.count(), 0)

@@ -58,7 +58,8 @@ function published(a: End, b: End, machine: MachineView): Candidate[] {
   for (const { protocol, hostIp, hostPort, containerIp, containerPort } of b.owner.ports) {
     const address = hostAddressFor(a, hostIp, machine)
     const target = b.members.find((member) => addressesOf(member).includes(containerIp))
-    if (!address || hostPort === 0 || isIPv6(containerIp)) continue
+    // The probe speaks TCP and UDP.
+    if (!address || hostPort === 0 || isIPv6(containerIp) || protocol === 'sctp') continue
     const way = ways.get(address) ?? { kind: 'published', address, via: defaultMember(a), target, published: [] }
     ways.set(address, way)
     if (!way.published.some((one) => one.port === hostPort && one.protocol === protocol))
