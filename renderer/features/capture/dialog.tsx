@@ -9,6 +9,7 @@ import { recordPackets } from '../../state/activity.ts'
 import { useDialog } from '../../state/dialog.ts'
 
 const MIB = 1024 * 1024
+const LOOPBACK = 'lo'
 const USUAL_LIMIT_MIB = 256
 
 /** Asks which interface to record, how much at most, and where to. */
@@ -25,7 +26,7 @@ function Form({ container }: { readonly container: ContainerSummary }) {
   const [limit, setLimit] = useState<number | string>(USUAL_LIMIT_MIB)
   const interfaces = [
     ...(detail?.networks ?? []).map(({ interface: name, network }) => ({ value: name, label: `${name} · ${network}` })),
-    { value: 'lo', label: `lo · ${t('capture.loopback')}` },
+    { value: LOOPBACK, label: `${LOOPBACK} · ${t('capture.loopback')}` },
   ]
   const picked = chosen || (interfaces[0]?.value ?? '')
   const submit = async () => {
