@@ -73,6 +73,7 @@ export function createHandlers(services: Services): Handlers {
       remove: ({ id }) => network.remove(id),
       prune: ({ labels }) => network.prune(labels),
       connect: (input) => network.connect(input),
+      connections: (_, { signal }) => network.connections(signal),
       disconnect: (input) => network.disconnect(input),
       settings: async () => network.settings(),
       setSettings: (input) => network.setSettings(input),

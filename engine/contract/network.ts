@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { command, query } from './define.ts'
+import { command, query, stream } from './define.ts'
 
 export const NetworkDriverName = z.enum(['bridge', 'host', 'none', 'macvlan', 'ipvlan'])
 export type NetworkDriverName = z.output<typeof NetworkDriverName>
@@ -106,6 +106,16 @@ export const NetworkSettings = z.object({
 })
 export type NetworkSettings = z.output<typeof NetworkSettings>
 
+/** Connections of a container now. */
+export const ConnectionSample = z.object({
+  id: z.string(),
+  /** Established TCP connections, by the interface whose address they have. */
+  interfaces: z.array(z.object({ name: z.string(), connections: z.number().int() })),
+  /** Through its published ports, TCP and UDP. */
+  published: z.number().int(),
+})
+export type ConnectionSample = z.output<typeof ConnectionSample>
+
 const Membership = NetworkRef.extend({ container: z.string().min(1) })
 
 export const network = {
@@ -116,6 +126,8 @@ export const network = {
   /** Removes the networks of the user's that no container is on; answers with their names. */
   prune: command(z.object({ labels: z.array(z.string()).default([]) }), z.object({ removed: z.array(z.string()) })),
   connect: command(Membership.extend({ endpoint: EndpointSpec.omit({ network: true }).prefault({}) }), z.void()),
+  /** The connections of every running container, once a second. */
+  connections: stream(z.object({}), z.array(ConnectionSample), z.never()),
   disconnect: command(Membership.extend({ force: z.boolean().default(false) }), z.void()),
   settings: query(z.object({}), NetworkSettings),
   /** Holds for containers that start from now on. */

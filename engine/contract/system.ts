@@ -27,6 +27,8 @@ export const SystemInfo = z.object({
   containers: z.number().int(),
   images: z.number().int(),
   keeperPid: z.number().int(),
+  /** The file of the namespace where bridges are, as the keeper sees it; `''` for the machine's own. */
+  innerNetns: z.string(),
   warnings: z.array(z.string()),
 })
 export type SystemInfo = z.output<typeof SystemInfo>

@@ -79,6 +79,15 @@ export interface ProbeOutcome {
   readonly error: string
 }
 
+/** Connections of a container at this moment. */
+export interface ConnectionCount {
+  readonly containerId: string
+  /** Established TCP connections by the container's own address. */
+  readonly established: readonly { readonly address: string; readonly count: number }[]
+  /** Through published ports: those that the kernel translates, and those that the proxy carries. */
+  readonly published: number
+}
+
 export interface CaptureParams {
   /** Whose sandbox. */
   readonly containerId: string
@@ -94,6 +103,17 @@ export interface NetworkInspection {
   readonly describeBridges: Call<Record<string, never>, BridgeFacts>
   /** Connects from inside a namespace, and lets go at once. Nothing of the container's runs. */
   readonly probe: Call<ProbeParams, ProbeOutcome>
+  /** Counts connections; containers that are gone are left out. */
+  readonly countConnections: Call<
+    {
+      readonly containers: readonly {
+        readonly containerId: string
+        readonly process: ProcessRef
+        readonly addresses: readonly string[]
+      }[]
+    },
+    readonly ConnectionCount[]
+  >
   /**
    * Packets of an interface as a .pcap file. Each chunk is the number of packets so far and of those that were lost, as two
    * u32 in big endian, then bytes of the file: whole packets. Anything written stops it; what is on its way still comes.

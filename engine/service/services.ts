@@ -43,6 +43,7 @@ import { removeImage, tagImage } from './image/remove.ts'
 import { saveImages, saveToFile } from './image/save.ts'
 import { type CaptureRequest, captureInterface } from './network/capture.ts'
 import { connectNetwork } from './network/connect.ts'
+import { streamConnections } from './network/connections.ts'
 import { createNetwork } from './network/create.ts'
 import { disconnectNetwork } from './network/disconnect.ts'
 import { inspectNetwork, listNetworks } from './network/list.ts'
@@ -179,6 +180,7 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       remove: (id: string) => removeNetwork(context, id),
       prune: (labels: readonly string[]) => pruneNetworks(context, labels),
       connect: (input: Parameters<typeof connectNetwork>[1]) => connectNetwork(context, input),
+      connections: (signal: AbortSignal) => streamConnections(context, signal),
       disconnect: (input: Parameters<typeof disconnectNetwork>[1]) => disconnectNetwork(context, input),
       settings: () => context.networkSettings.current(),
       setSettings: (settings: NetworkSettings) => writeNetworkSettings(context, settings),
@@ -216,6 +218,7 @@ async function describeSystem(context: ServiceContext, machine: MachineFacts): P
     containers: context.containers.list().length,
     images: context.images.list().length,
     keeperPid: info.pid,
+    innerNetns: info.mode === 'rootless' ? `${context.config.runtimeDir}/keeper/inner-netns` : '',
     warnings: [...info.warnings],
   }
 }

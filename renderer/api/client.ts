@@ -26,6 +26,7 @@ export const STREAMS: ReadonlySet<string> = new Set([
   'image.pull',
   'image.push',
   'image.save',
+  'network.connections',
   'system.events',
 ])
 

@@ -38,6 +38,14 @@ export const crashReports = queryOptions({ queryKey: ['desktop', 'reports'], que
 export const crashReport = (file: string) =>
   queryOptions({ queryKey: ['desktop', 'report', file], queryFn: () => desktop.report({ file }), enabled: file !== '' })
 export const updateState = queryOptions({ queryKey: ['desktop', 'update'], queryFn: () => desktop.update({}) })
+/** Asked anew whenever somebody looks: ports begin to listen and rules change without an event. */
+export const reachAnswer = (from: string, to: string) =>
+  queryOptions({
+    queryKey: ['network', 'reach', from, to],
+    queryFn: () => api.reach.describe({ from, to }),
+    enabled: from !== '' && to !== '' && from !== to,
+    staleTime: 0,
+  })
 export const systemInfo = queryOptions({ queryKey: ['system', 'info'], queryFn: () => api.system.info({}) })
 export const networkSettings = queryOptions({
   queryKey: ['system', 'network-settings'],

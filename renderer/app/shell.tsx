@@ -4,6 +4,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useRef } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Dialogs } from '../components/dialogs.tsx'
+import { CaptureDialog } from '../features/capture/dialog.tsx'
 import { EditDialog } from '../features/containers/edit-dialog.tsx'
 import { ContainersPage } from '../features/containers/page.tsx'
 import { RunDialog } from '../features/containers/run-dialog.tsx'
@@ -37,6 +38,7 @@ export function Shell() {
       <Dialogs />
       <QuitDialog />
       <PullDialog />
+      <CaptureDialog />
       <ShortcutsDialog />
       <Palette />
       <DropZone />

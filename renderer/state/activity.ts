@@ -1,5 +1,8 @@
 import i18next from 'i18next'
 import { create } from 'zustand'
+import { useShallow } from 'zustand/react/shallow'
+import type { CaptureProgress } from '../../engine/contract/capture.ts'
+import type { ContainerSummary } from '../../engine/contract/container.ts'
 import type { ImportProgress, PullProgress, PushProgress, SaveProgress } from '../../engine/contract/image.ts'
 import { api } from '../api/client.ts'
 import { errorText } from '../api/error-text.ts'
@@ -18,13 +21,15 @@ export interface LayerProgress {
 /** Something the window did: a transfer of an image, or a command that failed. */
 export interface Activity {
   readonly id: string
-  readonly kind: 'import' | 'pull' | 'push' | 'save' | 'failure'
+  readonly kind: 'import' | 'pull' | 'push' | 'save' | 'capture' | 'failure'
   readonly startedAt: string
   readonly title: string
   readonly state: 'running' | 'done' | 'failed'
   readonly message: string
   readonly layers: Readonly<Record<string, LayerProgress>>
   readonly reference: string
+  /** Id of the container that it is about; `''` for none. */
+  readonly about: string
   readonly cancel?: (() => void) | undefined
 }
 interface ActivityState {
@@ -41,9 +46,11 @@ export const useActivity = create<ActivityState>((set) => ({
 
 const change = (id: string, part: Partial<Activity>) =>
   useActivity.setState(({ items }) => ({ items: items.map((item) => (item.id === id ? { ...item, ...part } : item)) }))
-const add = (item: Pick<Activity, 'kind' | 'title' | 'state' | 'message' | 'cancel'>): string => {
+const add = (
+  item: Pick<Activity, 'kind' | 'title' | 'state' | 'message' | 'cancel'> & { readonly about?: string },
+): string => {
   const id = crypto.randomUUID()
-  const started = { ...item, id, layers: {}, reference: '', startedAt: new Date().toISOString() }
+  const started = { about: '', ...item, id, layers: {}, reference: '', startedAt: new Date().toISOString() }
   useActivity.setState(({ items }) => ({ items: [started, ...items].slice(0, KEPT_ITEMS) }))
   return id
 }
@@ -67,8 +74,45 @@ export const pushImage = (reference: string): Promise<void> => follow('push', re
 export const saveImage = (reference: string, path: string): Promise<void> =>
   follow('save', path, api.image.save({ ids: [reference], path }))
 
+/** Records an interface of a container until somebody stops it, and keeps the file. */
+export async function recordPackets(
+  { id: container, name }: ContainerSummary,
+  request: { readonly interface: string; readonly path: string; readonly limitBytes: number },
+): Promise<void> {
+  const stream = api.capture.start({ container, ...request })
+  const id = add({
+    kind: 'capture',
+    title: request.path,
+    state: 'running',
+    message: '',
+    about: container,
+    cancel: () => stream.send({ type: 'stop' }),
+  })
+  try {
+    for await (const progress of stream) {
+      const { state } = progress
+      const end = state === 'running' ? '' : ` · ${i18next.t(`capture.end.${state}`, { name })}`
+      change(id, { message: `${countPackets(progress)}${end}` })
+    }
+    change(id, { state: 'done', cancel: undefined })
+  } catch (error) {
+    change(id, { state: 'failed', message: errorText(error), cancel: undefined })
+  }
+}
+
+function countPackets({ packets, bytes, dropped }: CaptureProgress): string {
+  const lost = dropped > 0 ? ` · ${i18next.t('capture.dropped', { count: dropped })}` : ''
+  return `${i18next.t('capture.packets', { count: packets })} · ${formatBytes(bytes)}${lost}`
+}
+
+/** The captures of a container that run. */
+export const useCaptures = (containerId: string): readonly Activity[] =>
+  useActivity(useShallow(({ items }) => items.filter((item) => isCapture(item, containerId))))
+const isCapture = ({ kind, state, about }: Activity, containerId: string) =>
+  kind === 'capture' && state === 'running' && about === containerId
+
 async function follow(
-  kind: Exclude<Activity['kind'], 'failure'>,
+  kind: Exclude<Activity['kind'], 'failure' | 'capture'>,
   title: string,
   stream: AsyncIterable<Progress> & { close(): void },
 ): Promise<void> {

@@ -14,6 +14,7 @@ export type Dialog =
   | { readonly type: 'quit' | 'stopping'; readonly running: number }
   | { readonly type: 'tag'; readonly id: string; readonly name: string }
   | { readonly type: 'edit'; readonly container: ContainerSummary }
+  | { readonly type: 'capture'; readonly container: ContainerSummary }
   | { readonly type: 'rename'; readonly container: ContainerSummary }
   | {
       readonly type: 'confirm'

@@ -73,7 +73,7 @@ describe.skipIf(why !== '')('the topology', () => {
     await pane.getByText('ip link add name').waitFor()
     expect(await pane.innerText()).toContain('10.214.1.1')
     await node('api').click()
-    await pane.getByText('nsenter --target').waitFor()
+    await pane.getByText('nsenter --target').first().waitFor()
     expect(await pane.innerText()).toContain('published on every address')
     await takePicture(page(), 'topology-pane')
     await pane.getByRole('button', { name: 'Close' }).click()

@@ -7,6 +7,7 @@ import { writeStateFile } from '../state-file.ts'
 import { createDns } from './dns/client.ts'
 import { createFirewall } from './firewall.ts'
 import { createCaptures } from './inspect/capture.ts'
+import { countConnections } from './inspect/connections.ts'
 import { describeBridges, describeNamespace } from './inspect/namespace.ts'
 import { probe } from './inspect/probe.ts'
 import { createLinks } from './links.ts'
@@ -41,6 +42,7 @@ type NetworkCalls = Pick<
   | 'describeBridges'
   | 'probe'
   | 'capture'
+  | 'countConnections'
 >
 
 /*
@@ -82,6 +84,7 @@ export function createNetworkHost({
     describeBridges: () => describeBridges(links.prefix),
     probe: (params) => probe(keeperFile, params),
     capture: captures.open,
+    countConnections: ({ containers }) => countConnections(proxy, containers),
     openPorts: ports.openPorts,
     closePorts: ports.closePorts,
     async ensureBridge(params) {

@@ -1,4 +1,5 @@
 import type { StatsSample } from '../../contract/container.ts'
+import { sleep } from '../../lib/async.ts'
 import type { HostStats } from '../../runtime/container-runtime.ts'
 import type { ServiceContext } from '../context.ts'
 
@@ -41,11 +42,4 @@ function toSample(previous: HostStats | undefined, { containerId, ...current }: 
     time: Date.now(),
     cpuPercent: cpuPercent(previous, { containerId, ...current }),
   }
-}
-
-function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds)
-    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true })
-  })
 }

@@ -54,17 +54,21 @@ export function ActivityCard({ item }: { readonly item: Activity }) {
         <span className="quiet" style={{ marginRight: 'auto' }}>
           <Elapsed since={item.startedAt} />
         </span>
-        {item.state === 'done' && item.reference && item.kind !== 'push' && item.kind !== 'save' && (
-          <Button
-            size="compact-xs"
-            data-testid="activity-run"
-            onClick={() => useDialog.getState().show({ type: 'run', image: item.reference })}
-          >
-            {t('run')}
-          </Button>
-        )}
+        {item.state === 'done' &&
+          item.reference &&
+          item.kind !== 'push' &&
+          item.kind !== 'save' &&
+          item.kind !== 'capture' && (
+            <Button
+              size="compact-xs"
+              data-testid="activity-run"
+              onClick={() => useDialog.getState().show({ type: 'run', image: item.reference })}
+            >
+              {t('run')}
+            </Button>
+          )}
         <Button size="compact-xs" variant="default" onClick={item.cancel ?? (() => dismiss(item.id))}>
-          {t(item.cancel ? 'cancel' : 'dismiss')}
+          {t(item.cancel ? (item.kind === 'capture' ? 'capture.stop' : 'cancel') : 'dismiss')}
         </Button>
       </div>
       {item.message && (

@@ -7,15 +7,20 @@ import {
   IconPencil,
   IconPlayerPause,
   IconPlayerPlay,
+  IconPlayerRecord,
   IconPlayerStop,
   IconPlugConnected,
   IconRefresh,
+  IconRoute,
   IconTerminal2,
   IconTrash,
 } from '@tabler/icons-react'
 import { useTranslation } from 'react-i18next'
 import type { ContainerSummary } from '../../../engine/contract/container.ts'
+import { useCaptures } from '../../state/activity.ts'
 import { useDialog } from '../../state/dialog.ts'
+import { useReach } from '../../state/reach.ts'
+import { useView } from '../../state/view.ts'
 import { act, askRemove, canDo, openDock, type Verb } from './actions.ts'
 
 /** Where a menu hangs, in window coordinates, and for whom. */
@@ -79,6 +84,7 @@ export function ContainerMenu({ place, container, onClose }: ContainerMenuProps)
         >
           {t('attach')}
         </Menu.Item>
+        <NetworkItems container={container} />
         <Menu.Divider />
         <Menu.Item
           leftSection={<IconCopy size={15} />}
@@ -110,5 +116,43 @@ export function ContainerMenu({ place, container, onClose }: ContainerMenuProps)
         </Menu.Item>
       </Menu.Dropdown>
     </Menu>
+  )
+}
+
+/** What one may want to know of its network: whom it reaches, and what it says. */
+function NetworkItems({ container }: { readonly container: ContainerSummary }) {
+  const { t } = useTranslation()
+  const captures = useCaptures(container.id)
+  return (
+    <>
+      <Menu.Item
+        leftSection={<IconRoute size={15} />}
+        data-testid="menu-reach"
+        onClick={() => {
+          useView.getState().show('topology')
+          useReach.getState().open(container.id)
+        }}
+      >
+        {t('path.ask')}
+      </Menu.Item>
+      <Menu.Item
+        leftSection={<IconPlayerRecord size={15} />}
+        disabled={!canDo('exec', container) || container.networkMode === 'host'}
+        data-testid="menu-capture"
+        onClick={() => useDialog.getState().show({ type: 'capture', container })}
+      >
+        {t('capture.ask')}
+      </Menu.Item>
+      {captures.map(({ id, title, cancel }) => (
+        <Menu.Item
+          key={id}
+          leftSection={<IconPlayerRecord size={15} />}
+          data-testid="menu-capture-stop"
+          onClick={cancel}
+        >
+          {t('capture.stopFile', { file: title.split('/').at(-1) })}
+        </Menu.Item>
+      ))}
+    </>
   )
 }

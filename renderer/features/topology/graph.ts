@@ -41,6 +41,8 @@ export interface GraphEdge {
   readonly target: string
   /** An address, a published port or an alias. */
   readonly label: string
+  /** The container whose published ports this edge stands for. */
+  readonly publishedBy?: string
   /** The container's interface whose counters are this edge's traffic. */
   readonly measured?: { readonly containerId: string; readonly interface: string }
 }
@@ -161,7 +163,7 @@ function portEdges(container: ContainerSummary, target: string): GraphEdge[] {
     })
     .filter((text, index, all) => all.indexOf(text) === index)
     .join(', ')
-  return [{ id: `port:${container.id}`, kind: 'port', source: 'outside', target, label }]
+  return [{ id: `port:${container.id}`, kind: 'port', source: 'outside', target, label, publishedBy: container.id }]
 }
 
 function sharedEdges(

@@ -3,6 +3,7 @@ import { Handle, type Node, type NodeProps, Position } from '@xyflow/react'
 import { memo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Status } from '../../components/status.tsx'
+import { useReach } from '../../state/reach.ts'
 import type { ContainerNode, GraphNode, Hint, NetworkNode, ProjectNode } from './graph.ts'
 
 /** A node of the picture: what it stands for is its data. */
@@ -11,11 +12,13 @@ export type FlowNode = Node<{ readonly of: GraphNode }, 'topology'>
 /** Every kind of node has the same frame: an icon, a name, and a line of facts. */
 export const TopologyNode = memo(function TopologyNode({ data, selected }: NodeProps<FlowNode>) {
   const { of } = data
+  const end = useReach(({ from, to }) => (from === of.id ? 'from' : to === of.id ? 'to' : undefined))
   return (
     <div
       className="topo-node"
       data-kind={of.kind}
       data-selected={selected}
+      data-end={end}
       data-testid={`topo-${of.kind}`}
       data-name={nameOf(of)}
     >

@@ -1,5 +1,5 @@
-import { ActionIcon, type ActionIconProps, Menu, SegmentedControl } from '@mantine/core'
-import { type Icon, IconDownload, IconLayoutGrid, IconNetwork } from '@tabler/icons-react'
+import { ActionIcon, type ActionIconProps, Button, Menu, SegmentedControl } from '@mantine/core'
+import { type Icon, IconDownload, IconLayoutGrid, IconNetwork, IconRoute } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { ReactFlowProvider, useReactFlow } from '@xyflow/react'
 import { useEffect, useMemo, useState } from 'react'
@@ -7,12 +7,15 @@ import { useTranslation } from 'react-i18next'
 import { containerList, networkList } from '../../app/queries.ts'
 import { Empty } from '../../components/empty.tsx'
 import { reportFailure } from '../../state/activity.ts'
+import { followConnections } from '../../state/connections.ts'
+import { useReach } from '../../state/reach.ts'
 import { followStats } from '../../state/stats.ts'
 import { useTopology } from '../../state/topology.ts'
 import { useView } from '../../state/view.ts'
 import { ContainerMenu, type MenuPlace } from '../containers/menu.tsx'
 import { ConnectDialog } from '../networks/connect-dialog.tsx'
 import { NetworkMenu } from '../networks/menu.tsx'
+import { ReachPanel } from '../reach/panel.tsx'
 import { savePicture } from './export.ts'
 import { buildGraph, type Graph, projectOf } from './graph.ts'
 import { TopologyPane } from './pane.tsx'
@@ -31,16 +34,19 @@ export function TopologyPage() {
   const [chosen, setChosen] = useState('')
   const [menu, setMenu] = useState<MenuPlace | null>(null)
   useEffect(followStats, [])
+  useEffect(followConnections, [])
   const graph = useMemo(
     () => narrow(buildGraph(containers, networks ?? [], { show, collapsed: new Set(collapsed) }), filter),
     [containers, networks, show, collapsed, filter],
   )
+  const isAsking = useReach((state) => state.isOpen)
   const node = graph.nodes.find(({ id }) => id === chosen)
   return (
     <ReactFlowProvider>
       <div className="page-main">
         <div className="page-head">
           <h1>{t('page.topology')}</h1>
+          <ReachButton />
           <Projects names={[...new Set(containers.map(projectOf).filter(Boolean))]} />
           <SegmentedControl
             aria-label={t('topology.show')}
@@ -69,11 +75,30 @@ export function TopologyPage() {
           <Picture graph={graph} onChoose={setChosen} onMenu={setMenu} />
         )}
       </div>
-      {(node?.kind === 'container' || node?.kind === 'network') && (
+      {isAsking ? (
+        <ReachPanel />
+      ) : node?.kind === 'container' || node?.kind === 'network' ? (
         <TopologyPane node={node} onClose={() => setChosen('')} />
-      )}
+      ) : null}
       <NodeMenu place={menu} onClose={() => setMenu(null)} />
     </ReactFlowProvider>
+  )
+}
+
+/** Asks about two containers, whatever is chosen. */
+function ReachButton() {
+  const { t } = useTranslation()
+  const { isOpen, open, close } = useReach()
+  return (
+    <Button
+      variant={isOpen ? 'light' : 'default'}
+      leftSection={<IconRoute size={15} />}
+      aria-pressed={isOpen}
+      data-testid="topology-reach"
+      onClick={() => (isOpen ? close() : open(''))}
+    >
+      {t('path.button')}
+    </Button>
   )
 }
 

@@ -1,19 +1,22 @@
 import { Button, Group } from '@mantine/core'
-import { IconFileText, IconTerminal2, IconX } from '@tabler/icons-react'
+import { IconFileText, IconPlayerRecord, IconRoute, IconTerminal2, IconX } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 import type { ContainerSummary } from '../../../engine/contract/container.ts'
 import type { NetworkSummary } from '../../../engine/contract/network.ts'
 import { api } from '../../api/client.ts'
-import { containerDetail, systemInfo } from '../../app/queries.ts'
+import { containerDetail, networkList, systemInfo } from '../../app/queries.ts'
 import { Facts } from '../../components/facts.tsx'
 import { IconButton } from '../../components/icon-button.tsx'
 import { Status } from '../../components/status.tsx'
 import { reportFailure } from '../../state/activity.ts'
+import { useDialog } from '../../state/dialog.ts'
+import { useReach } from '../../state/reach.ts'
 import { useView } from '../../state/view.ts'
+import { RunningCaptures } from '../capture/running.tsx'
 import { canDo, openDock } from '../containers/actions.ts'
 import { Ports } from '../containers/ports.tsx'
-import { buildNetwork, type Command, showContainer, showNetwork } from './commands.ts'
+import { buildEndpoint, buildNetwork, type Command, showContainer, showNetwork, vethOf } from './commands.ts'
 import type { ContainerNode, NetworkNode } from './graph.ts'
 
 const mono = (text: string) => (text ? <span className="mono">{text}</span> : '')
@@ -54,6 +57,10 @@ export function TopologyPane({
 function AboutContainer({ container }: { readonly container: ContainerSummary }) {
   const { t } = useTranslation()
   const { data: detail } = useQuery(containerDetail(container.id))
+  const { data: info } = useQuery(systemInfo)
+  const { data: networks = [] } = useQuery(networkList)
+  const bridgeOf = (network: string) =>
+    networks.find(({ name, driver }) => name === network && driver === 'bridge')?.interface ?? ''
   const disconnect = (network: string) =>
     void api.network
       .disconnect({ id: network, container: container.id })
@@ -75,7 +82,24 @@ function AboutContainer({ container }: { readonly container: ContainerSummary })
         >
           {t('terminal')}
         </Button>
+        <Button
+          variant="default"
+          leftSection={<IconRoute size={14} />}
+          onClick={() => useReach.getState().open(container.id)}
+        >
+          {t('path.ask')}
+        </Button>
+        <Button
+          variant="default"
+          leftSection={<IconPlayerRecord size={14} />}
+          disabled={!canDo('exec', container) || container.networkMode === 'host'}
+          data-testid="pane-capture"
+          onClick={() => useDialog.getState().show({ type: 'capture', container })}
+        >
+          {t('capture.ask')}
+        </Button>
       </Group>
+      <RunningCaptures containerId={container.id} />
       <Facts
         facts={[
           [t('image'), container.image],
@@ -83,11 +107,13 @@ function AboutContainer({ container }: { readonly container: ContainerSummary })
         ]}
       />
       {detail?.networks.map((endpoint) => (
-        <div key={endpoint.networkId}>
+        <div key={endpoint.networkId} className="topo-endpoint">
           <Facts
             title={`${t('network')} ${endpoint.network}`}
             facts={[
               [t('interface'), mono(endpoint.interface)],
+              [t('topology.veth'), bridgeOf(endpoint.network) && mono(vethOf(container.id, endpoint.interface))],
+              [t('topology.bridge'), mono(bridgeOf(endpoint.network))],
               [t('address'), mono(endpoint.ipAddress && `${endpoint.ipAddress}/${endpoint.prefix}`)],
               ['IPv6', mono(endpoint.ipv6Address)],
               [t('gateway'), mono(endpoint.gateway)],
@@ -100,7 +126,16 @@ function AboutContainer({ container }: { readonly container: ContainerSummary })
           </Button>
         </div>
       ))}
-      {detail && <Commands title={t('topology.see')} commands={showContainer(detail)} />}
+      {detail && info && <Commands title={t('topology.see')} commands={showContainer(detail, info)} />}
+      {detail &&
+        info &&
+        detail.networks.map((endpoint) => (
+          <Commands
+            key={endpoint.networkId}
+            title={t('topology.buildOn', { network: endpoint.network })}
+            commands={buildEndpoint(detail, { endpoint, bridge: bridgeOf(endpoint.network) }, info)}
+          />
+        ))}
     </>
   )
 }
@@ -126,8 +161,8 @@ function AboutNetwork({ network }: { readonly network: NetworkSummary }) {
         facts={network.endpoints.map(({ name, ipAddress }) => [name, mono(ipAddress)] as const)}
       />
       {info?.mode === 'rootless' && network.interface && <p className="quiet">{t('topology.innerNamespace')}</p>}
-      <Commands title={t('topology.see')} commands={showNetwork(network)} />
-      <Commands title={t('topology.build')} commands={buildNetwork(network)} />
+      {info && <Commands title={t('topology.see')} commands={showNetwork(network, info)} />}
+      {info && <Commands title={t('topology.build')} commands={buildNetwork(network, info)} />}
     </>
   )
 }

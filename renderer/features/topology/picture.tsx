@@ -1,9 +1,20 @@
 import { useComputedColorScheme } from '@mantine/core'
-import { Background, Controls, MiniMap, type NodeTypes, ReactFlow, useNodesState, useReactFlow } from '@xyflow/react'
+import {
+  Background,
+  Controls,
+  type Edge,
+  MiniMap,
+  type NodeTypes,
+  ReactFlow,
+  useNodesState,
+  useReactFlow,
+} from '@xyflow/react'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api } from '../../api/client.ts'
 import { reportFailure } from '../../state/activity.ts'
+import { useConnections } from '../../state/connections.ts'
+import { useReach } from '../../state/reach.ts'
 import { useStats } from '../../state/stats.ts'
 import { useTopology } from '../../state/topology.ts'
 import type { MenuPlace } from '../containers/menu.tsx'
@@ -30,6 +41,7 @@ export function Picture({ graph, onChoose, onMenu }: PictureProps) {
   const places = useTopology((state) => state.places)
   const place = useTopology((state) => state.place)
   const history = useStats((state) => state.history)
+  const connections = useConnections((state) => state.now)
   const colorMode = useComputedColorScheme('light')
   const laid = useLayout(graph)
   const [nodes, setNodes, onNodesChange] = useNodesState<FlowNode>([])
@@ -44,7 +56,17 @@ export function Picture({ graph, onChoose, onMenu }: PictureProps) {
     isFitted.current = true
     requestAnimationFrame(() => void fitView({ maxZoom: 1, padding: 0.15 }))
   }, [graph, laid, places, setNodes, fitView])
-  const edges = useMemo(() => toFlowEdges(graph, history), [graph, history])
+  // The panel takes room from the picture: what is asked about should be in sight.
+  const isAsking = useReach((state) => state.isOpen)
+  useEffect(() => {
+    if (isFitted.current) requestAnimationFrame(() => void fitView({ maxZoom: 1, padding: 0.15 }))
+  }, [isAsking, fitView])
+  const drawn = useRef<readonly Edge[]>([])
+  const edges = useMemo(
+    () => toFlowEdges(graph, { history, connections }, drawn.current),
+    [graph, history, connections],
+  )
+  drawn.current = edges
 
   const drop = (node: FlowNode) => {
     const onto = getIntersectingNodes(node).find(({ data }) => data.of.kind === 'network')
@@ -68,7 +90,13 @@ export function Picture({ graph, onChoose, onMenu }: PictureProps) {
         edges={edges}
         nodeTypes={NODE_TYPES}
         onNodesChange={onNodesChange}
-        onNodeClick={(_event, node) => onChoose(node.id)}
+        onNodeClick={(event, { id, data }) => {
+          const isPairing = event.shiftKey || event.ctrlKey || event.metaKey
+          if (isPairing && data.of.kind === 'container') useReach.getState().add(id)
+          else onChoose(id)
+        }}
+        multiSelectionKeyCode={null}
+        selectionKeyCode={null}
         onPaneClick={() => onChoose('')}
         onNodeDoubleClick={(_event, { data }) => data.of.kind === 'container' && openContainer(data.of.container.id)}
         onNodeContextMenu={(event, { data }) => {

@@ -1,8 +1,9 @@
 import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { type Column, DataGrid } from '../../components/data-grid.tsx'
+import { useConnections } from '../../state/connections.ts'
 import { useStats } from '../../state/stats.ts'
-import { formatRate, measure } from './flow.ts'
+import { countConnections, formatRate, measure } from './flow.ts'
 import type { Graph, GraphEdge } from './graph.ts'
 import { nameOf } from './nodes.tsx'
 
@@ -10,12 +11,14 @@ interface Row extends GraphEdge {
   readonly from: string
   readonly to: string
   readonly rate: string
+  readonly connections: number
 }
 
 /** The same as the picture, one connection a line. */
 export function TopologyTable({ graph }: { readonly graph: Graph }) {
   const { t } = useTranslation()
   const history = useStats((state) => state.history)
+  const live = useConnections((state) => state.now)
   const names = useMemo(
     () => new Map(graph.nodes.map((of) => [of.id, of.kind === 'outside' ? t('topology.outside') : nameOf(of)])),
     [graph, t],
@@ -27,6 +30,7 @@ export function TopologyTable({ graph }: { readonly graph: Graph }) {
       from: names.get(edge.source) ?? '',
       to: names.get(edge.target) ?? '',
       rate: rate ? formatRate(rate) : '',
+      connections: countConnections(edge, live),
     }
   })
   const columns = useMemo((): readonly Column<Row>[] => {
@@ -51,6 +55,14 @@ export function TopologyTable({ graph }: { readonly graph: Graph }) {
       column('to', 'minmax(120px, 1fr)'),
       column('label', 'minmax(120px, 1fr)'),
       column('rate', '190px'),
+      {
+        key: 'connections',
+        label: t('topology.column.connections'),
+        width: '110px',
+        isNumber: true,
+        sortBy: ({ connections }) => connections,
+        render: ({ connections }) => connections || '–',
+      },
     ]
   }, [t])
   return (

@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process'
+import net from 'node:net'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ContainerDetail } from '../../../engine/contract/container.ts'
 import { CreateNetwork, EndpointSpec } from '../../../engine/contract/network.ts'
 import type { ReachAnswer, ReachWay } from '../../../engine/contract/reach.ts'
 import { type NetworkTest, startNetworkTest } from '../../helpers/containers.ts'
+import { runInside } from '../../helpers/inside.ts'
 
 const context = { signal: new AbortController().signal }
 const PLACE = EndpointSpec.omit({ network: true }).parse({})
@@ -182,3 +184,29 @@ describe('whether one container reaches another', () => {
     await Promise.all(['old', 'linked', 'side'].map((id) => t.remove(id)))
   })
 })
+
+describe('connections', () => {
+  it('are counted on the interface of each end, and through published ports whoever carries them', async () => {
+    const script =
+      "const s = require('net').createServer((c) => c.on('error', () => {})).listen(9000, () => console.log('ready'))"
+    const { id, pid, ports, ipAddress } = await t.run({ ports: [{ containerPort: 9000, hostIp: '127.0.0.1' }] })
+    const server = runInside(pid, t.test.config.mode, script)
+    const peer = await t.run({})
+    expect(await server.line()).toBe('ready')
+    const client = runInside(peer.pid, t.test.config.mode, `require('net').connect(9000, '${ipAddress}')`)
+    const sockets = [1, 2].map(() => net.connect(ports[0]?.hostPort ?? 0, '127.0.0.1').on('error', () => {}))
+    const stop = new AbortController()
+    for await (const samples of networks().connections({}, { signal: stop.signal, up: nothing() })) {
+      const [here, there] = [id, peer.id].map((one) => samples.find((sample) => sample.id === one))
+      if (here?.published !== 2 || there?.interfaces[0]?.connections !== 1) continue
+      expect(here.interfaces).toEqual([{ name: 'eth0', connections: 3 }])
+      break
+    }
+    stop.abort()
+    for (const socket of sockets) socket.destroy()
+    await Promise.all([server.end(), client.end()])
+    await Promise.all([id, peer.id].map((one) => t.remove(one)))
+  })
+})
+
+async function* nothing(): AsyncGenerator<never> {}

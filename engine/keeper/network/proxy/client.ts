@@ -5,6 +5,7 @@ import type { DnsSockets } from '../dns/protocol.ts'
 import type { FromProxy, ProxyListener, ProxyWorkerData, ToProxy } from './protocol.ts'
 
 type Opened = Extract<FromProxy, { type: 'dns-opened' }>
+type Counted = Extract<FromProxy, { type: 'counted' }>
 
 /** The proxy thread as the keeper's main thread sees it. */
 export interface PortProxy {
@@ -14,6 +15,8 @@ export interface PortProxy {
   close(containerId: string, fds: readonly number[] | 'all'): Promise<void>
   /** Forgets the kernel's UDP connections to these host ports, so that clients find the new target. */
   forgetUdp(ports: readonly number[]): void
+  /** Connections that the thread carries, by container, and a socket that lists those of the kernel there. */
+  count(): Promise<Pick<Counted, 'counts' | 'tableFd'>>
   /** Opens DNS sockets in a container's namespace; the caller owns them. */
   openDnsSockets(netnsPath: string): Promise<DnsSockets>
   stop(): Promise<void>
@@ -31,12 +34,18 @@ export function startPortProxy(
   worker.unref()
   const closing = new Map<number, () => void>()
   const opening = new Map<number, (answer: Opened) => void>()
+  const counting = new Map<number, (answer: Counted) => void>()
   let calls = 0
   worker.on('message', (message: FromProxy) => {
     if (message.type === 'table-deleted') return onTableDeleted(message.table)
     if (message.type === 'dns-opened') {
       opening.get(message.call)?.(message)
       opening.delete(message.call)
+      return
+    }
+    if (message.type === 'counted') {
+      counting.get(message.call)?.(message)
+      counting.delete(message.call)
       return
     }
     closing.get(message.call)?.()
@@ -55,6 +64,14 @@ export function startPortProxy(
         tell({ type: 'close', call: calls, containerId, fds })
       }),
     forgetUdp: (ports) => tell({ type: 'forget-udp', ports }),
+    count() {
+      calls += 1
+      const call = calls
+      return new Promise((resolve) => {
+        counting.set(call, resolve)
+        tell({ type: 'count', call })
+      })
+    },
     async openDnsSockets(netnsPath) {
       calls += 1
       const call = calls

@@ -20,10 +20,19 @@ export type ToProxy =
   | { readonly type: 'open-dns'; readonly call: number; readonly netnsPath: string }
   /** Forgets what the kernel knows of UDP clients of these host ports, whose target has changed. */
   | { readonly type: 'forget-udp'; readonly ports: readonly number[] }
+  /** How many connections it carries, and a socket for those that the kernel carries where containers are reachable. */
+  | { readonly type: 'count'; readonly call: number }
   | { readonly type: 'stop' }
 export type FromProxy =
   | { readonly type: 'closed'; readonly call: number }
   | { readonly type: 'dns-opened'; readonly call: number; readonly sockets: DnsSockets | null; readonly error: string }
+  | {
+      readonly type: 'counted'
+      readonly call: number
+      readonly counts: ReadonlyMap<string, number>
+      /** Below zero where the kernel has none. */
+      readonly tableFd: number
+    }
   /** An nft table was deleted in the namespace of the bridges, by whomever; `''`: one may have been. */
   | { readonly type: 'table-deleted'; readonly table: string }
 /** Told to the thread when it starts. `wakeFd` is an eventfd: messages wait while the thread waits for the kernel. */

@@ -168,6 +168,7 @@ export function createTcpRelay(loop: Loop, pool: PipePool) {
   }
   return {
     listen,
+    count: () => connections.size,
     close() {
       for (const fd of listeners) loop.close(fd)
       listeners.clear()

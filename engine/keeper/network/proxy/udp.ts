@@ -80,6 +80,8 @@ export function createUdpRelay(loop: Loop, target: UdpTarget, now: () => number 
     }
   })
   return {
+    /** Clients that were heard of within the idle time. */
+    count: () => clients.size,
     close() {
       isClosed = true
       for (const key of [...clients.keys()]) forget(key)

@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { AF_INET, AF_INET6 } from '../../libc/address.ts'
-import { forgetUdpConnections } from '../../libc/conntrack.ts'
+import { forgetUdpConnections, openConnectionTable } from '../../libc/conntrack.ts'
 import { EPOLLIN } from '../../libc/epoll.ts'
 import { enterNetworkNamespace, openListener } from '../../libc/listen.ts'
 import { deletedTables, openRulesMonitor } from '../../libc/netlink.ts'
@@ -19,26 +19,32 @@ export function runPortProxy(): void {
   const home = openSync('/proc/thread-self/ns/net', 'r')
   const loop = createLoop()
   const pool = createPipePool()
-  /** What ends each listener, by descriptor, of each container. */
-  const open = new Map<string, Map<number, () => void>>()
+  /** What serves each listener, by descriptor, of each container. */
+  const open = new Map<string, Map<number, Served>>()
+  let tableFd: number | undefined
   const close = (containerId: string, fds: readonly number[] | 'all') => {
-    const ends = open.get(containerId) ?? new Map<number, () => void>()
-    for (const fd of fds === 'all' ? [...ends.keys()] : fds) {
-      ends.get(fd)?.()
-      ends.delete(fd)
+    const served = open.get(containerId) ?? new Map<number, Served>()
+    for (const fd of fds === 'all' ? [...served.keys()] : fds) {
+      served.get(fd)?.close()
+      served.delete(fd)
     }
-    if (ends.size === 0) open.delete(containerId)
+    if (served.size === 0) open.delete(containerId)
   }
-  const serve = (listener: ProxyListener): (() => void) => {
-    if (listener.protocol === 'udp') return createUdpRelay(loop, listener).close
+  const serve = (listener: ProxyListener): Served => {
+    if (listener.protocol === 'udp') return createUdpRelay(loop, listener)
     const relay = createTcpRelay(loop, pool)
     relay.listen(listener)
-    return relay.close
+    return relay
   }
   const tell = (answer: FromProxy) => parentPort?.postMessage(answer)
   const receive = (message: ToProxy) => {
     if (message.type === 'stop') return loop.stop()
     if (message.type === 'open-dns') return tell(openDnsSockets(message, home))
+    if (message.type === 'count') {
+      tableFd ??= tryOpenTable()
+      const counts = new Map([...open].map(([id, all]) => [id, countAll(all)]))
+      return tell({ type: 'counted', call: message.call, counts, tableFd })
+    }
     if (message.type === 'forget-udp') return forgetUdp(message.ports)
     const { containerId } = message
     if (message.type === 'close') {
@@ -47,9 +53,9 @@ export function runPortProxy(): void {
       loop.soon(() => loop.soon(() => tell({ type: 'closed', call: message.call })))
       return
     }
-    const ends = open.get(containerId) ?? new Map<number, () => void>()
-    for (const listener of message.listeners) ends.set(listener.fd, serve(listener))
-    open.set(containerId, ends)
+    const served = open.get(containerId) ?? new Map<number, Served>()
+    for (const listener of message.listeners) served.set(listener.fd, serve(listener))
+    open.set(containerId, served)
   }
   loop.watch(wakeFd, EPOLLIN, () => {
     clearEventfd(wakeFd)
@@ -61,6 +67,25 @@ export function runPortProxy(): void {
   })
   watchRules(loop, (table) => tell({ type: 'table-deleted', table }))
   loop.run()
+}
+
+/** What serves ports of a container. */
+interface Served {
+  /** Connections now. */
+  count(): number
+  close(): void
+}
+
+const countAll = (served: ReadonlyMap<number, Served>): number =>
+  [...served.values()].reduce((sum, one) => sum + one.count(), 0)
+
+/** A kernel without connection tracking has none to count. */
+function tryOpenTable(): number {
+  try {
+    return openConnectionTable()
+  } catch {
+    return -1
+  }
 }
 
 function forgetUdp(ports: readonly number[]): void {
