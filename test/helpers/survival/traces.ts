@@ -97,7 +97,7 @@ function filesOf({ base }: EngineProcess): string[] {
     try {
       return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
         const file = path.join(folder, entry.name)
-        if (/\/root\/(layers|keeper)$/.test(file)) return []
+        if (/\/root\/(layers|keeper|logs)$/.test(file)) return []
         return [`file ${file.slice(base.length)}`, ...(entry.isDirectory() ? walk(file) : [])]
       })
     } catch {

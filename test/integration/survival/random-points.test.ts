@@ -9,8 +9,8 @@ import { descriptorsOf, processesOf, tracesOf } from '../../helpers/survival/tra
 
 /** The same points again: `SLIPWAY_SEED=…`; a long look: `SLIPWAY_KILL_POINTS=200`. */
 const SEED = Number(process.env['SLIPWAY_SEED'] ?? Math.floor(Math.random() * 1e6))
-const POINTS = Number(process.env['SLIPWAY_KILL_POINTS'] ?? 30)
-const CHECK_EVERY = 10
+const POINTS = Number(process.env['SLIPWAY_KILL_POINTS'] ?? 15)
+const CHECK_EVERY = 5
 const SETTLE_MS = 40_000
 
 interface Inspection {
