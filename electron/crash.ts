@@ -37,7 +37,11 @@ export function watchCrashes(options: CrashOptions): NoteCrash {
       log.log.error({ error: String(error) }, 'report not written')
     }
   }
+  let isEnding = false
   process.on('uncaughtException', (error) => {
+    // Whatever the end itself throws must not begin it anew.
+    if (isEnding) return
+    isEnding = true
     note('app', error.stack ?? String(error))
     options.onEnd()
     // What threw may have left anything half done; the engine recovers at every start.

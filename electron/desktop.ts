@@ -2,7 +2,7 @@ import { app, ipcMain, MessageChannelMain, nativeTheme, powerMonitor } from 'ele
 import { serveIpc } from '../engine/api/ipc-server.ts'
 import type { EngineConfig } from '../engine/config.ts'
 import type { DesktopRequest, DesktopSettings } from '../engine/contract/desktop.ts'
-import { openLog } from '../engine/log.ts'
+import { openLog, writeToTerminal } from '../engine/log.ts'
 import { type AppWindow, createAppWindow, denyEverythingElse, isWindowPage, serveWindowFiles } from './app-window.ts'
 import { openableIn } from './arguments.ts'
 import { openAutostart, startCommand } from './autostart.ts'
@@ -87,7 +87,7 @@ function openBase({ config, keptArgs }: DesktopOptions) {
     onSettings: (listener: (settings: DesktopSettings) => void) => void listeners.push(listener),
     texts: createTexts(settings.get().language, app.getLocale()),
     requests: createRequests(),
-    log: openLog({ root: config.root, copyTo: (line) => void process.stderr.write(line) }),
+    log: openLog({ root: config.root, copyTo: writeToTerminal }),
     reports: openReports(config.root, () => new Date()),
     mark: markSession(folder),
     autostart: openAutostart(configHome(), command),

@@ -66,6 +66,12 @@ export function openLog(options: {
   }
 }
 
+/** Writes a line to stderr while somebody listens: a terminal or a pipe that was closed is no reason to end. */
+export function writeToTerminal(line: string): void {
+  if (process.stderr.listenerCount('error') === 0) process.stderr.on('error', () => {})
+  if (process.stderr.writable) process.stderr.write(line)
+}
+
 /** Appends to a file and, when that is full, begins a new one beside it. */
 function createAppender(file: string, maxBytes: number): (line: string) => void {
   let descriptor: number | undefined

@@ -4,7 +4,7 @@ import { type EngineConfig, loadConfig } from './config.ts'
 import { CHECK_TEXTS } from './contract/doctor.ts'
 import { checkMachine } from './doctor.ts'
 import { createEngine } from './engine.ts'
-import { openLog } from './log.ts'
+import { openLog, writeToTerminal } from './log.ts'
 
 /**
  * `npm run engine -- --root DIR --runtime-dir DIR --socket PATH [--offer-socket]
@@ -36,7 +36,7 @@ async function main(): Promise<void> {
     cluster: { store: values['cluster-store'], advertise: values['cluster-advertise'] },
   })
   if (values.doctor) return tellHealth(config)
-  const { log } = openLog({ root: config.root, copyTo: (line) => void process.stderr.write(line) })
+  const { log } = openLog({ root: config.root, copyTo: writeToTerminal })
   const engine = await createEngine(config, log)
   if (values.shutdown) return engine.close({ stopContainers: true })
   await engine.listen()

@@ -26,12 +26,13 @@ export async function startByFifo(folder: string, init: ProcessRef): Promise<boo
   } catch {
     return false
   }
-  const isRead = await untilRead(new net.Socket({ fd, readable: true, writable: false }), init)
+  const isRead = await untilRead(fd, init)
   if (isRead) fs.rmSync(fifo, { force: true })
   return isRead
 }
 
-function untilRead(fifo: net.Socket, init: ProcessRef): Promise<boolean> {
+function untilRead(fd: number, init: ProcessRef): Promise<boolean> {
+  const fifo = new net.Socket({ fd, readable: true, writable: false })
   return new Promise((resolve) => {
     const settle = (isRead: boolean) => {
       clearInterval(check)
@@ -39,11 +40,20 @@ function untilRead(fifo: net.Socket, init: ProcessRef): Promise<boolean> {
       resolve(isRead)
     }
     const check = setInterval(() => {
-      if (!isAlive(init)) settle(false)
+      // A process that is over at once may have written before it: its word still lies in the fifo.
+      if (!isAlive(init)) settle(hasBytes(fd))
     }, CHECK_MS)
     fifo.on('error', () => settle(false))
     fifo.once('data', () => settle(true))
   })
+}
+
+function hasBytes(fd: number): boolean {
+  try {
+    return fs.readSync(fd, Buffer.alloc(1)) > 0
+  } catch {
+    return false
+  }
 }
 
 /**

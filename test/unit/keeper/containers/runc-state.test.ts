@@ -30,6 +30,15 @@ describe('starting a created container', () => {
     }
   })
 
+  it('counts as done when the process was over before anybody looked', async () => {
+    const fifo = path.join(folder, 'exec.fifo')
+    execFileSync('mkfifo', [fifo])
+    const started = startByFifo(folder, gone)
+    // Written and over within one turn: the event loop sees the death and the word at once.
+    execFileSync('sh', ['-c', `printf 0 > '${fifo}'; sleep 0.15`])
+    await expect(started).resolves.toBe(true)
+  })
+
   it('is left to the runtime when init is gone or there is no fifo', async () => {
     await expect(startByFifo(folder, gone)).resolves.toBe(false)
     execFileSync('mkfifo', [path.join(folder, 'exec.fifo')])
