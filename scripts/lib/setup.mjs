@@ -61,7 +61,9 @@ const TEST_TOOLS = [
   { file: '/usr/share/doc/libnotify4', package: 'libnotify4' },
   { any: ['skopeo'], package: 'skopeo' },
   { any: ['etcd'], package: 'etcd-server' },
-  // The emulated machine of the guest suite: its kernel, and the runtime that the tests here do not use.
+]
+/** What the emulated machine of `npm run guest` needs: its kernel, and the runtime that the tests here do not use. */
+const GUEST_TOOLS = [
   { any: ['qemu-system-x86_64'], package: 'qemu-system-x86' },
   { folder: '/boot', prefix: 'vmlinuz-', package: 'linux-image-amd64' },
   { any: ['crun'], package: 'crun' },
@@ -103,6 +105,11 @@ export function ensureSystemTools() {
 /** The same for what only the tests use. */
 export function ensureTestTools() {
   installPackages(TEST_TOOLS.filter(isMissing).map((tool) => tool.package))
+}
+
+/** The same for the emulated machine. */
+export function ensureGuestTools() {
+  installPackages(GUEST_TOOLS.filter(isMissing).map((tool) => tool.package))
 }
 
 /** The same for what makes a package. */
