@@ -45,7 +45,8 @@ export function createQuit(options: QuitOptions): Quit {
       isClosed = true
       onEnd()
     }
-    app.quit()
+    // Not within `before-quit`: the quit that was prevented there would take this one back, and the app stay without a window.
+    setImmediate(() => app.quit())
   }
   const answer: Quit['answer'] = (choice, isRemembered) => {
     if (!isAsked) return
