@@ -52,7 +52,7 @@ describe.skipIf(why !== '')('registries in the window', () => {
     await page().getByTestId('image-tag').click()
     await page().getByTestId('tag-name').fill(name)
     await page().getByTestId('tag-submit').click()
-    await page().getByText(name).waitFor()
+    await page().locator(`[data-testid=image-row] [title*="${name}"]`).waitFor()
     await page().getByTestId('image-remove').click()
     await page().getByTestId('confirm').click()
     await image(name).getByTestId('image-push').click()
