@@ -183,7 +183,10 @@ function serveWindow(options: {
 
 /** A session that ends, a machine that goes down and a signal ask nothing and wait for nobody: containers go on. */
 function endWithSession(quit: Quit): void {
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => quit.request('session'))
+  // Electron sets handlers of its own on the way to ready, which would ask as if a person quit: ours come after.
+  void app.whenReady().then(() => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => quit.request('session'))
+  })
   void app.whenReady().then(() => powerMonitor.on('shutdown', () => quit.request('session')))
   // The app outlives its window; only the ways out above end it.
   app.on('window-all-closed', () => {})
