@@ -49,9 +49,9 @@ describe.skipIf(why !== '')('the Debian package', () => {
       ? Promise.resolve(child.exitCode)
       : new Promise<number | null>((resolve) => child.once('exit', resolve))
   const portFile = path.join(home, '.config/Slipway/DevToolsActivePort')
-  const launch = async (...[command = '/usr/bin/slipway', ...args]: readonly string[]) => {
+  const launch = async () => {
     rmSync(portFile, { force: true })
-    app = asUser(command, ...args, '--remote-debugging-port=0')
+    app = asUser('/usr/bin/slipway', '--remote-debugging-port=0')
     await waitUntil(() => existsSync(portFile) && readFileSync(portFile, 'utf8').includes('\n'), 'the app’s start')
     browser = await chromium.connectOverCDP(`http://127.0.0.1:${readFileSync(portFile, 'utf8').split('\n')[0]}`)
     const [context] = browser.contexts()
@@ -137,31 +137,6 @@ describe.skipIf(why !== '')('the Debian package', () => {
       await launch()
       await page.locator('[data-name=web][data-status=running]').waitFor()
       expect(await read(port)).toBe('shipped\n')
-    },
-    2 * MINUTE,
-  )
-
-  test(
-    'an app in a mount of its own, as an AppImage is, can be closed while a container runs on',
-    async () => {
-      await quit()
-      const stop = asUser('env', 'ELECTRON_RUN_AS_NODE=1', '/usr/bin/slipway', engineFile, '--shutdown')
-      expect(await ended(stop)).toBe(0)
-      const mount = path.join(base, 'mount')
-      mkdirSync(mount)
-      execFileSync('mount', ['--bind', path.join(base, '1.0.1/linux-unpacked'), mount])
-      await launch('env', `APPDIR=${mount}`, `APPIMAGE=${base}/Slipway.AppImage`, path.join(mount, 'slipway'))
-      await page.locator('[data-name=web]').getByTestId('row-start').click()
-      const row = page.locator('[data-name=web][data-status=running]')
-      await row.waitFor()
-      port = Number(/(\d+)→80/.exec(await row.innerText())?.[1])
-      await waitUntil(async () => (await read(port).catch(() => '')) === 'shipped\n', 'an answer of the container')
-      await quit()
-      // Not lazily: nothing may hold it any more.
-      execFileSync('umount', [mount])
-      expect(await read(port)).toBe('shipped\n')
-      await launch()
-      await page.locator('[data-name=web][data-status=running]').waitFor()
     },
     2 * MINUTE,
   )
