@@ -113,6 +113,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
     beforeStart: new Map(),
     bus,
     starting: new Set(),
+    stopping: new Set(),
     clients: createApiClients({ bus, now, programOf: programName }),
     log,
     now,
@@ -127,8 +128,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
     await listen(host, supervisor.handleExit, log)
     await recoverContainers(context, {
       listLive: () => host.listContainers({}),
-      // A keeper of an earlier version has no such call.
-      listTraces: () => host.listTraces({}).catch(() => []),
+      listTraces: () => host.listTraces({}),
       supervisor,
       health: services.health,
     })

@@ -33,6 +33,8 @@ export interface HostInfo {
   readonly cgroupRoot: string
   /** What can be limited there: `cpu`, `memory`, `pids` … */
   readonly controllers: readonly string[]
+  /** The namespace where bridges are, `''` when it is the machine's own. */
+  readonly innerNetns: string
   readonly cpus: number
   readonly memoryBytes: number
   /** e.g. `runc 1.1.5` */
@@ -252,7 +254,8 @@ export interface Host extends NetworkHost, ArchiveHost {
   readonly events: (params: Record<string, never>) => Promise<Duplex>
 }
 
-export const HOST_PROTOCOL = 1
+/** 2: control groups and inner namespace in `info`, `listTraces`. */
+export const HOST_PROTOCOL = 2
 /** The calls that open a stream; all others are unary. */
 export const HOST_STREAMS = ['attach', 'exec', 'events', 'capture'] as const
 export type HostStreamName = (typeof HOST_STREAMS)[number]

@@ -1,5 +1,6 @@
 import { EngineError } from '../contract/errors.ts'
 import type { HostClient } from './client.ts'
+import type { HostInfo } from './host.ts'
 
 const RETRY_MS = 500
 /** Calls that come to the same whether they were carried out once or twice: a keeper that dies over one is no failure. */
@@ -53,6 +54,9 @@ export async function createHostSupervisor(
       current.close()
     },
     onReplaced: (listener: () => void) => void listeners.push(listener),
+    info: async (params: Record<string, never>) => completeInfo((await call('info')(params)) as HostInfo),
+    listTraces: async (params: Record<string, never>) =>
+      (await own.info(params)).protocol < 2 ? [] : call('listTraces')(params),
     shutdown: (params: Record<string, never>) => {
       isClosing = true
       return current.shutdown(params)
@@ -80,6 +84,15 @@ export async function createHostSupervisor(
       return name in own ? target[name] : call(name as keyof HostClient)
     },
   })
+}
+
+const ALL_CONTROLLERS = ['cpu', 'cpuset', 'io', 'memory', 'pids']
+
+/** What a keeper of protocol 1 did not tell: it limited containers as root, and not otherwise. */
+function completeInfo(info: HostInfo): HostInfo {
+  if (info.protocol >= 2) return info
+  const isRoot = info.mode === 'rootful'
+  return { ...info, cgroupRoot: isRoot ? '/' : '', controllers: isRoot ? ALL_CONTROLLERS : [], innerNetns: '' }
 }
 
 /** A signal that ends what it is sent to may come twice, others not. */

@@ -4,6 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { PassThrough } from 'node:stream'
 import { isMainThread, workerData } from 'node:worker_threads'
+import { EngineError } from '../contract/errors.ts'
 import { HOST_PROTOCOL, type Host, type HostEvent } from '../host/host.ts'
 import { serveHost } from '../host/serve.ts'
 import { createArchiveHost } from './archive/archive-calls.ts'
@@ -105,6 +106,7 @@ async function serve(): Promise<void> {
       cgroup: detectCgroup(),
       cgroupRoot: groups.root,
       controllers: groups.controllers,
+      innerNetns: egress.netnsPath,
       cpus: os.cpus().length,
       memoryBytes: os.totalmem(),
       runtime: runtimeVersion,
@@ -136,7 +138,8 @@ async function serve(): Promise<void> {
 
   const socketPath = path.join(runtimeDir, 'keeper.sock')
   const pidFile = path.join(runtimeDir, 'keeper.pid')
-  process.on('SIGTERM', () => process.exit(0))
+  // An exit waits for threads, and ours wait for the kernel. All that must be kept is kept at every moment anyway.
+  process.on('SIGTERM', () => process.kill(process.pid, 'SIGKILL'))
   rmSync(socketPath, { force: true })
   const server = net.createServer((socket) => serveHost(host, socket))
   process.umask(0o077)
@@ -152,10 +155,11 @@ function readPid(file: string): number {
   }
 }
 
-/** Path of the runtime asked for, or of what is there. */
+/** Path of the runtime asked for, or of what is there: runc first. */
 function findRuntime(name: string): string {
-  const found = [name || 'runc', 'crun', 'runc'].map(findTool).find((file) => file.startsWith('/'))
-  return found ?? 'runc'
+  const found = (name ? [name] : ['runc', 'crun']).map(findTool).find((file) => file.startsWith('/'))
+  if (found || !name) return found ?? 'runc'
+  throw new EngineError('unavailable', 'runtime.missing', `${name} was asked for and is not installed`)
 }
 
 /** Full path of a tool: services start with a short PATH. */

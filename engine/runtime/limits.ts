@@ -16,6 +16,9 @@ export interface CheckedLimits {
   readonly warnings: readonly string[]
 }
 
+const NO_OOM_SWITCH = 'Your kernel does not support OomKillDisable. OomKillDisable discarded.'
+const NO_SWAPPINESS =
+  'Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded.'
 const MIN_MEMORY = 6 * 1024 * 1024
 const refuse = (text: string) => new EngineError('invalidArgument', 'limits.invalid', text)
 
@@ -94,13 +97,11 @@ function fitToLayout(resources: ResourceLimits, facts: LimitFacts): CheckedLimit
     next = { ...next, memorySwapBytes: -1 }
   }
   if (facts.isUnified && next.isOomKillDisabled) {
-    warnings.push('Your kernel does not support OomKillDisable. OomKillDisable discarded.')
+    warnings.push(NO_OOM_SWITCH)
     next = { ...next, isOomKillDisabled: false }
   }
   if (facts.isUnified && next.memorySwappiness >= 0) {
-    warnings.push(
-      'Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded.',
-    )
+    warnings.push(NO_SWAPPINESS)
     next = { ...next, memorySwappiness: -1 }
   }
   if (next.isOomKillDisabled && next.memoryBytes === 0)
@@ -110,17 +111,20 @@ function fitToLayout(resources: ResourceLimits, facts: LimitFacts): CheckedLimit
   return { resources: next, warnings }
 }
 
+const withoutGroup = (what: string, end: string) =>
+  `Your kernel does not support ${what} or the cgroup is not mounted. ${end} discarded.`
+
 /** What each kind of limit needs of the control groups, and how Docker says that it is left out. */
 const NEEDS = [
-  ['memory', ['memoryBytes', 'memorySwapBytes'], 'memory limit capabilities', 'Limitation'],
-  ['memory', ['memoryReservationBytes'], 'memory soft limit capabilities', 'Limitation'],
-  ['memory', ['memorySwappiness'], 'memory swappiness capabilities', 'Memory swappiness'],
-  ['memory', ['isOomKillDisabled'], 'OomKillDisable', 'OomKillDisable'],
-  ['cpu', ['cpus', 'cpuQuota', 'cpuPeriod'], 'CPU CFS scheduler', 'CPU period/quota'],
-  ['cpu', ['cpuShares'], 'CPU shares', 'Shares'],
-  ['cpuset', ['cpusetCpus', 'cpusetMems'], 'cpuset', 'Cpuset'],
-  ['pids', ['pids'], 'PIDs limit capabilities', 'PIDs limit'],
-] as const satisfies readonly (readonly [string, readonly (keyof ResourceLimits)[], string, string])[]
+  ['memory', ['memoryBytes', 'memorySwapBytes'], withoutGroup('memory limit capabilities', 'Limitation')],
+  ['memory', ['memoryReservationBytes'], withoutGroup('memory soft limit capabilities', 'Limitation')],
+  ['memory', ['memorySwappiness'], NO_SWAPPINESS],
+  ['memory', ['isOomKillDisabled'], NO_OOM_SWITCH],
+  ['cpu', ['cpus', 'cpuQuota', 'cpuPeriod'], withoutGroup('CPU CFS scheduler', 'CPU period/quota')],
+  ['cpu', ['cpuShares'], withoutGroup('CPU shares', 'Shares')],
+  ['cpuset', ['cpusetCpus', 'cpusetMems'], withoutGroup('cpuset', 'Cpuset')],
+  ['pids', ['pids'], withoutGroup('PIDs limit capabilities', 'PIDs limit')],
+] as const satisfies readonly (readonly [string, readonly (keyof ResourceLimits)[], string])[]
 const NONE = ResourceLimits.parse({})
 const HOW_TO_GET =
   'Without root, limits need a systemd user manager that delegates these control groups; the check of the machine (--doctor) names the command.'
@@ -131,9 +135,7 @@ function discardMissing(asked: ResourceLimits, { controllers, isRootless }: Limi
     ([controller, names]) => !controllers.includes(controller) && names.some((name) => asked[name] !== NONE[name]),
   )
   const without = Object.fromEntries(missing.flatMap(([, names]) => names.map((name) => [name, NONE[name]])))
-  const warnings = missing.map(
-    ([, , what, end]) => `Your kernel does not support ${what} or the cgroup is not mounted. ${end} discarded.`,
-  )
+  const warnings: string[] = missing.map(([, , warning]) => warning)
   return {
     resources: { ...asked, ...without },
     warnings: warnings.length > 0 && isRootless ? [...warnings, HOW_TO_GET] : warnings,

@@ -24,16 +24,15 @@ export interface ResourceInput {
 }
 
 interface GroupInput {
-  readonly cgroupRoot?: string
-  readonly rootless: boolean
+  readonly cgroupRoot: string
   readonly cgroup: 'v1' | 'hybrid' | 'v2' | 'none'
 }
 
 const PERIOD = 100_000
 
 /** The group that a container's own is made below, `''` when it has none. */
-export function groupRootOf({ cgroupRoot, rootless, cgroup }: GroupInput): string {
-  return cgroup === 'none' ? '' : (cgroupRoot ?? (rootless ? '' : '/'))
+export function groupRootOf({ cgroupRoot, cgroup }: GroupInput): string {
+  return cgroup === 'none' ? '' : cgroupRoot
 }
 
 /** `linux.resources` of a container; a request's devices come after Docker's own. */

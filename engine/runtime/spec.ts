@@ -57,8 +57,8 @@ export interface SpecInput {
   readonly readOnlyPaths?: readonly string[] | null
   readonly cgroupParent?: string
   readonly cgroup: 'v1' | 'hybrid' | 'v2' | 'none'
-  /** Below which group it is; `''`: it has none. Absent: `/` for root, none for others. */
-  readonly cgroupRoot?: string
+  /** Below which group it is; `''`: it has none. */
+  readonly cgroupRoot: string
   readonly rootless: boolean
   /** Processors of the host, whose throttle counters are masked. */
   readonly cpuCount?: number

@@ -61,6 +61,8 @@ export interface ServiceContext {
   readonly beforeStart: Map<string, Set<(record: ContainerRecord) => Promise<void>>>
   /** Containers that hold addresses before they run. By container id. */
   readonly starting: Set<string>
+  /** Containers whose stop somebody waits for. By container id. */
+  readonly stopping: Set<string>
   readonly bus: EventBus
   readonly clients: ApiClients
   readonly log: Logger

@@ -1,11 +1,13 @@
 import { readdir } from 'node:fs/promises'
 import path from 'node:path'
+import { EngineError } from '../contract/errors.ts'
 import { inParallel } from '../lib/async.ts'
 import type { LiveContainer } from '../runtime/container-runtime.ts'
 import type { ContainerRecord } from '../store/schema.ts'
 import { cleanHost, type ExitEvent, type Supervisor } from './container/exit.ts'
 import type { HealthMonitor } from './container/health.ts'
 import { removeLocked } from './container/remove.ts'
+import { launch } from './container/start.ts'
 import { isAlive } from './container/state.ts'
 import { stopContainer } from './container/stop.ts'
 import type { ServiceContext } from './context.ts'
@@ -36,11 +38,17 @@ export async function recoverContainers(context: ServiceContext, parts: Recovery
   const running = new Set(live.filter(({ state }) => state === 'running').map(({ containerId }) => containerId))
   const traced = new Set([...mounted, ...traces])
   await inParallel(LANES, context.containers.list(), async (record) => {
-    if (running.has(record.id) && isAlive(record.state.status)) adoptRunning(context, record, parts)
-    else await parts.supervisor.settle(record.id, (current) => findExit(current, parts))
-    await context.locks
-      .withLock(record.id, () => settleStopped(context, record.id, { isTraced: traced.has(record.id), parts }))
-      .catch((error: unknown) => context.log.warn({ id: record.id, error: String(error) }, 'container not recovered'))
+    try {
+      if (running.has(record.id) && isAlive(record.state.status)) adoptRunning(context, record, parts)
+      else await parts.supervisor.settle(record.id, (current) => findExit(context, current, parts))
+      await context.locks.withLock(record.id, () =>
+        settleStopped(context, record.id, { isTraced: traced.has(record.id), parts }),
+      )
+    } catch (error) {
+      // All begins anew with the next keeper; what is wrong with one container keeps no other from being recovered.
+      if (EngineError.from(error).reason === 'keeper.lost') throw error
+      context.log.warn({ id: record.id, error: String(error) }, 'container not recovered')
+    }
   })
   const bundles = await readdir(path.dirname(context.layout.bundle('any'))).catch(() => [])
   for (const id of new Set([...traced, ...bundles])) await forget(context, id)
@@ -49,14 +57,18 @@ export async function recoverContainers(context: ServiceContext, parts: Recovery
 /** One that goes on is watched; a stop that was cut off is finished, so that nobody takes it for one that may be restarted. */
 function adoptRunning(context: ServiceContext, record: ContainerRecord, { health }: RecoveryParts): void {
   health.watch(record)
-  if (!record.state.isStoppedByUser) return
+  if (!record.state.isStoppedByUser || context.stopping.has(record.id)) return
   void stopContainer(context, record.id).catch((error: unknown) =>
     context.log.warn({ id: record.id, error: String(error) }, 'stop not finished'),
   )
 }
 
 /** How a container that should run ended; `null` when it runs, perhaps since a moment ago. */
-async function findExit(record: ContainerRecord, parts: RecoveryParts): Promise<ExitEvent | null> {
+async function findExit(
+  context: ServiceContext,
+  record: ContainerRecord,
+  parts: RecoveryParts,
+): Promise<ExitEvent | null> {
   const found = (await parts.listLive()).find(({ containerId }) => containerId === record.id)
   if (found?.state === 'running') return null
   return {
@@ -65,7 +77,7 @@ async function findExit(record: ContainerRecord, parts: RecoveryParts): Promise<
     exitCode: found?.exitCode ?? 255,
     oomKilled: found?.oomKilled ?? false,
     shimLost: !found || found.shimLost,
-    time: found?.exitedAt || new Date().toISOString(),
+    time: found?.exitedAt || context.now().toISOString(),
   }
 }
 
@@ -78,8 +90,9 @@ async function settleStopped(
   const record = context.containers.get(id)
   if (!record || isAlive(record.state.status)) return
   if (isTraced) await cleanHost(context, id)
-  const { status, removesVolumes } = record.state
-  if (status === 'restarting') parts.supervisor.planRestart(record)
+  const { status, removesVolumes, isBeingReplaced } = record.state
+  if (isBeingReplaced) await launch(context, { ...record, state: { ...record.state, isBeingReplaced: false } })
+  else if (status === 'restarting') parts.supervisor.planRestart(record)
   else if (status === 'removing' || status === 'dead') await removeLocked(context, record, { volumes: removesVolumes })
   else if (status === 'exited' && record.config.autoRemove) await removeLocked(context, record, { volumes: true })
 }

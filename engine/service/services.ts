@@ -220,7 +220,7 @@ async function describeSystem(context: ServiceContext, machine: MachineFacts): P
     containers: context.containers.list().length,
     images: context.images.list().length,
     keeperPid: info.pid,
-    innerNetns: info.mode === 'rootless' ? `${context.config.runtimeDir}/keeper/inner-netns` : '',
+    innerNetns: info.innerNetns,
     warnings: [...info.warnings],
     cluster: describeCluster(context),
   }

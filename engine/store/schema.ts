@@ -41,6 +41,8 @@ export const ContainerState = z.object({
   restartCount: z.number().int(),
   /** A person stopped it: restart policies `always` and `unless-stopped` rest until it is started again. */
   isStoppedByUser: z.boolean(),
+  /** Stopped to be made anew: its end does not remove it, and recovery starts it again. */
+  isBeingReplaced: z.boolean().default(false),
   /** Its anonymous volumes go with it: kept, so that a removal that was cut off is finished as it was asked. */
   removesVolumes: z.boolean().default(false),
 })

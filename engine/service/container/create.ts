@@ -60,6 +60,7 @@ async function createLocked(
         health: 'none',
         restartCount: 0,
         isStoppedByUser: false,
+        isBeingReplaced: false,
         removesVolumes: false,
       },
     }

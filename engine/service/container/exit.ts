@@ -85,7 +85,7 @@ export function createSupervisor(context: ServiceContext): Supervisor {
       if (delay !== null) restartLater(next, delay)
       else {
         delays.delete(record.id)
-        if (record.config.autoRemove)
+        if (record.config.autoRemove && !record.state.isBeingReplaced)
           await removeLocked(context, currentContainer(context.containers, record.id), { volumes: true })
       }
     })

@@ -62,6 +62,7 @@ export function createHealthMonitor(context: ServiceContext): HealthMonitor {
         return { exitCode: 1, output: String(error) }
       })
       if (!probed) return schedule(id, startedAt, progress, check.intervalSeconds)
+      if (!isWatched(id, startedAt)) return
       const { exitCode, output } = probed
       next = nextHealth(
         progress,
@@ -88,9 +89,12 @@ export function createHealthMonitor(context: ServiceContext): HealthMonitor {
       publishContainer(context, await putState(context, current, { health }), 'health_status', { health })
     })
 
+  /** Whether it is still the same life of the container: a probe of an earlier one tells nothing of this. */
+  const isWatched = (id: string, startedAt: string) => context.containers.get(id)?.state.startedAt === startedAt
+
   /** One timer a container: a probe that was under way when the container was watched anew goes on in its place. */
   const schedule = (id: string, startedAt: string, progress: HealthProgress, seconds: number) => {
-    if (isClosed) return
+    if (isClosed || !isWatched(id, startedAt)) return
     clearTimeout(timers.get(id))
     timers.set(
       id,

@@ -12,7 +12,7 @@ import { assertNameFree, currentContainer, findContainer } from './find.ts'
 import { launch } from './start.ts'
 import { isAlive } from './state.ts'
 import { stopContainer } from './stop.ts'
-import { publishContainer } from './update-state.ts'
+import { publishContainer, putState } from './update-state.ts'
 
 interface Recreation {
   readonly before: ContainerRecord
@@ -24,7 +24,7 @@ interface Recreation {
 /**
  * Makes a container anew with some of it changed. It keeps its id, its files and volumes (anonymous ones too), and its
  * addresses on the networks that it stays on. All that can be refused is refused before it is stopped; when the new one
- * does not start, the old one comes back.
+ * cannot be stored or does not start, the old one comes back. One that was paused runs afterwards.
  */
 export async function recreateContainer(
   context: ServiceContext,
@@ -115,38 +115,57 @@ function keepAddresses(place: EndpointRecord, before: readonly EndpointRecord[])
 }
 
 /** Stops a container that shall live on: it is not removed, even if that is what its end is for. */
-async function stopForLater(context: ServiceContext, before: ContainerRecord): Promise<void> {
-  const { id } = before
-  const setAutoRemove = (autoRemove: boolean) =>
+async function stopForLater(context: ServiceContext, { id }: ContainerRecord): Promise<void> {
+  const mark = (isBeingReplaced: boolean) =>
     context.locks.withLock(id, async () => {
-      const record = currentContainer(context.containers, id)
-      await context.containers.put({ ...record, config: { ...record.config, autoRemove } })
+      await putState(context, currentContainer(context.containers, id), { isBeingReplaced })
     })
-  if (before.config.autoRemove) await setAutoRemove(false)
+  await mark(true)
   try {
     await stopContainer(context, id)
   } catch (error) {
     // It ended by itself meanwhile.
     if (EngineError.from(error).code === 'notModified') return
-    if (before.config.autoRemove) await setAutoRemove(true)
+    await mark(false)
     throw error
   }
 }
 
 async function replace(context: ServiceContext, plan: Recreation): Promise<void> {
-  const { state } = currentContainer(context.containers, plan.before.id)
-  const before = { ...plan.before, ports: [], state: { ...state, restartCount: 0 } }
-  const next = { ...plan.next, ports: [], state: before.state }
-  if (isAlive(state.status))
+  const current = currentContainer(context.containers, plan.before.id)
+  const state = { ...current.state, isBeingReplaced: false, restartCount: 0 }
+  const before = { ...current, ports: [], state }
+  if (isAlive(current.state.status)) {
+    await putState(context, current, { isBeingReplaced: false })
     throw new EngineError(
       'conflict',
       'container.running',
-      `container "${before.name}" was started while it was being changed; it is as it was`,
+      `container "${current.name}" was started while it was being changed; it is as it was`,
     )
-  await store(context, next)
-  if (plan.isRunning) await launch(context, next).catch((error: unknown) => comeBack(context, before, error))
+  }
+  const next = { ...plan.next, ports: [], state }
+  try {
+    assertUnchanged(plan.before, current)
+    if (next.name !== current.name) assertNameFree(context.containers, next.name, next.id)
+    await store(context, next)
+    if (plan.isRunning) await launch(context, next)
+  } catch (error) {
+    await comeBack(context, { before, isRunning: plan.isRunning }, error)
+  }
   if (next.name !== before.name) publishContainer(context, next, 'rename', { oldName: `/${before.name}` })
   publishContainer(context, next, 'update')
+}
+
+/** Its lock was let go while it was stopped: what somebody else has changed meanwhile is not undone unseen. */
+function assertUnchanged(planned: ContainerRecord, current: ContainerRecord): void {
+  const asked = ({ name, config, endpoints }: ContainerRecord) =>
+    JSON.stringify([name, config, endpoints.map(({ network, requested, aliases }) => [network, requested, aliases])])
+  if (asked(planned) === asked(current)) return
+  throw new EngineError(
+    'conflict',
+    'container.changed',
+    `container "${current.name}" was changed by somebody else meanwhile; look at it again and repeat what you want`,
+  )
 }
 
 async function store(context: ServiceContext, record: ContainerRecord): Promise<void> {
@@ -154,11 +173,15 @@ async function store(context: ServiceContext, record: ContainerRecord): Promise<
   await context.containers.put(record)
 }
 
-async function comeBack(context: ServiceContext, before: ContainerRecord, cause: unknown): Promise<never> {
+async function comeBack(
+  context: ServiceContext,
+  { before, isRunning }: { readonly before: ContainerRecord; readonly isRunning: boolean },
+  cause: unknown,
+): Promise<never> {
   const failure = EngineError.from(cause)
-  await store(context, before)
   try {
-    await launch(context, before)
+    await store(context, before)
+    if (isRunning) await launch(context, before)
   } catch (error) {
     const text = `${failure.message}; nor could the container be started again as it was: ${EngineError.from(error).message}`
     throw new EngineError(failure.code, failure.reason, text, { cause })

@@ -74,6 +74,7 @@ export async function launch(context: ServiceContext, before: ContainerRecord): 
         init: created.init,
         conmon: created.conmon,
         isStoppedByUser: false,
+        isBeingReplaced: false,
         health: record.process.healthcheck ? 'starting' : 'none',
       },
     )

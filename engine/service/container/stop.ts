@@ -41,11 +41,16 @@ export async function stopContainer(
   if (!record) return
   const patience = timeoutSeconds ?? record.config.stopTimeoutSeconds
   const exited = waitForExit(context, id)
-  await signalIgnoringGone(context, record, asked || record.process.stopSignal)
-  if (patience === -1) await exited
-  else if (!(await settlesWithin(exited, patience * 1000))) {
-    await signalIgnoringGone(context, record, 'SIGKILL')
-    await exited
+  context.stopping.add(id)
+  try {
+    await signalIgnoringGone(context, record, asked || record.process.stopSignal)
+    if (patience === -1) await exited
+    else if (!(await settlesWithin(exited, patience * 1000))) {
+      await signalIgnoringGone(context, record, 'SIGKILL')
+      await exited
+    }
+  } finally {
+    context.stopping.delete(id)
   }
   const stopped = context.containers.get(id)
   if (stopped) publishContainer(context, stopped, 'stop')

@@ -41,6 +41,18 @@ describe('a host that survives its keeper', () => {
     expect(calls).toEqual(['startContainer 1', 'signalContainer 2'])
   })
 
+  it('fills in what a keeper of the first protocol did not tell, and asks it nothing that it does not know', async () => {
+    const old = { protocol: 1, mode: 'rootful' }
+    const keeper = { info: async () => old, listTraces: async () => Promise.reject(new Error('no such call')) }
+    const host = await createHostSupervisor(
+      async () => keeper as unknown as HostClient,
+      () => {},
+    )
+    expect(await host.info({})).toMatchObject({ cgroupRoot: '/', innerNetns: '' })
+    expect((await host.info({})).controllers).toContain('memory')
+    expect(await host.listTraces({})).toEqual([])
+  })
+
   it('kills for certain', async () => {
     const { host, calls } = await startDying(1)
     await host.signalContainer({ containerId: 'a', signal: 'SIGKILL' })

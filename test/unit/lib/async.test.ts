@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createLocks, createPushQueue } from '../../../engine/lib/async.ts'
+import { createLocks, createPushQueue, sleep } from '../../../engine/lib/async.ts'
 
 describe('locks', () => {
   it('run the work of one key in order, also after a failure', async () => {
@@ -13,6 +13,13 @@ describe('locks', () => {
       })
     await Promise.allSettled([step(1), step(2, true), step(3)])
     expect(order).toEqual([1, 2, 3])
+  })
+})
+
+describe('a sleep', () => {
+  it('does not begin when its signal has fired already', async () => {
+    const never = sleep(2 ** 30, AbortSignal.abort())
+    await expect(never).resolves.toBeUndefined()
   })
 })
 

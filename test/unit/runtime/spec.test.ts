@@ -39,6 +39,7 @@ const input = (over: Partial<SpecInput> = {}): SpecInput => ({
   mounts: [],
   resources: ResourceLimits.parse({}),
   cgroup: 'hybrid',
+  cgroupRoot: '/',
   rootless: false,
   ...over,
 })
@@ -69,7 +70,7 @@ describe('a spec', () => {
         resources: { memory: { limit: 1000, swap: 2000 }, cpu: { quota: 50000, period: 100000 }, pids: { limit: 7 } },
       },
     })
-    for (const over of [{ cgroup: 'none' as const }, { rootless: true }]) {
+    for (const over of [{ cgroup: 'none' as const }, { rootless: true, cgroupRoot: '' }]) {
       const { linux } = buildSpec(input({ resources, ...over })) as { linux: object }
       expect(Object.keys(linux)).not.toContain('resources')
       expect(Object.keys(linux)).not.toContain('cgroupsPath')
@@ -190,6 +191,7 @@ function runContainer(rootless: boolean, kind: 'plain' | 'read-only with init' |
       files: { hosts: at('hosts'), hostname: at('hostname'), resolvConf: at('resolvConf') },
       mounts: [{ ...MountSpec.parse({ type: 'tmpfs', target: '/run' }), name: '', hostPath: '', isAnonymous: false }],
       rootless,
+      cgroupRoot: rootless ? '' : '/',
       ...(rootless ? { mountInfo: readFileSync('/proc/self/mountinfo', 'utf8') } : {}),
     }),
   )

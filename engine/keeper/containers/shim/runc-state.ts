@@ -12,11 +12,12 @@ import { isAlive } from '../../libc/process.ts'
  *   runc/ID/exec.fifo    there from `create` to `start`: init waits until it is read, then becomes the process
  */
 const CHECK_MS = 100
+const START_MS = 60_000
 const STATE_BYTES = 4 * 1024 * 1024
 
 /**
  * `runc start`: reads the fifo that a created container's init waits at, and takes it away. False when there is none to
- * read, or init died before: runc then knows what to say.
+ * read, or init died before it was, or does not come to it: runc then knows what to say.
  */
 export async function startByFifo(folder: string, init: ProcessRef): Promise<boolean> {
   const fifo = path.join(folder, 'exec.fifo')
@@ -36,6 +37,7 @@ function untilRead(fd: number, init: ProcessRef): Promise<boolean> {
   return new Promise((resolve) => {
     const settle = (isRead: boolean) => {
       clearInterval(check)
+      clearTimeout(late)
       fifo.destroy()
       resolve(isRead)
     }
@@ -43,6 +45,8 @@ function untilRead(fd: number, init: ProcessRef): Promise<boolean> {
       // A process that is over at once may have written before it: its word still lies in the fifo.
       if (!isAlive(init)) settle(hasBytes(fd))
     }, CHECK_MS)
+    // One that is frozen, for one: runc is asked then, and has its own deadline.
+    const late = setTimeout(() => settle(false), START_MS)
     fifo.on('error', () => settle(false))
     fifo.once('data', () => settle(true))
   })
