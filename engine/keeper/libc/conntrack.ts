@@ -34,6 +34,10 @@ const CTA_PROTO_DST_PORT = 3
 const TYPE_MASK = 0x3fff
 const IPPROTO_UDP = 17
 const PACKET_BYTES = 256 * 1024
+const MSG_DONTWAIT = 0x40
+const EINTR = 4
+const EAGAIN = 11
+const ENOBUFS = 105
 
 const c = {
   socket: libc.func('int socket(int, int, int)'),
@@ -103,13 +107,34 @@ function eachConnection(packet: Buffer, on: (start: number, end: number) => void
   return false
 }
 
+let sequence = 0
+
 function listConnections(fd: number, family: number, collect: (packet: Buffer) => boolean): void {
-  send(fd, message(CT_GET, NLM_F_REQUEST | NLM_F_DUMP, family))
+  sequence = (sequence + 1) >>> 0
+  const own = sequence
+  send(fd, message({ type: CT_GET, flags: NLM_F_REQUEST | NLM_F_DUMP, family, sequence: own }))
   const packet = Buffer.allocUnsafeSlow(PACKET_BYTES)
   for (let isDone = false; !isDone; ) {
-    const bytes = Number(c.recv(fd, packet, packet.length, 0))
-    if (bytes <= 0) break
-    isDone = collect(packet.subarray(0, bytes))
+    const bytes = receive(fd, packet)
+    if (bytes === 0) return
+    // What a list that was left off still had to say is no part of this one.
+    if (isAnswerTo(packet.subarray(0, bytes), own)) isDone = collect(packet.subarray(0, bytes))
+  }
+}
+
+/** Whether a packet is of the answer to a question with this number. */
+export const isAnswerTo = (packet: Buffer, number: number): boolean =>
+  packet.length >= 16 && packet.readUInt32LE(8) === number
+
+/** The next packet's length; 0 when nothing more comes. The kernel puts each next one there while the last is taken. */
+function receive(fd: number, packet: Buffer): number {
+  for (;;) {
+    const bytes = Number(c.recv(fd, packet, packet.length, MSG_DONTWAIT))
+    if (bytes >= 0) return bytes
+    const errno = koffi.errno()
+    if (errno === EAGAIN) return 0
+    // It was disturbed, or something found no room: what there is can be read all the same.
+    if (errno !== EINTR && errno !== ENOBUFS) throw libcError('recv', 'netlink', errno)
   }
 }
 
@@ -119,7 +144,7 @@ export function forgetUdpConnections(family: number, ports: ReadonlySet<number>)
   try {
     const found: Buffer[] = []
     listConnections(fd, family, (packet) => collectTuples(packet, ports, found))
-    for (const tuple of found) send(fd, message(CT_DELETE, NLM_F_REQUEST, family, tuple))
+    for (const tuple of found) send(fd, message({ type: CT_DELETE, flags: NLM_F_REQUEST, family, sequence: 0, tuple }))
   } finally {
     c.close(fd)
   }
@@ -147,13 +172,21 @@ function attributes(bytes: Buffer): Map<number, Buffer> {
   return found
 }
 
-function message(type: number, flags: number, family: number, tuple?: Buffer): Buffer {
+function message(question: {
+  readonly type: number
+  readonly flags: number
+  readonly family: number
+  readonly sequence: number
+  readonly tuple?: Buffer
+}): Buffer {
+  const { tuple } = question
   const size = tuple ? align(4 + tuple.length) : 0
   const bytes = Buffer.alloc(20 + size)
   bytes.writeUInt32LE(bytes.length, 0)
-  bytes.writeUInt16LE(type, 4)
-  bytes.writeUInt16LE(flags, 6)
-  bytes[16] = family
+  bytes.writeUInt16LE(question.type, 4)
+  bytes.writeUInt16LE(question.flags, 6)
+  bytes.writeUInt32LE(question.sequence, 8)
+  bytes[16] = question.family
   if (tuple) {
     bytes.writeUInt16LE(4 + tuple.length, 20)
     bytes.writeUInt16LE(CTA_TUPLE_ORIG | 0x8000, 22)

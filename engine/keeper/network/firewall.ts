@@ -45,6 +45,8 @@ export function createFirewall(table: string, prefix: readonly string[]): Firewa
   }
   const nft = (input: string) => run([...prefix, 'nft', '-f', '-'], { input })
   const makeAnew = async () => {
+    // Until it is done, the kernel may have anything: the next change then makes everything anew.
+    isApplied = false
     const ruleset = { bridges: [...bridges.values()], publications: [...published.values()].flat() }
     await nft(FAMILIES.map((family) => renderTable(family, table, ruleset)).join(''))
     isApplied = true

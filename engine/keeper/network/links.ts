@@ -6,14 +6,13 @@ import type { BridgeNetworkParams, ParentParams } from '../../host/network.ts'
 import { run } from '../exec.ts'
 import { bridgeBatch } from './batch.ts'
 
-/** Devices in the namespace where bridges live; `netns` is its file, `''` for this one. `vlanFolder` tells VLANs of ours. */
+/** Devices in the namespace where bridges live; `prefix` is the argv that enters it. `vlanFolder` tells VLANs of ours. */
 export function createLinks(options: {
-  readonly netns: string
+  readonly prefix: readonly string[]
   readonly rootless: boolean
   readonly vlanFolder: string
 }) {
-  const { netns, rootless, vlanFolder } = options
-  const prefix = netns ? ['nsenter', `--net=${netns}`] : []
+  const { prefix, rootless, vlanFolder } = options
   const ip = (batch: string) => run([...prefix, 'ip', '-batch', '-'], { input: batch })
   const exists = async (name: string) =>
     (await run([...prefix, 'ip', '-o', 'link', 'show', 'dev', name], { okExitCodes: [0, 1] })).exitCode === 0
@@ -36,35 +35,45 @@ export function createLinks(options: {
   const makeVlan = async (parent: string) => {
     const [, card = '', tag = ''] = /^(.+)\.(\d{1,4})$/.exec(parent) ?? []
     if (!tag || !(await exists(card))) throw missingParent(parent, rootless)
+    const note = path.join(vlanFolder, parent)
+    // Written down first, so that it is never forgotten; an interface of someone else's must stay when our network goes.
+    await mkdir(vlanFolder, { recursive: true, mode: 0o700 })
+    await writeFile(note, '', { mode: 0o600 })
     const made = await run([...prefix, 'ip', 'link', 'add', 'link', card, 'name', parent, 'type', 'vlan', 'id', tag], {
       okExitCodes: 'any',
     })
-    if (made.exitCode !== 0)
+    if (made.exitCode !== 0) {
+      await rm(note, { force: true })
       throw new EngineError(
         'notImplemented',
         'network.vlan-missing',
         `VLAN ${parent} cannot be made: ${made.stderr.trim()}; load the module with: sudo modprobe 8021q`,
       )
-    // Written down first: an interface of someone else's must stay when our network goes.
-    await mkdir(vlanFolder, { recursive: true, mode: 0o700 })
-    await writeFile(path.join(vlanFolder, parent), '', { mode: 0o600 })
+    }
     await ip(`link set ${parent} up\n`)
   }
   const remove = (name: string) => run([...prefix, 'ip', 'link', 'delete', name], { okExitCodes: [0, 1] })
+  /** A batch ends at its first failure, and what is half-made would be taken for whole the next time. */
+  const makeBridge = async (params: BridgeNetworkParams) => {
+    await ip(bridgeBatch(params)).catch(async (error: unknown) => {
+      await remove(params.bridge).catch(() => {})
+      throw error
+    })
+  }
 
   return {
-    prefix,
     exists,
     async ensureBridge(params: BridgeNetworkParams) {
-      if (!(await exists(params.bridge))) await ip(bridgeBatch(params))
+      if (!(await exists(params.bridge))) await makeBridge(params)
       const hasIPv6 = params.subnets.some((subnet) => subnet.includes(':'))
       await run([
         ...prefix,
         'sysctl',
         '-qw',
         'net.ipv4.ip_forward=1',
-        `net.ipv4.conf.${params.bridge}.route_localnet=1`,
-        ...(hasIPv6 ? ['net.ipv6.conf.all.forwarding=1', `net.ipv6.conf.${params.bridge}.accept_ra=0`] : []),
+        // With slashes, since a bridge's name may have dots.
+        `net/ipv4/conf/${params.bridge}/route_localnet=1`,
+        ...(hasIPv6 ? ['net.ipv6.conf.all.forwarding=1', `net/ipv6/conf/${params.bridge}/accept_ra=0`] : []),
       ])
     },
     async ensureParent(params: ParentParams) {

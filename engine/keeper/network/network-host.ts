@@ -74,14 +74,15 @@ export function createNetworkHost({
 }: NetworkHostOptions): NetworkCalls & { restore(): Promise<void>; close(): Promise<void> } {
   const bridgeFolder = path.join(stateFolder, 'bridges')
   const bridgeFile = (bridge: string) => path.join(bridgeFolder, `${bridge}.json`)
+  const prefix = bridgeNetns ? ['nsenter', `--net=${bridgeNetns}`] : []
   const links = createLinks({
-    netns: bridgeNetns,
+    prefix,
     rootless: bridgeNetns !== '',
     vlanFolder: path.join(stateFolder, 'vlans'),
   })
   const tag = createHash('sha256').update(stateFolder).digest('hex').slice(0, 8)
-  const firewall = createFirewall(`slipway-${tag}`, links.prefix)
-  const encryption = createEncryption(stateFolder, { table: `slipway-${tag}-vxlan`, prefix: links.prefix })
+  const firewall = createFirewall(`slipway-${tag}`, prefix)
+  const encryption = createEncryption(stateFolder, { table: `slipway-${tag}-vxlan`, prefix })
   const repair = async (table: string) => {
     await firewall.repair(table)
     if (table === '' || table === `slipway-${tag}-vxlan`) await encryption.repair()
@@ -96,7 +97,7 @@ export function createNetworkHost({
 
   return {
     ...sandboxes,
-    ...createVxlans(path.join(stateFolder, 'tunnels'), links.prefix),
+    ...createVxlans(path.join(stateFolder, 'tunnels'), prefix),
     ...lease,
     probeEncryption: encryption.probeEncryption,
     setEncryption: encryption.setEncryption,
@@ -108,7 +109,7 @@ export function createNetworkHost({
     openResolver: dns.openResolver,
     setZone: dns.setZone,
     describeNamespace: (params) => describeNamespace(params),
-    describeBridges: () => describeBridges(links.prefix),
+    describeBridges: () => describeBridges(prefix),
     probe: (params) => probe(keeperFile, params),
     capture: captures.open,
     countConnections: ({ containers }) => countConnections(proxy, containers),
@@ -133,7 +134,7 @@ export function createNetworkHost({
     },
     async close() {
       stopLease()
-      await Promise.all([proxy.stop(), dns.stop(), thread.stop()])
+      await Promise.all([proxy.stop(), dns.stop(), thread.stop(), captures.endAll()])
       await encryption.setEncryption({ local: '', peers: [], vnis: [] }).catch(() => {})
       await firewall.remove().catch(() => {})
     },

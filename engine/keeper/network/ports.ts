@@ -62,6 +62,8 @@ export function createPorts(
     const plan = planPortChange(before, ports)
     await close(containerId, plan.inTheWay)
     let bound: readonly OpenPort[] = []
+    // By the plan, not by number: what made way has given its descriptor's number back, and a new one may have it now.
+    const newlyBound = () => bound.filter((_, index) => plan.wanted[index]?.as !== 'same')
     try {
       bound = bindAll(plan)
       const forwards = bound.map(({ forward }) => forward)
@@ -69,7 +71,7 @@ export function createPorts(
       writeStateFile(fileOf(containerId), forwards)
       await firewall.publish(containerId, forwards)
     } catch (error) {
-      for (const { fd } of bound) if (fd >= 0 && !before.some((old) => old.fd === fd)) closeListener(fd)
+      for (const { fd } of newlyBound()) if (fd >= 0) closeListener(fd)
       const back = reopen(containerId, plan.inTheWay)
       const kept = [...before.filter((old) => !plan.inTheWay.includes(old)), ...back]
       open.set(containerId, kept)
@@ -78,7 +80,7 @@ export function createPorts(
       await firewall.publish(containerId, forwards).catch(() => {})
       throw error
     }
-    const fresh = bound.filter(({ fd }) => !before.some((old) => old.fd === fd))
+    const fresh = newlyBound()
     serve(containerId, fresh)
     const replaced = plan.wanted.flatMap(({ as, from }) => (as === 'led-elsewhere' && from ? [from] : []))
     if (bound.length > 0) open.set(containerId, bound)
@@ -96,9 +98,12 @@ export function createPorts(
         if (!ports) return
         open.delete(containerId)
         await rm(fileOf(containerId), { force: true })
-        await firewall.publish(containerId, [])
-        forgetUdp(ports)
-        await close(containerId, ports)
+        try {
+          await firewall.publish(containerId, [])
+        } finally {
+          forgetUdp(ports)
+          await close(containerId, ports)
+        }
       }),
     /** Opens again what an earlier keeper had open; a port that was taken meanwhile is let go. */
     async restore() {

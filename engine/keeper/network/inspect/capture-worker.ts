@@ -37,9 +37,12 @@ export function runCapture(): void {
     tell({ type: 'failed', errno: (error as { errno?: number }).errno ?? 0, message: String(error) })
     return
   }
-  tell({ type: 'started' })
-  record(ring, data)
-  ring.close()
+  try {
+    tell({ type: 'started' })
+    record(ring, data)
+  } finally {
+    ring.close()
+  }
   tell({ type: 'ended' })
 }
 

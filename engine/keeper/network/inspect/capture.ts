@@ -17,11 +17,17 @@ export interface Captures {
   open(params: CaptureParams): Promise<Duplex>
   /** Ends those in a container's namespace, which would live on with them; resolves when they are out of it. */
   endIn(containerId: string): Promise<void>
+  endAll(): Promise<void>
 }
 
 /** Records interfaces of containers' namespaces. */
 export function createCaptures(keeperFile: string, pathOf: (containerId: string) => string): Captures {
   const running = new Map<CaptureThread, string>()
+  const end = async (isIt: (containerId: string) => boolean) => {
+    const threads = [...running].filter(([, id]) => isIt(id)).map(([thread]) => thread)
+    for (const thread of threads) thread.stop()
+    await Promise.all(threads.map(({ over }) => over))
+  }
   return {
     async open({ containerId, interface: name }) {
       const netnsPath = pathOf(containerId)
@@ -39,11 +45,8 @@ export function createCaptures(keeperFile: string, pathOf: (containerId: string)
       await thread.started
       return thread.stream
     },
-    async endIn(containerId) {
-      const threads = [...running].filter(([, id]) => id === containerId).map(([thread]) => thread)
-      for (const thread of threads) thread.stop()
-      await Promise.all(threads.map(({ over }) => over))
-    },
+    endIn: (containerId) => end((id) => id === containerId),
+    endAll: () => end(() => true),
   }
 }
 

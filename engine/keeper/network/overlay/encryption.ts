@@ -9,13 +9,18 @@ import { decryptLines, encryptBatch, plainDropTable, probeLines } from './encryp
 
 const NOTHING: EncryptionParams = { local: '', peers: [], vnis: [] }
 
+/** What the kernel has. `before`: of a change that was not seen to its end, what it may still have of earlier ones. */
+interface Kept extends EncryptionParams {
+  readonly before?: readonly EncryptionParams[]
+}
+
 /** Encryption of overlay networks. What the kernel has is kept beside (`encryption.json`, with keys: for root alone). */
 export function createEncryption(
   stateFolder: string,
   { table, prefix }: { readonly table: string; readonly prefix: readonly string[] },
 ): Pick<Host, 'probeEncryption' | 'setEncryption'> & { repair(): Promise<void> } {
   const file = path.join(stateFolder, 'encryption.json')
-  const read = () => readStateFile<EncryptionParams>(file) ?? NOTHING
+  const read = (): Kept => readStateFile<Kept>(file) ?? NOTHING
   const ip = (input: string) => run([...prefix, 'ip', '-batch', '-'], { input })
   const nft = (input: string) => run([...prefix, 'nft', '-f', '-'], { input })
   const anyway = async (all: readonly string[]) => {
@@ -33,16 +38,18 @@ export function createEncryption(
       await anyway(also(peer) ? [...states, ...policies] : states)
     }
   }
-  const apply = async (before: EncryptionParams, now: EncryptionParams) => {
-    if (before.vnis.join() !== now.vnis.join()) await nft(plainDropTable(table, now.vnis))
+  /** From what there may be; where that is more than one, only what all of them have is there for sure. */
+  const apply = async (all: readonly EncryptionParams[], now: EncryptionParams) => {
+    if (all.some(({ vnis }) => vnis.join() !== now.vnis.join())) await nft(plainDropTable(table, now.vnis))
     const key = (local: string, peer: EncryptedPeer) => JSON.stringify([local, peer])
     const has = (params: EncryptionParams, local: string, peer: EncryptedPeer) =>
       params.peers.some((one) => key(params.local, one) === key(local, peer))
-    const gone = before.peers.filter((peer) => !has(now, before.local, peer))
-    const stays = (peer: EncryptedPeer) =>
-      before.local === now.local && now.peers.some(({ host }) => host === peer.host)
-    await forget(before.local, gone, (peer) => !stays(peer))
-    for (const peer of now.peers.filter((one) => !has(before, now.local, one))) {
+    for (const { local, peers } of all) {
+      const gone = peers.filter((peer) => !has(now, local, peer))
+      const stays = (peer: EncryptedPeer) => local === now.local && now.peers.some(({ host }) => host === peer.host)
+      await forget(local, gone, (peer) => !stays(peer))
+    }
+    for (const peer of now.peers.filter((one) => !all.every((before) => has(before, now.local, one)))) {
       const { policies, states } = encryptBatch(now.local, peer)
       await ip(policies)
       await anyway(decryptLines(now.local, peer).states)
@@ -62,7 +69,11 @@ export function createEncryption(
     },
     setEncryption: (params) =>
       inTurn(async () => {
-        await apply(read(), params)
+        const { before = [], ...last } = read()
+        const all = unique([...before, last])
+        // Written down first: whatever goes wrong from here on, a later change knows what to take away.
+        if (all.length > 1 || !isSame(last, params)) writeStateFile(file, { ...params, before: all } satisfies Kept)
+        await apply(all, params)
         if (params.vnis.length === 0 && params.peers.length === 0) return rm(file, { force: true })
         writeStateFile(file, params)
       }),
@@ -76,6 +87,10 @@ export function createEncryption(
       }),
   }
 }
+
+const isSame = (a: EncryptionParams, b: EncryptionParams) => textOf(a) === textOf(b)
+const textOf = ({ local, peers, vnis }: EncryptionParams) => JSON.stringify([local, peers, vnis])
+const unique = (all: readonly EncryptionParams[]) => [...new Map(all.map((one) => [textOf(one), one])).values()]
 
 function missing(cause: unknown): EngineError {
   const text = cause instanceof Error ? cause.message.split('\n').slice(0, 3).join(' ') : String(cause)

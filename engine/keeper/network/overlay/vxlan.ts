@@ -14,7 +14,7 @@ interface Link {
   readonly master?: string
   readonly linkinfo?: {
     readonly info_kind?: string
-    readonly info_data?: { readonly id?: number; readonly local?: string }
+    readonly info_data?: { readonly id?: number; readonly local?: string; readonly local6?: string }
   }
 }
 
@@ -79,7 +79,9 @@ export function createVxlans(
       inTurn(params.vxlan, async () => {
         const found = await findLink(params.vxlan)
         const data = found?.linkinfo?.info_data
-        if (data?.id === params.vni && data.local === params.local && found?.master === params.bridge) return
+        // Each version has a name of its own.
+        const local = data?.local6 ?? data?.local
+        if (data?.id === params.vni && local === params.local && found?.master === params.bridge) return
         if (found) await run([...prefix, 'ip', 'link', 'delete', params.vxlan], { okExitCodes: [0, 1] })
         await make(params)
       }),

@@ -2,10 +2,12 @@ import { Worker } from 'node:worker_threads'
 import { EngineError } from '../../../contract/errors.ts'
 import { createEventfd, signalEventfd } from '../../libc/socket.ts'
 import type { DnsSockets } from '../dns/protocol.ts'
+import { followCalls } from '../thread-calls.ts'
 import type { FromProxy, ProxyListener, ProxyWorkerData, ToProxy } from './protocol.ts'
 
 type Opened = Extract<FromProxy, { type: 'dns-opened' }>
 type Counted = Extract<FromProxy, { type: 'counted' }>
+type Answer = Exclude<FromProxy, { type: 'table-deleted' }>
 
 /** The proxy thread as the keeper's main thread sees it. */
 export interface PortProxy {
@@ -32,57 +34,36 @@ export function startPortProxy(
   const workerData: ProxyWorkerData = { role: 'port-proxy', netnsPath, wakeFd }
   const worker = new Worker(keeperFile, { workerData })
   worker.unref()
-  const closing = new Map<number, () => void>()
-  const opening = new Map<number, (answer: Opened) => void>()
-  const counting = new Map<number, (answer: Counted) => void>()
-  let calls = 0
+  let isStopping = false
+  const calls = followCalls<Answer>(worker, 'port proxy', (why) => {
+    if (isStopping) return
+    // A keeper that serves no ports must not stay: it ends, and the engine's next one opens them again.
+    setImmediate(() => {
+      throw why
+    })
+  })
   worker.on('message', (message: FromProxy) => {
-    if (message.type === 'table-deleted') return onTableDeleted(message.table)
-    if (message.type === 'dns-opened') {
-      opening.get(message.call)?.(message)
-      opening.delete(message.call)
-      return
-    }
-    if (message.type === 'counted') {
-      counting.get(message.call)?.(message)
-      counting.delete(message.call)
-      return
-    }
-    closing.get(message.call)?.()
-    closing.delete(message.call)
+    if (message.type === 'table-deleted') onTableDeleted(message.table)
+    else calls.answer(message.call, message)
   })
   const tell = (message: ToProxy) => {
     worker.postMessage(message)
     signalEventfd(wakeFd)
   }
+  /** Each question has its own kind of answer. */
+  const ask = (question: (call: number) => ToProxy) => calls.ask((call) => tell(question(call)))
   return {
     open: (containerId, listeners) => tell({ type: 'open', containerId, listeners }),
-    close: (containerId, fds) =>
-      new Promise((resolve) => {
-        calls += 1
-        closing.set(calls, resolve)
-        tell({ type: 'close', call: calls, containerId, fds })
-      }),
+    close: async (containerId, fds) => void (await ask((call) => ({ type: 'close', call, containerId, fds }))),
     forgetUdp: (ports) => tell({ type: 'forget-udp', ports }),
-    count() {
-      calls += 1
-      const call = calls
-      return new Promise((resolve) => {
-        counting.set(call, resolve)
-        tell({ type: 'count', call })
-      })
-    },
+    count: () => ask((call) => ({ type: 'count', call })) as Promise<Counted>,
     async openDnsSockets(netnsPath) {
-      calls += 1
-      const call = calls
-      const { sockets, error } = await new Promise<Opened>((resolve) => {
-        opening.set(call, resolve)
-        tell({ type: 'open-dns', call, netnsPath })
-      })
+      const { sockets, error } = (await ask((call) => ({ type: 'open-dns', call, netnsPath }))) as Opened
       if (sockets) return sockets
       throw new EngineError('internal', 'dns.not-opened', `the embedded DNS cannot be opened: ${error}`)
     },
     async stop() {
+      isStopping = true
       tell({ type: 'stop' })
       await worker.terminate()
     },

@@ -17,7 +17,7 @@ export type ToProxy =
       readonly containerId: string
       readonly fds: readonly number[] | 'all'
     }
-  /** Opens DNS sockets in another namespace: this thread alone can go there and come back. */
+  /** Opens DNS sockets in a container's namespace, and comes back. */
   | { readonly type: 'open-dns'; readonly call: number; readonly netnsPath: string }
   /** Forgets what the kernel knows of UDP clients of these host ports, whose target has changed. */
   | { readonly type: 'forget-udp'; readonly ports: readonly number[] }

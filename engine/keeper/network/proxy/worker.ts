@@ -3,10 +3,11 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { AF_INET, AF_INET6 } from '../../libc/address.ts'
 import { forgetUdpConnections, openConnectionTable } from '../../libc/conntrack.ts'
 import { EPOLLIN } from '../../libc/epoll.ts'
-import { enterNetworkNamespace, openListener } from '../../libc/listen.ts'
+import { closeListener, enterNetworkNamespace, openListener } from '../../libc/listen.ts'
 import { deletedTables, openRulesMonitor } from '../../libc/netlink.ts'
 import { EAGAIN, receiveDatagram } from '../../libc/relay.ts'
 import { clearEventfd } from '../../libc/socket.ts'
+import type { DnsSockets } from '../dns/protocol.ts'
 import { createLoop, type Loop } from './loop.ts'
 import type { FromProxy, ProxyListener, ProxyWorkerData, ToProxy } from './protocol.ts'
 import { createPipePool, createTcpRelay } from './tcp.ts'
@@ -32,7 +33,7 @@ export function runPortProxy(): void {
   }
   const serve = (listener: ProxyListener): Served => {
     if (listener.protocol === 'udp') return createUdpRelay(loop, listener)
-    if (listener.protocol === 'sctp') return holdOnly(listener)
+    if (listener.protocol === 'sctp') return holdOnly(loop, listener)
     const relay = createTcpRelay(loop, pool)
     relay.listen(listener)
     return relay
@@ -78,7 +79,7 @@ interface Served {
 }
 
 /** A port that the kernel's rules serve alone: its socket keeps others away. */
-const holdOnly = ({ fd }: ProxyListener): Served => ({ count: () => 0, close: () => closeSync(fd) })
+const holdOnly = (loop: Loop, { fd }: ProxyListener): Served => ({ count: () => 0, close: () => loop.close(fd) })
 
 const countAll = (served: ReadonlyMap<number, Served>): number =>
   [...served.values()].reduce((sum, one) => sum + one.count(), 0)
@@ -105,22 +106,31 @@ function forgetUdp(ports: readonly number[]): void {
 const DNS_ADDRESS = '127.0.0.11'
 
 /**
- * Opens both sockets in a container's namespace and comes back; nothing else runs on this thread meanwhile. Rootless, no
+ * Opens both sockets in a container's namespace, or none, and comes back; nothing else runs on this thread meanwhile. Rootless, no
  * thread can come back to the host's namespace, but this one lives in the inner one, which is the keeper's own.
  */
 function openDnsSockets({ call, netnsPath }: { call: number; netnsPath: string }, home: number): FromProxy {
+  let there = -1
   try {
-    const there = openSync(netnsPath, 'r')
-    try {
-      enterNetworkNamespace(there)
-      const sockets = { udp: openListener('udp', DNS_ADDRESS, 0), tcp: openListener('tcp', DNS_ADDRESS, 0) }
-      return { type: 'dns-opened', call, sockets, error: '' }
-    } finally {
-      enterNetworkNamespace(home)
-      closeSync(there)
-    }
+    there = openSync(netnsPath, 'r')
+    enterNetworkNamespace(there)
+    return { type: 'dns-opened', call, sockets: openListeners(DNS_ADDRESS), error: '' }
   } catch (error) {
     return { type: 'dns-opened', call, sockets: null, error: String(error) }
+  } finally {
+    if (there >= 0) closeSync(there)
+    // Beyond the catch: a thread that is left in a container's namespace must end.
+    enterNetworkNamespace(home)
+  }
+}
+
+function openListeners(host: string): DnsSockets {
+  const udp = openListener('udp', host, 0)
+  try {
+    return { udp, tcp: openListener('tcp', host, 0) }
+  } catch (error) {
+    closeListener(udp.fd)
+    throw error
   }
 }
 

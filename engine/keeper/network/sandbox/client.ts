@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { EngineError } from '../../../contract/errors.ts'
+import { followCalls } from '../thread-calls.ts'
 import type { FromSandboxThread, SandboxThreadData, SandboxWork, ToSandboxThread } from './protocol.ts'
 
 /** The sandbox thread as the keeper's main thread sees it. */
@@ -8,27 +9,27 @@ export interface SandboxThread {
   stop(): Promise<void>
 }
 
-/** Starts the thread. `netnsPath` is where bridges are, `''` for this namespace. */
+/** Starts the thread, and another when it has ended. `netnsPath` is where bridges are, `''` for this namespace. */
 export function startSandboxThread(keeperFile: string, netnsPath: string): SandboxThread {
   const workerData: SandboxThreadData = { role: 'sandboxes', netnsPath }
-  const worker = new Worker(keeperFile, { workerData })
-  worker.unref()
-  const waiting = new Map<number, (error: FromSandboxThread['error']) => void>()
-  let calls = 0
-  worker.on('message', ({ call, error }: FromSandboxThread) => {
-    waiting.get(call)?.(error)
-    waiting.delete(call)
-  })
+  const start = () => {
+    const worker = new Worker(keeperFile, { workerData })
+    worker.unref()
+    const calls = followCalls<FromSandboxThread['error']>(worker, 'sandbox', () => {
+      if (thread?.worker === worker) thread = undefined
+    })
+    worker.on('message', ({ call, error }: FromSandboxThread) => calls.answer(call, error))
+    return { worker, calls }
+  }
+  let thread: ReturnType<typeof start> | undefined
+  thread = start()
   return {
     async carryOut(work) {
-      calls += 1
-      const message: ToSandboxThread = { call: calls, work }
-      const error = await new Promise<FromSandboxThread['error']>((resolve) => {
-        waiting.set(message.call, resolve)
-        worker.postMessage(message)
-      })
+      thread ??= start()
+      const { worker, calls } = thread
+      const error = await calls.ask((call) => worker.postMessage({ call, work } satisfies ToSandboxThread))
       if (error) throw EngineError.fromWire(error)
     },
-    stop: async () => void (await worker.terminate()),
+    stop: async () => void (await thread?.worker.terminate()),
   }
 }

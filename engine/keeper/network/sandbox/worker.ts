@@ -30,23 +30,40 @@ export function runSandboxes(): void {
     try {
       carryOut(work, { home, homeFd })
     } catch (cause) {
+      // Whatever came next would be done to a container's namespace: the thread ends, and another takes its place.
+      if (cause instanceof Astray) throw cause
       error = EngineError.from(cause).toWire()
     }
     parentPort?.postMessage({ call, error } satisfies FromSandboxThread)
   })
 }
 
-function carryOut(work: SandboxWork, { home, homeFd }: { readonly home: RouteSocket; readonly homeFd: number }): void {
-  let inside: RouteSocket
+/** The thread could not come back from a container's namespace. */
+class Astray extends Error {}
+
+/** A socket in the container's namespace, which is made for it if it is a new one. The thread is home again afterwards. */
+function visit(work: SandboxWork, homeFd: number): RouteSocket {
   try {
     if (work.type === 'create') {
       makeNetworkNamespace()
       bindMount('/proc/thread-self/ns/net', work.netnsPath)
     } else withFile(work.netnsPath, enterNetworkNamespace)
-    inside = openRouteSocket()
+    return openRouteSocket()
   } finally {
-    enterNetworkNamespace(homeFd)
+    goHome(homeFd)
   }
+}
+
+function goHome(homeFd: number): void {
+  try {
+    enterNetworkNamespace(homeFd)
+  } catch (cause) {
+    throw new Astray('the sandbox thread cannot come back from a container’s namespace', { cause })
+  }
+}
+
+function carryOut(work: SandboxWork, { home, homeFd }: { readonly home: RouteSocket; readonly homeFd: number }): void {
+  const inside = visit(work, homeFd)
   try {
     withFile(work.netnsPath, (netnsFd) => {
       const ends: Ends = { home, inside, netnsFd }
@@ -56,7 +73,7 @@ function carryOut(work: SandboxWork, { home, homeFd }: { readonly home: RouteSoc
           for (const endpoint of work.endpoints) join(ends, endpoint)
           return
         case 'attach':
-          return attach(ends, work.endpoint)
+          return join(ends, work.endpoint)
         case 'detach':
           unlessRefused(() => inside.request(deleteRequest(work.containerInterface)))
           for (const route of work.routes) unlessRefused(() => setRoute(inside, route))
@@ -67,15 +84,7 @@ function carryOut(work: SandboxWork, { home, homeFd }: { readonly home: RouteSoc
   }
 }
 
-function attach(ends: Ends, endpoint: SandboxEndpoint): void {
-  try {
-    join(ends, endpoint)
-  } catch (error) {
-    unlessRefused(() => ends.inside.request(deleteRequest(endpoint.containerInterface)))
-    throw error
-  }
-}
-
+/** Joins the namespace to a network, or leaves both as they were. */
 function join({ home, inside, netnsFd }: Ends, endpoint: SandboxEndpoint): void {
   const [add, ...rest] = linkRequests(endpoint, { linkIndex: home.indexOf(endpoint.link), netnsFd })
   if (!add) return
@@ -87,7 +96,16 @@ function join({ home, inside, netnsFd }: Ends, endpoint: SandboxEndpoint): void 
     unlessRefused(() => home.request(deleteRequest(endpoint.hostInterface)))
     home.request(add)
   }
-  for (const request of rest) home.request(request)
+  try {
+    for (const request of rest) home.request(request)
+    setUp(inside, endpoint)
+  } catch (error) {
+    unlessRefused(() => inside.request(deleteRequest(endpoint.containerInterface)))
+    throw error
+  }
+}
+
+function setUp(inside: RouteSocket, endpoint: SandboxEndpoint): void {
   const name = endpoint.containerInterface
   inside.request(upRequest(name))
   const index = inside.indexOf(name)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { collectTranslated, collectTuples } from '../../../../engine/keeper/libc/conntrack.ts'
+import { collectTranslated, collectTuples, isAnswerTo } from '../../../../engine/keeper/libc/conntrack.ts'
 
 const attribute = (type: number, content: Buffer) => {
   const bytes = Buffer.alloc((4 + content.length + 3) & ~3)
@@ -45,6 +45,14 @@ describe('the kernel’s connections', () => {
     expect(collectTuples(packet, new Set([5353, 53]), found)).toBe(false)
     expect(found).toEqual([tuple(17, 5353), tuple(17, 53)])
     expect(collectTuples(done, new Set([53]), found)).toBe(true)
+  })
+
+  it('are taken from the answer to what was asked, not from what a list before it left', () => {
+    const packet = entry(17, 53)
+    packet.writeUInt32LE(7, 8)
+    expect(isAnswerTo(packet, 7)).toBe(true)
+    expect(isAnswerTo(packet, 8)).toBe(false)
+    expect(isAnswerTo(packet.subarray(0, 8), 7)).toBe(false)
   })
 
   it('are counted by the address that they were led to, while they live and were answered', () => {
