@@ -60,13 +60,7 @@ export function loadClusterConfig(from: {
 }
 
 function readSettings(file: string): { store: string | string[]; advertise: string } {
-  const text = (() => {
-    try {
-      return readFileSync(file, 'utf8')
-    } catch {
-      return '{}'
-    }
-  })()
+  const text = readText(file)
   try {
     return File.parse(JSON.parse(text))
   } catch (cause) {
@@ -76,6 +70,17 @@ function readSettings(file: string): { store: string | string[]; advertise: stri
       `${file} is not as it should be: {"store":["http://ADDRESS:2379"],"advertise":"ADDRESS"}`,
       { cause },
     )
+  }
+}
+
+/** Nothing is set where there is no file; one that cannot be read may say something, and is refused. */
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT') return '{}'
+    throw new EngineError('invalidArgument', 'cluster.invalid', `${file} cannot be read (${code})`, { cause })
   }
 }
 

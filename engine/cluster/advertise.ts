@@ -2,8 +2,8 @@ import { createSocket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 
 /** The address of this machine that packets to a URL's host leave with. Nothing is sent. */
-export function addressOnRoute(url: string): Promise<string> {
-  const { hostname, port } = new URL(url)
+export async function addressOnRoute(url: string): Promise<string> {
+  const { hostname, port, protocol } = new URL(url)
   const host = hostname.replace(/^\[|\]$/g, '')
   const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4')
   return new Promise((resolve, reject) => {
@@ -12,9 +12,14 @@ export function addressOnRoute(url: string): Promise<string> {
       settle()
     }
     socket.once('error', (error) => end(() => reject(error)))
-    socket.connect(Number(port), host, () => {
-      const { address } = socket.address()
-      end(() => resolve(address))
-    })
+    try {
+      // A URL has no port where it is the protocol's own.
+      socket.connect(Number(port) || (protocol === 'https:' ? 443 : 80), host, () => {
+        const { address } = socket.address()
+        end(() => resolve(address))
+      })
+    } catch (error) {
+      end(() => reject(error))
+    }
   })
 }

@@ -93,6 +93,8 @@ export function createCluster(parts: ClusterParts): Cluster {
   let placedLease = ''
   let failure: unknown = new Error('not asked yet')
   let isReachable = false
+  /** Whether the store could be read since the connection broke last; this host's place may not be taken yet. */
+  let isAnswering = false
   let isKnown = false
   let turn = new AbortController()
   let isRunning = false
@@ -165,16 +167,19 @@ export function createCluster(parts: ClusterParts): Cluster {
     const { revision, all } = await store.read(PREFIX)
     tell(snapshot.replace(all))
     isKnown = true
+    isAnswering = true
     await takePlace(store)
     isReachable = true
     tell(['*'])
     return () => store.follow({ prefix: PREFIX, revision }, apply, AbortSignal.any([turn.signal, closing.signal]))
   }
   const noteFailure = (error: unknown) => {
-    if (isReachable || String(failure) !== String(error))
-      log.warn({ store: config.store, error: String(error) }, 'cluster store does not answer')
+    const isNews = isReachable || String(failure) !== String(error)
     failure = error
     isReachable = false
+    isAnswering = false
+    if (!isNews) return
+    log.warn({ store: config.store, error: String(error) }, 'cluster store does not answer')
     tell(['*'])
   }
   const goOn = async (first: Promise<() => Promise<void>>) => {
@@ -231,7 +236,7 @@ export function createCluster(parts: ClusterParts): Cluster {
         snapshot.delete(networkKey(id))
       }),
     async claim(endpoint) {
-      if (!session) throw refusal(failure)
+      if (!session || !isAnswering) throw refusal(failure)
       const { lease } = session
       pending.add(keyOf(endpoint))
       try {

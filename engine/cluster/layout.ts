@@ -27,14 +27,21 @@ const Address = z.union([z.ipv4(), z.ipv6()])
 const Id = z.string().regex(/^[0-9a-f]{64}$/)
 const HostId = z.string().regex(/^[0-9a-f]{16}$/)
 const Name = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,252}$/)
-const Mac = z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/)
+/** Of one card: neither zero nor a group's, which the kernel refuses. */
+const Mac = z.string().regex(/^(?!00(:00){5}$)[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/)
 const Texts = z.record(z.string(), z.string())
 
-const Pool = z.object({
-  subnet: z.union([z.cidrv4(), z.cidrv6()]),
-  gateway: Address,
-  ipRange: z.union([z.cidrv4(), z.cidrv6(), z.literal('')]),
-  auxiliaryNames: z.record(z.string(), Address),
+const Pool4 = z.object({
+  subnet: z.cidrv4(),
+  gateway: z.ipv4(),
+  ipRange: z.union([z.cidrv4(), z.literal('')]),
+  auxiliaryNames: z.record(z.string(), z.ipv4()),
+})
+const Pool6 = z.object({
+  subnet: z.cidrv6(),
+  gateway: z.ipv6(),
+  ipRange: z.union([z.cidrv6(), z.literal('')]),
+  auxiliaryNames: z.record(z.string(), z.ipv6()),
 })
 
 /** A network that every host of the cluster can make. */
@@ -44,8 +51,8 @@ export const ClusterNetwork = z.object({
   createdAt: z.string(),
   /** VXLAN network identifier. */
   vni: z.number().int().min(1).max(0xfffffe),
-  ipv4: Pool.nullable(),
-  ipv6: Pool.nullable(),
+  ipv4: Pool4.nullable(),
+  ipv6: Pool6.nullable(),
   isInternal: z.boolean(),
   isEncrypted: z.boolean(),
   options: Texts,

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, expect, it } from 'vitest'
@@ -28,4 +28,7 @@ it('what is no store and no address is refused by its name', () => {
   expect(() => load({ advertise: 'eth0' })).toThrow('"eth0" is no IP address')
   writeFileSync(file, '{"store":5}')
   expect(() => load({})).toThrow(file)
+  rmSync(file)
+  mkdirSync(file)
+  expect(() => load({})).toThrow(`${file} cannot be read (EISDIR)`)
 })

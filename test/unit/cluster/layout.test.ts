@@ -6,11 +6,32 @@ const NETWORK = 'a'.repeat(64)
 const CONTAINER = 'c'.repeat(64)
 const [SELF, OTHER] = ['1'.repeat(16), '2'.repeat(16)]
 const endpoint = { host: OTHER, name: 'web', ipv4: '10.0.1.5', ipv6: '', mac: '02:42:0a:00:01:05', names: ['web'] }
+const pool = { subnet: '10.0.1.0/24', gateway: '10.0.1.1', ipRange: '', auxiliaryNames: {} }
+const network = {
+  id: NETWORK,
+  name: 'net',
+  createdAt: '',
+  vni: 4097,
+  ipv4: pool,
+  ipv6: null,
+  isInternal: false,
+  isEncrypted: false,
+  options: {},
+  labels: {},
+}
 const put = (key: string, value: object) => ({ key, value: JSON.stringify(value), revision: '1' })
 
 describe('a value of the store', () => {
   it.each([
     ['a MAC with a command behind it', endpointKey(NETWORK, CONTAINER), { ...endpoint, mac: '02:42:0a:00:01:05\nx' }],
+    ['a MAC of nobody', endpointKey(NETWORK, CONTAINER), { ...endpoint, mac: '00:00:00:00:00:00' }],
+    ['a MAC of a group', endpointKey(NETWORK, CONTAINER), { ...endpoint, mac: '01:00:5e:00:00:01' }],
+    [
+      'an IPv4 network with an IPv6 gateway',
+      networkKey(NETWORK),
+      { ...network, ipv4: { ...pool, gateway: 'fd00::1' } },
+    ],
+    ['an IPv6 network that is IPv4', networkKey(NETWORK), { ...network, ipv6: pool }],
     ['an address that is none', endpointKey(NETWORK, CONTAINER), { ...endpoint, ipv4: '10.0.1.5/24' }],
     ['a name with a space', endpointKey(NETWORK, CONTAINER), { ...endpoint, names: ['a b'] }],
     ['a host whose address is a name', hostKey(OTHER), { name: 'b', address: 'b.example', boot: '' }],
@@ -22,6 +43,10 @@ describe('a value of the store', () => {
   ])('is refused when it is %s', (_, key, value) => {
     expect(() => parseEntry(key, JSON.stringify(value))).toThrow()
   })
+})
+
+it('a network of the store is understood', () => {
+  expect(parseEntry(networkKey(NETWORK), JSON.stringify(network))).toMatchObject({ kind: 'network', value: network })
 })
 
 describe('what is known of the cluster', () => {
