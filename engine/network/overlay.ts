@@ -4,6 +4,7 @@ import type { Host } from '../host/host.ts'
 import type { EncryptedPeer } from '../host/network.ts'
 import type { NetworkRecord } from '../store/schema.ts'
 import { bridgeParams, createBridgeDriver, mtuOf } from './bridge.ts'
+import { readBridgeOptions } from './bridge-options.ts'
 import { type NetworkDriver, OPTION } from './driver.ts'
 
 const UNDERLAY_MTU = 1500
@@ -64,7 +65,8 @@ export function createOverlayDriver(host: Host, addressOfHost: () => string): Ne
   return {
     interfaceOf(network) {
       vniOf(network)
-      overlayMtu(network)
+      mtu(network)
+      readBridgeOptions(network)
       // No name of one's own: other hosts make the same, and must not be led to a card of theirs.
       return `br-${network.id.slice(0, 12)}`
     },

@@ -52,9 +52,10 @@ type Item = {
   readonly map?: Entry & { readonly elem?: readonly Json[] }
 }
 
-/** Reads what `nft --json list ruleset` and `nft --handle list ruleset` print. */
-export function parseRules({ json, text }: RulesText): RuleTree {
-  const items = (JSON.parse(json || '{"nftables":[]}') as { nftables: readonly Item[] }).nftables
+/** Reads what `nft --json list ruleset` and `nft --handle list ruleset` print; `null` when that was cut off. */
+export function parseRules({ json, text }: RulesText): RuleTree | null {
+  const items = parseItems(json)
+  if (!items) return null
   const texts = parseTexts(text)
   const rules = new Map<string, Rule[]>()
   for (const { rule } of items) {
@@ -62,7 +63,9 @@ export function parseRules({ json, text }: RulesText): RuleTree {
     const { family, table, chain, handle, expr } = rule
     const key = `${family} ${table} ${chain}`
     const written = texts.get(`${key} ${handle}`) ?? JSON.stringify(expr)
-    rules.set(key, [...(rules.get(key) ?? []), { handle, statements: expr, text: written }])
+    const own = rules.get(key) ?? []
+    own.push({ handle, statements: expr, text: written })
+    rules.set(key, own)
   }
   const chains = new Map<string, Chain>()
   const elements = new Map<string, readonly Json[]>()
@@ -75,6 +78,15 @@ export function parseRules({ json, text }: RulesText): RuleTree {
     chains.set(key, { family, table, name, hook, type, priority: prio, policy, rules: rules.get(key) ?? [] })
   }
   return { chains, elements }
+}
+
+function parseItems(json: string): readonly Item[] | null {
+  if (json === '') return []
+  try {
+    return (JSON.parse(json) as { nftables: readonly Item[] }).nftables
+  } catch {
+    return null
+  }
 }
 
 const keyOf = ({ family, table, name }: Entry) => `${family} ${table} ${name}`

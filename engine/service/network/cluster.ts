@@ -74,9 +74,13 @@ async function mirror(context: ServiceContext): Promise<void> {
       )
       continue
     }
-    await context.network.remove(record)
-    await networks.delete(record.name)
-    publish(context, record, 'destroy')
+    try {
+      await context.network.remove(record)
+      await networks.delete(record.name)
+      publish(context, record, 'destroy')
+    } catch (error) {
+      log.warn({ network: record.name, error: String(error) }, 'network of the cluster not removed')
+    }
   }
   for (const network of shared.values()) {
     try {

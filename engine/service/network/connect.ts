@@ -4,6 +4,7 @@ import type { ContainerRecord } from '../../store/schema.ts'
 import { currentContainer, findContainer } from '../container/find.ts'
 import { isAlive } from '../container/state.ts'
 import type { ServiceContext } from '../context.ts'
+import { createUndoStack } from '../undo.ts'
 import { freeInterface, holdAddresses, membersOf, planEndpoint } from './endpoints.ts'
 import { findNetwork } from './find.ts'
 import { writeFiles } from './hosts.ts'
@@ -26,7 +27,8 @@ export async function connectNetwork(
       const place = freeInterface(network, record.endpoints)
       const endpoint = planEndpoint(network, { spec: input.endpoint, interface: place })
       const next = { ...record, endpoints: [...record.endpoints, endpoint] }
-      await context.containers.put(isAlive(record.state.status) ? await attach(context, record, next) : next)
+      if (isAlive(record.state.status)) await attach(context, record, next)
+      else await context.containers.put(next)
       await refreshNames(context, [network.name], id)
       context.bus.publish({
         type: 'network',
@@ -39,23 +41,29 @@ export async function connectNetwork(
 }
 
 /** Gives a running container the newest of its places, and everything that follows from it; or leaves it as it was. */
-async function attach(
-  context: ServiceContext,
-  before: ContainerRecord,
-  planned: ContainerRecord,
-): Promise<ContainerRecord> {
+async function attach(context: ServiceContext, before: ContainerRecord, planned: ContainerRecord): Promise<void> {
+  const undo = createUndoStack(context.log)
+  undo.add('places', async () => {
+    context.starting.delete(before.id)
+    await syncPlaces(context, before.id)
+  })
+  undo.add('record', () => context.containers.put(before))
   try {
     const record = await holdAddresses(context, planned)
     const all = membersOf(context, record.endpoints)
     const member = all.at(-1)
-    if (member) await context.network.attach(record.id, member, all)
+    if (member) {
+      await context.network.attach(record.id, member, all)
+      undo.add('interface', () => context.network.detach(record.id, member, membersOf(context, before.endpoints)))
+    }
+    undo.add('files', () => writeFiles(context, before))
     await writeFiles(context, record)
+    undo.add('names', () => openDns(context, before))
     await openDns(context, record)
-    return await republish(context, record)
+    undo.add('ports', () => context.network.publish(before.id, before.ports))
+    await context.containers.put(await republish(context, record))
   } catch (error) {
-    await context.containers.put(before)
-    context.starting.delete(before.id)
-    await syncPlaces(context, before.id)
+    await undo.run()
     throw error
   } finally {
     context.starting.delete(before.id)

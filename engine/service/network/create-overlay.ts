@@ -29,7 +29,7 @@ export async function addOverlay(context: ServiceContext, config: CreateNetwork)
     const taken = [...local, ...known.flatMap(subnetsOf)]
     const vni = chooseVni(vniOf({ options }), new Set(known.map((one) => one.vni)))
     const pool6 = v6?.subnet || choosePool6(id)
-    return toCluster({
+    const planned = toCluster({
       version: 1,
       id,
       name: config.name,
@@ -42,6 +42,9 @@ export async function addOverlay(context: ServiceContext, config: CreateNetwork)
       options: { ...options, [OPTION.vni]: String(vni) },
       labels: config.labels,
     })
+    // Refused before it is every host's.
+    toRecord(context, planned)
+    return planned
   })
   return toRecord(context, added)
 }
@@ -101,10 +104,9 @@ function toCluster(record: NetworkRecord): ClusterNetwork {
   }
 }
 
-/** A network of the cluster as this host keeps it. Options that cannot be kept to are refused. */
+/** A network of the cluster as this host keeps it. Options and addresses that cannot be kept to are refused. */
 export function toRecord(context: Pick<ServiceContext, 'network'>, network: ClusterNetwork): NetworkRecord {
-  const pool = (from: ClusterNetwork['ipv4']) =>
-    from && { ...from, auxiliary: Object.values(from.auxiliaryNames), lastAddress: '' }
+  const pool = (from: ClusterNetwork['ipv4']) => from && planPool({ ...from, auxiliary: from.auxiliaryNames }, [])
   const draft: NetworkRecord = {
     version: 1,
     id: network.id,

@@ -52,46 +52,80 @@ export async function syncPlaces(context: ServiceContext, id: string): Promise<v
   if (!context.cluster.isConfigured) return
   const places = placesOf(context, id)
   const before = context.cluster.own().filter(({ container }) => container === id)
-  for (const { network } of before)
-    if (!places.some((place) => place.network === network)) await context.cluster.release(network, id)
+  const gone = before.filter(({ network }) => !places.some((place) => place.network === network))
+  for (const { network } of gone) await context.cluster.release(network, id)
+  // The way to hosts that only these shared a network with needs no keys any more.
+  if (gone.length > 0)
+    await withdraw(context, gone).catch((error: unknown) =>
+      context.log.warn({ id, error: String(error) }, 'encryption not made true'),
+    )
   for (const place of places)
     if (!before.some((own) => JSON.stringify(own) === JSON.stringify(place))) await context.cluster.claim(place)
+}
+
+/** Leads nowhere from encrypted networks that nobody here is on any more, and then takes their keys away. */
+async function withdraw(context: ServiceContext, gone: readonly OwnEndpoint[]): Promise<void> {
+  const used = new Set(context.cluster.own().map(({ network }) => network))
+  const left = new Set(gone.map(({ network }) => network).filter((network) => !used.has(network)))
+  for (const network of overlays(context))
+    if (left.has(network.id) && isEncrypted(network)) await context.network.setPeers(network, [])
+  await refreshEncryption(context)
 }
 
 /** Makes an overlay network's devices on this host, leading to where its other containers are. */
 export async function ensureOverlay(context: ServiceContext, network: NetworkRecord): Promise<void> {
   await context.network.ensure(network)
-  await context.network.setPeers(network, peersOf(context, network))
+  await lead(context, network)
 }
 
 /** Leads a network to its other containers; devices that somebody took away are made again. */
 export async function refreshPeers(context: ServiceContext, network: NetworkRecord): Promise<void> {
-  await context.network.setPeers(network, peersOf(context, network)).catch(() => ensureOverlay(context, network))
-  await refreshEncryption(context)
+  await lead(context, network).catch(() => ensureOverlay(context, network))
 }
 
-const peersOf = (context: ServiceContext, network: NetworkRecord) =>
-  remotesOf(context, network).map(({ mac, ipv4, ipv6, hostAddress }) => ({
+/** Hosts that the way is encrypted to, as this engine has set it last. */
+const encryptedTo = new WeakMap<ServiceContext, ReadonlySet<string>>()
+
+/** Nothing is led along a way before its keys are there, nor when they are about to go. */
+async function lead(context: ServiceContext, network: NetworkRecord): Promise<void> {
+  const peers = peersOf(context, network)
+  if (isEncrypted(network)) {
+    const hosts = encryptedTo.get(context)
+    if (hosts) {
+      const safe = peers.filter(({ host }) => hosts.has(host))
+      await context.network.setPeers(network, safe)
+    }
+    await refreshEncryption(context, network.id)
+  }
+  await context.network.setPeers(network, peers)
+}
+
+/** Containers elsewhere; none of an encrypted network while there is no key. */
+function peersOf(context: ServiceContext, network: NetworkRecord) {
+  if (isEncrypted(network) && context.cluster.encryptionKey() === '') return []
+  return remotesOf(context, network).map(({ mac, ipv4, ipv6, hostAddress }) => ({
     mac,
     addresses: [ipv4, ipv6].filter(Boolean),
     host: hostAddress,
   }))
+}
 
-/** Encrypts the way to every host that shares an encrypted network with a container here. */
-export async function refreshEncryption(context: ServiceContext): Promise<void> {
+/**
+ * Encrypts the way to every host that shares an encrypted network with a container here. `joining`: a network that a
+ * container here is about to join.
+ */
+export async function refreshEncryption(context: ServiceContext, joining = ''): Promise<void> {
   const encrypted = overlays(context).filter(isEncrypted)
   const self = context.cluster.self()
   const key = context.cluster.encryptionKey()
   if (!self) return
-  const own = new Set(context.cluster.own().map(({ network }) => network))
+  const own = new Set([joining, ...context.cluster.own().map(({ network }) => network)])
   const shared = encrypted.filter(({ id }) => own.has(id))
   const hosts = new Set(shared.flatMap((network) => remotesOf(context, network).map(({ host }) => host)))
   const peers = context.cluster.hosts().filter(({ id, value }) => hosts.has(id) && value.address !== self.value.address)
-  await context.network.setEncryption({
-    local: self.value.address,
-    vnis: encrypted.map(vniOf),
-    peers: key
-      ? peers.map(({ id, value }) => deriveEncryption(key, { id: self.id, ...self.value }, { id, ...value }))
-      : [],
-  })
+  const derived = key
+    ? peers.map(({ id, value }) => deriveEncryption(key, { id: self.id, ...self.value }, { id, ...value }))
+    : []
+  await context.network.setEncryption({ local: self.value.address, vnis: encrypted.map(vniOf), peers: derived })
+  encryptedTo.set(context, new Set(derived.map(({ host }) => host)))
 }

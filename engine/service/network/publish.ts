@@ -27,7 +27,7 @@ export function bindingsOf(context: ServiceContext, record: ContainerRecord): Po
 
 /**
  * What to open for a container's published ports: each to the address of the host address's version, on the first
- * network that the host reaches. `chosen` are host ports of before, which are kept.
+ * network that the host reaches. `chosen` are host ports of before, which are kept; 0 for one that needed none.
  */
 export function portsOf(
   context: ServiceContext,
@@ -43,7 +43,7 @@ export function portsOf(
     const containerIp =
       (port.hostIp.includes(':') && endpoint.ipv6Address) || endpoint.ipAddress || endpoint.ipv6Address
     if (gatewayModes[containerIp.includes(':') ? 'ip6' : 'ip'] === 'routed') return routedPort(port, containerIp)
-    return { ...rest, ...(chosenPort === undefined ? { hostPortEnd } : { hostPort: chosenPort }), containerIp }
+    return { ...rest, ...(chosenPort ? { hostPort: chosenPort } : { hostPortEnd }), containerIp }
   }
   const forwards = bindingsOf(context, record).map((port, index) => toForward(port, chosen[index]))
   // What names no address of the host is open in both versions, where one of them needs no port of the host.

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Packet } from '../../../engine/network/rules/match.ts'
-import { type Json, parseRules } from '../../../engine/network/rules/parse.ts'
+import { type Json, parseRules, type RuleTree } from '../../../engine/network/rules/parse.ts'
 import { familiesOf, passHook } from '../../../engine/network/rules/walk.ts'
 
 const T = { family: 'ip', table: 't' }
@@ -12,7 +12,11 @@ const match = (left: Json, right: Json, op = '=='): Json => ({ match: { op, left
 const meta = (key: string): Json => ({ meta: { key } })
 const field = (protocol: string, name: string): Json => ({ payload: { protocol, field: name } })
 const bridges = { set: { ...T, name: 'bridges', elem: ['br1', 'br2'] } }
-const read = (items: object[], text = '') => parseRules({ json: JSON.stringify({ nftables: items }), text })
+const read = (items: object[], text = ''): RuleTree => {
+  const tree = parseRules({ json: JSON.stringify({ nftables: items }), text })
+  if (!tree) throw new Error('unread')
+  return tree
+}
 const packet = (more: Partial<Packet> = {}): Packet => ({
   family: 'ip',
   protocol: 'tcp',
@@ -27,6 +31,11 @@ const packet = (more: Partial<Packet> = {}): Packet => ({
 })
 const stoppedBy = (items: object[], more: Partial<Packet> = {}, hook: 'forward' | 'input' = 'forward') =>
   passHook(read(items), hook, packet(more), ['ip', 'inet']).stoppedBy?.place ?? 'none'
+
+it('rules that were cut off count as not read', () => {
+  expect(parseRules({ json: '{"nftables":[{"chain":', text: '' })).toBeNull()
+  expect(parseRules({ json: '', text: '' })?.chains.size).toBe(0)
+})
 
 describe('rules and a packet', () => {
   it('names the rule that drops it, in the words of nft', () => {

@@ -1,0 +1,115 @@
+import { describe, expect, it, vi } from 'vitest'
+import type { ClusterNetwork } from '../../../../engine/cluster/layout.ts'
+import { CreateNetwork, EndpointSpec } from '../../../../engine/contract/network.ts'
+import type { Host } from '../../../../engine/host/host.ts'
+import { createNetworks } from '../../../../engine/network/networks.ts'
+import { joinCluster } from '../../../../engine/service/network/cluster.ts'
+import { connectNetwork } from '../../../../engine/service/network/connect.ts'
+import { addOverlay } from '../../../../engine/service/network/create-overlay.ts'
+import { portsOf } from '../../../../engine/service/network/publish.ts'
+import type { ContainerRecord } from '../../../../engine/store/schema.ts'
+import { createContext, networkOf } from './context.ts'
+
+const pool = { subnet: '198.18.5.0/24', gateway: '198.18.5.1', ipRange: '', auxiliaryNames: {} }
+const ipv4 = { ...pool, auxiliary: [], lastAddress: '' }
+const containerOf = (more: object): ContainerRecord =>
+  ({
+    id: 'c'.repeat(64),
+    name: 'web',
+    hostname: 'web',
+    config: { network: 'a', ports: [], links: [], extraHosts: [], dns: [], dnsSearch: [], dnsOptions: [] },
+    endpoints: [],
+    ports: [],
+    state: { status: 'running' },
+    ...more,
+  }) as unknown as ContainerRecord
+
+it('a port that needed no port of the host gets the one it asks for on a network that needs one', () => {
+  const { context } = createContext({ networks: [networkOf({ name: 'a' })] })
+  const ports = [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080 }]
+  const record = containerOf({
+    config: { network: 'a', ports },
+    endpoints: [{ network: 'a', ipAddress: '198.18.5.2', ipv6Address: '' }],
+  })
+  expect(portsOf(context, record, [0])).toMatchObject([{ hostPort: 8080 }])
+  expect(portsOf(context, record, [8081])).toMatchObject([{ hostPort: 8081 }])
+})
+
+it('a container that cannot be led to its new network loses the interface again', async () => {
+  const before = containerOf({})
+  const { context, parts } = createContext({ networks: [networkOf({ name: 'b', ipv4 })], containers: [before] })
+  parts.runtime.writeNetworkFiles.mockRejectedValueOnce(new Error('disk full'))
+  const endpoint = EndpointSpec.omit({ network: true }).parse({})
+  await expect(connectNetwork(context, { id: 'b', container: 'web', endpoint })).rejects.toThrow('disk full')
+  expect(parts.network.attach).toHaveBeenCalledOnce()
+  expect(parts.network.detach).toHaveBeenCalledWith(before.id, parts.network.attach.mock.calls[0]?.[1], [])
+  expect(context.containers.get(before.id)).toEqual(before)
+})
+
+const shared = (name: string, more: Partial<ClusterNetwork> = {}): ClusterNetwork => ({
+  id: networkOf({ name }).id,
+  name,
+  createdAt: '',
+  vni: 4097,
+  ipv4: pool,
+  ipv6: null,
+  isInternal: false,
+  isEncrypted: false,
+  options: {},
+  labels: {},
+  ...more,
+})
+
+describe('networks of the cluster', () => {
+  const join = async (context: ReturnType<typeof createContext>, networks: readonly ClusterNetwork[]) => {
+    Object.assign(context.parts.cluster, {
+      isKnown: () => true,
+      isWiped: () => false,
+      networks: () => networks,
+      own: () => [],
+      self: () => undefined,
+      encryptionKey: () => '',
+      start: async (_: unknown, { onChange }: { onChange(networks: string[]): void }) => onChange(['*']),
+    })
+    await joinCluster(context.context)
+  }
+
+  it('go and come though one of them cannot be taken away', async () => {
+    const networks = ['x', 'y'].map((name) => networkOf({ name, driver: 'overlay' }))
+    const test = createContext({ networks })
+    test.parts.network.remove.mockRejectedValueOnce(new Error('busy'))
+    await join(test, [shared('z')])
+    await vi.waitUntil(() => test.context.networks.get('z'))
+    expect(test.context.networks.list().map(({ name }) => name)).toEqual(['x', 'z'])
+  })
+
+  it('are left out when their gateway is not in their subnet', async () => {
+    const test = createContext()
+    await join(test, [shared('x', { ipv4: { ...pool, gateway: '198.18.6.1' } }), shared('z', { ipv4: pool })])
+    await vi.waitUntil(() => test.context.networks.get('z'))
+    expect(test.context.networks.get('x')).toBeUndefined()
+  })
+
+  it.each([
+    ['com.docker.network.driver.mtu', 'abc'],
+    ['com.docker.network.bridge.enable_icc', 'perhaps'],
+  ])('are not added with an impossible %s', async (option, value) => {
+    const { context, parts } = createContext()
+    const stored: ClusterNetwork[] = []
+    const { interfaceOf } = createNetworks({} as Host, () => '10.0.0.1')
+    Object.assign(parts.network, { interfaceOf, underlayMtu: async () => 1500 })
+    Object.assign(parts.cluster, {
+      isConfigured: true,
+      describe: () => ({ address: '10.0.0.1' }),
+      addNetwork: async (plan: (known: ClusterNetwork[]) => ClusterNetwork) => {
+        const network = plan([])
+        stored.push(network)
+        return network
+      },
+    })
+    const config = CreateNetwork.parse({ name: 'n', driver: 'overlay', options: { [option]: value } })
+    await expect(addOverlay(context, config)).rejects.toMatchObject({ reason: 'network.invalid-option' })
+    expect(stored).toEqual([])
+    expect((await addOverlay(context, { ...config, options: {} })).name).toBe('n')
+  })
+})
