@@ -95,6 +95,7 @@ describe.skipIf(reason !== '')(`an engine that runs from a mounted image${reason
 
   it('works on with the copy of an older image, and removes it once nobody runs from it', async () => {
     const before = keepers()
+    expect(before).toContainEqual(expect.stringMatching(/^program-/))
     execFileSync('touch', [path.join(base, 'image/slipway')])
     let close = await start()
     // The keeper does its work, workers included, with the program that it was started from.
@@ -107,6 +108,7 @@ describe.skipIf(reason !== '')(`an engine that runs from a mounted image${reason
     close = await start()
     await close()
     expect(keepers().filter((name) => before.includes(name) && name.startsWith('program-'))).toEqual([])
+    expect(keepers()).toContainEqual(expect.stringMatching(/^program-/))
     expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('up\n')
   }, 120_000)
 })
