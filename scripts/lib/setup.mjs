@@ -54,11 +54,14 @@ export function ensurePackages() {
 const TEST_TOOLS = [
   { any: ['Xvfb'], package: 'xvfb' },
   { any: ['openbox'], package: 'openbox' },
+  // Where Debian has the command on its own, it needs no daemon.
+  { any: ['docker'], package: ['docker-cli', 'docker.io'] },
   { any: ['docker-compose'], package: 'docker-compose' },
+  { any: ['openssl'], package: 'openssl' },
   { file: '/usr/lib/python3/dist-packages/docker/__init__.py', package: 'python3-docker' },
   { any: ['docker-registry'], package: 'docker-registry' },
   { any: ['dbus-daemon'], package: 'dbus' },
-  { file: '/usr/share/doc/libnotify4', package: 'libnotify4' },
+  { library: 'libnotify.so.4', package: 'libnotify4' },
   { any: ['skopeo'], package: 'skopeo' },
   { any: ['etcd'], package: 'etcd-server' },
 ]
@@ -92,7 +95,17 @@ const DESKTOP_PACKAGES = [
   'fonts-dejavu-core',
 ]
 
-const isMissing = ({ any, file, folder, prefix }) => {
+/** Whether the dynamic loader knows a library. */
+function findLibrary(name) {
+  const { stdout } = spawnSync('ldconfig', ['-p'], {
+    encoding: 'utf8',
+    env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` },
+  })
+  return stdout?.includes(`${name} `) ?? false
+}
+
+const isMissing = ({ any, file, folder, prefix, library }) => {
+  if (library) return !findLibrary(library)
   if (folder) return !existsSync(folder) || !readdirSync(folder).some((name) => name.startsWith(prefix))
   return file ? !existsSync(file) : !any.some(findTool)
 }
@@ -123,21 +136,26 @@ export function ensureDesktopLibraries(electron) {
   if (stdout?.includes('not found')) installPackages(DESKTOP_PACKAGES)
 }
 
+/** Installs packages. A list is of alternatives: the first that apt knows is taken, once its lists are new. */
 function installPackages(missing) {
   if (missing.length === 0) return
   const isRoot = process.getuid() === 0
   const canSudo = !isRoot && findTool('sudo') && spawnSync('sudo', ['-n', 'true']).status === 0
-  const install = ['apt-get', 'install', '-y', '--no-install-recommends', ...missing]
+  const isKnown = (name) => spawnSync('apt-cache', ['show', name], { stdio: 'ignore' }).status === 0
+  const choose = (names) => [names].flat().find(isKnown) ?? [names].flat().at(-1)
+  const install = () => ['apt-get', 'install', '-y', '--no-install-recommends', ...missing.map(choose)]
   if (!findTool('apt-get') || (!isRoot && !canSudo)) {
-    say(`these tools are missing: ${missing.join(', ')}. Install them with:\n\n  sudo ${install.join(' ')}\n`)
+    say(
+      `these tools are missing: ${missing.map(choose).join(', ')}. Install them with:\n\n  sudo ${install().join(' ')}\n`,
+    )
     process.exit(1)
   }
-  say(`installing missing tools: ${missing.join(', ')}`)
   const prefix = isRoot ? [] : ['sudo', '-n']
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   const run = (argv) => execFileSync(argv[0], argv.slice(1), { env, stdio: ['ignore', 'ignore', 2] })
+  say(`installing missing tools: ${missing.map((names) => [names].flat().join(' or ')).join(', ')}`)
   run([...prefix, 'apt-get', 'update', '-qq'])
-  run([...prefix, ...install, '-qq'])
+  run([...prefix, ...install(), '-qq'])
 }
 
 function newestUnder(folder) {

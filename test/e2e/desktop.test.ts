@@ -1,23 +1,25 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import { AxeBuilder } from '@axe-core/playwright'
 import type { Page } from '@playwright/test'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   appEnvironment,
   appFolders,
-  findLeaks,
   launchApp,
+  leaveNothing,
   makeHome,
-  quitApp,
   type RunningApp,
-  shutDown,
+  startApp,
   takePicture,
   whyNoWindow,
+  windowOf,
 } from '../helpers/app.ts'
 import { waitUntil } from '../helpers/engine.ts'
 import { type SessionBus, startSessionBus } from '../helpers/session-bus.ts'
+import { askApi } from '../helpers/survival/api.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../..')
 const electron = process.env['SLIPWAY_ELECTRON'] as string
@@ -50,6 +52,9 @@ describe.skipIf(whyNoWindow() !== '')('the app on the desktop', () => {
     })
     await once(again, 'exit')
   }
+  /** As a second launch of the app hands its arguments on. */
+  const handOn = (...args: string[]) =>
+    running.app.evaluate(({ app }, argv) => void app.emit('second-instance', {}, argv, '/'), [electron, ...args])
   const isVisible = () => running.app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.isVisible())
   const closeWindow = () => running.app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.close())
   const row = (status: string) => page().locator(`[data-name=steady][data-status=${status}]`)
@@ -69,16 +74,11 @@ describe.skipIf(whyNoWindow() !== '')('the app on the desktop', () => {
     await launch()
     await page().getByTestId('starter-create').first().click()
     await page().getByTestId('nav-images').getByText('1').waitFor()
-    await runContainer('steady', 'sleep 1000')
+    await runContainer('steady', 'sh -c "trap exit TERM; while :; do sleep 0.2; done"')
     await row('running').waitFor()
   }, 60_000)
   afterAll(async () => {
-    if (running) await quitApp(running)
-    shutDown(home)
-    await bus?.stop()
-    const leaks = findLeaks(home)
-    rmSync(home.base, { recursive: true, force: true })
-    expect(leaks).toEqual([])
+    await leaveNothing(home, running, () => bus?.stop())
   }, 60_000)
 
   test('quitting asks once what becomes of the containers, and remembers; they go on, and the next start shows them', async () => {
@@ -110,5 +110,133 @@ describe.skipIf(whyNoWindow() !== '')('the app on the desktop', () => {
     await secondLaunch()
     await waitUntil(async () => (await isVisible()) === true)
     await row('running').waitFor()
+  })
+
+  test('a container that fails while nobody looks is told of, and a click opens it; one that was stopped is not', async () => {
+    await runContainer('stopped', 'sleep 1000')
+    await runContainer('broken', 'sh -c "sleep 2; exit 7"')
+    await page().locator('[data-name=broken][data-status=running]').waitFor()
+    await running.app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.hide())
+    await invoke('container.kill', { id: 'stopped' })
+    await waitUntil(() => bus.notifications.some(({ title }) => title === 'broken failed'))
+    expect(bus.notifications.map(({ title }) => title)).toEqual(['broken failed'])
+    expect(bus.notifications[0]?.text).toBe('The container exited with code 7.')
+    bus.click(bus.notifications[0] as (typeof bus.notifications)[number])
+    await waitUntil(async () => (await isVisible()) === true)
+    await page()
+      .locator('[data-testid=detail-pane][data-name=broken]')
+      .or(page().getByRole('heading', { name: 'broken' }))
+      .first()
+      .waitFor()
+    await invoke('container.remove', { id: 'broken', force: true })
+    await invoke('container.remove', { id: 'stopped', force: true })
+  })
+
+  test('links of other programs show things and fill in dialogs; nothing is run or fetched, and nonsense is ignored', async () => {
+    await secondLaunch('slipway://container/steady')
+    await page().getByRole('heading', { name: 'steady' }).waitFor()
+    await handOn('slipway://run?image=nothere:1')
+    await page().getByTestId('link-note').waitFor()
+    await page().getByTestId('run-missing').waitFor()
+    await takePicture(page(), 'link-run')
+    await page().keyboard.press('Escape')
+    await handOn('slipway://pull?image=localhost:1/x', 'slipway://remove/steady')
+    await page().getByTestId('pull-name').waitFor()
+    expect(await page().getByTestId('pull-name').inputValue()).toBe('localhost:1/x')
+    await page().keyboard.press('Escape')
+    await handOn('slipway://container/nobody')
+    await page().locator('[data-testid=activity][data-state=failed]').waitFor()
+    const { value } = (await invoke('container.list', {})) as { value: readonly unknown[] }
+    expect(value).toHaveLength(1)
+  })
+
+  test('a window that crashes is opened again and says so, and a report is written', async () => {
+    await running.app.evaluate(({ BrowserWindow }) =>
+      BrowserWindow.getAllWindows()[0]?.webContents.forcefullyCrashRenderer(),
+    )
+    await waitUntil(() => existsSync(path.join(home.root, 'crashes')))
+    await waitUntil(async () => {
+      const text = await running.app.evaluate(({ BrowserWindow }) =>
+        // A renderer that is gone never answers.
+        Promise.race([
+          BrowserWindow.getAllWindows()[0]?.webContents.executeJavaScript(
+            "document.querySelector('[data-testid=crash-notice]')?.dataset.what ?? ''",
+          ),
+          new Promise((resolve) => setTimeout(resolve, 1000)),
+        ]),
+      )
+      return text === 'window'
+    })
+    const [report = ''] = readdirSync(path.join(home.root, 'crashes'))
+    expect(readFileSync(path.join(home.root, 'crashes', report), 'utf8')).toMatch(/what: +window[\s\S]*process is gone/)
+  })
+
+  test('an app that was killed says so at the next start; its reports can be read; the container has not noticed', async () => {
+    const child = running.app.process()
+    child.kill('SIGKILL')
+    await ended(child)
+    await launch()
+    await page().locator('[data-testid=crash-notice][data-what=ended]').waitFor()
+    await row('running').waitFor()
+    await takePicture(page(), 'crash-notice')
+    await page().getByTestId('crash-dismiss').click()
+    await page().getByTestId('nav-settings').click()
+    await page().getByTestId('settings-log').click()
+    await page().getByTestId('app-log-line').filter({ hasText: 'engine started' }).first().waitFor()
+    await page().getByTestId('log-tab').getByText('Crash reports').click()
+    await page().locator('[data-testid=crash-report][data-what=ended]').waitFor()
+    await page().locator('[data-testid=crash-report][data-what=window]').getByRole('button').click()
+    await page().getByTestId('report-text').getByText('process is gone').waitFor()
+  })
+
+  test('the pages keep to the rules of accessibility in both themes', async () => {
+    await page().getByTestId('nav-settings').click()
+    for (const theme of ['Light', 'Dark']) {
+      await page().getByTestId('settings-general').click()
+      await page().getByTestId('theme').getByText(theme, { exact: true }).click()
+      await waitUntil(() => settingsFile().theme === theme.toLowerCase())
+      for (const subject of ['desktop', 'log']) {
+        await page().getByTestId(`settings-${subject}`).click()
+        // The page is as it was left.
+        if (subject === 'log') await page().getByTestId('log-tab').getByText('Log', { exact: true }).click()
+        await page()
+          .getByTestId(subject === 'log' ? 'app-log' : 'closing')
+          .waitFor()
+        const { violations } = await new AxeBuilder({ page: page() }).setLegacyMode().analyze()
+        expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([])
+        await takePicture(page(), `settings-${subject}-${theme.toLowerCase()}`)
+      }
+    }
+  })
+
+  test('the session starts the app without its window once that is wanted; a signal had ended it and asked nothing', async () => {
+    await setting({ closing: 'tray', quitting: 'ask' })
+    const entry = path.join(home.base, 'config/autostart/slipway.desktop')
+    await page().getByTestId('nav-settings').click()
+    await page().getByTestId('settings-desktop').click()
+    await page().getByTestId('autostart').press('Space')
+    await waitUntil(() => existsSync(entry))
+    expect(readFileSync(entry, 'utf8')).toMatch(/^Exec=.*--hidden$/m)
+    await page().getByTestId('autostart').press('Space')
+    await waitUntil(() => !existsSync(entry))
+    const signalled = running.app.process()
+    signalled.kill('SIGTERM')
+    await ended(signalled)
+    const app = await startApp(home, ['--hidden'])
+    const socket = path.join(home.runtimeDir, 'docker.sock')
+    await waitUntil(async () => (await askApi(socket, 'GET', '/_ping')).status === 200, 'the hidden engine')
+    expect(app.windows()).toEqual([])
+    await secondLaunch()
+    running = await windowOf(app)
+    await row('running').waitFor()
+    expect(await page().getByTestId('crash-notice').count()).toBe(0)
+  })
+
+  test('without a tray closing quits, whatever was chosen, and stops what runs where that is the answer', async () => {
+    await closeWindow()
+    await page().getByTestId('quit-stop').click()
+    await ended(running.app.process())
+    running = await launchApp(home)
+    await row('exited').waitFor()
   })
 })

@@ -1,9 +1,8 @@
-import { rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchApp, makeHome, quitApp, type RunningApp, shutDown, takePicture, whyNoWindow } from '../helpers/app.ts'
+import { launchApp, leaveNothing, makeHome, type RunningApp, takePicture, whyNoWindow } from '../helpers/app.ts'
 import { dockerOn, hasDocker } from '../helpers/docker.ts'
 
 const why = whyNoWindow() || (hasDocker ? '' : 'there is no docker command')
@@ -44,9 +43,7 @@ describe.skipIf(why !== '')('a container that is edited in the window', () => {
     await page().getByTestId('nav-containers').click()
   }, 60_000)
   afterAll(async () => {
-    if (running) await quitApp(running)
-    shutDown(home)
-    rmSync(home.base, { recursive: true, force: true })
+    await leaveNothing(home, running)
   }, 60_000)
 
   test('gets and loses ports without a restart, and says who reaches them', async () => {

@@ -1,12 +1,10 @@
-import { rmSync } from 'node:fs'
 import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   launchApp,
+  leaveNothing,
   makeHome,
-  quitApp,
   type RunningApp,
-  shutDown,
   takePicture,
   terminalText,
   whyNoWindow,
@@ -44,9 +42,7 @@ describe.skipIf(whyNoWindow() !== '')('the keyboard alone', () => {
     running = await launchApp(home)
   })
   afterAll(async () => {
-    if (running) await quitApp(running)
-    shutDown(home)
-    rmSync(home.base, { recursive: true, force: true })
+    await leaveNothing(home, running)
   })
 
   test('makes an image and runs a container from it', async () => {

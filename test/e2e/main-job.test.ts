@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
 import { AxeBuilder } from '@axe-core/playwright'
@@ -8,12 +8,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   type AppHome,
   dropFiles,
-  findLeaks,
   launchApp,
+  leaveNothing,
   makeHome,
-  quitApp,
   type RunningApp,
-  shutDown,
   takePicture,
   terminalText,
   whyNoWindow,
@@ -44,13 +42,7 @@ describe.skipIf(why !== '')('the main job in the window', () => {
     running = await launchApp(home)
   })
   afterAll(async () => {
-    if (!home) return
-    if (running) await quitApp(running)
-    shutDown(home)
-    // What was killed takes a moment to be gone.
-    await waitUntil(() => findLeaks(home).length === 0, 'nothing left behind').catch(() => undefined)
-    expect(findLeaks(home)).toEqual([])
-    rmSync(home.base, { recursive: true, force: true })
+    if (home) await leaveNothing(home, running)
   })
 
   test('a newcomer is told how to get a first image', async () => {

@@ -1,8 +1,8 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchApp, makeHome, quitApp, type RunningApp, shutDown, takePicture, whyNoWindow } from '../helpers/app.ts'
+import { launchApp, leaveNothing, makeHome, type RunningApp, takePicture, whyNoWindow } from '../helpers/app.ts'
 import { dockerOn, hasDocker } from '../helpers/docker.ts'
 import { createEtcd, type Etcd, hasEtcd, loopbackAddresses } from '../helpers/etcd.ts'
 
@@ -44,10 +44,8 @@ describe.skipIf(why !== '')('networks in the window', () => {
     await page().getByTestId('nav-networks').click()
   }, 60_000)
   afterAll(async () => {
-    if (running) await quitApp(running)
-    shutDown(home)
-    await etcd?.stop()
-    rmSync(home.base, { recursive: true, force: true })
+    // The keeper leaves the cluster while it ends.
+    await leaveNothing(home, running, () => etcd?.stop())
   }, 60_000)
 
   test('a network that cannot be made says why at the field, and is made when that is put right', async () => {

@@ -1,8 +1,8 @@
-import { readFileSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchApp, makeHome, quitApp, type RunningApp, shutDown, takePicture, whyNoWindow } from '../helpers/app.ts'
+import { launchApp, leaveNothing, makeHome, type RunningApp, takePicture, whyNoWindow } from '../helpers/app.ts'
 import { dockerOn, hasDocker } from '../helpers/docker.ts'
 import { waitUntil } from '../helpers/engine.ts'
 import { readPcap, readTcp } from '../helpers/pcap.ts'
@@ -36,9 +36,7 @@ describe.skipIf(why !== '')('who reaches whom', () => {
     await node('db').waitFor()
   }, 60_000)
   afterAll(async () => {
-    if (running) await quitApp(running)
-    shutDown(home)
-    rmSync(home.base, { recursive: true, force: true })
+    await leaveNothing(home, running)
   }, 60_000)
 
   test('two that are clicked with Ctrl held are asked about, and a probe proves the answer', async () => {

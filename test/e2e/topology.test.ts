@@ -1,8 +1,8 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchApp, makeHome, quitApp, type RunningApp, shutDown, takePicture, whyNoWindow } from '../helpers/app.ts'
+import { launchApp, leaveNothing, makeHome, type RunningApp, takePicture, whyNoWindow } from '../helpers/app.ts'
 import { dockerOn, hasDocker } from '../helpers/docker.ts'
 import { waitUntil } from '../helpers/engine.ts'
 
@@ -40,9 +40,7 @@ describe.skipIf(why !== '')('the topology', () => {
     await page().getByTestId('nav-topology').click()
   }, 60_000)
   afterAll(async () => {
-    if (running) await quitApp(running)
-    shutDown(home)
-    rmSync(home.base, { recursive: true, force: true })
+    await leaveNothing(home, running)
   }, 60_000)
 
   test('it shows networks, containers, published ports, links and shared networks', async () => {

@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { _electron, type ElectronApplication, type Page } from '@playwright/test'
+import { expect } from 'vitest'
+import { waitUntil } from './engine.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../..')
 const ARTIFACTS = path.join(ROOT, 'test/artifacts')
@@ -42,13 +44,26 @@ export async function launchApp(
   files: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
 ): Promise<RunningApp> {
+  return windowOf(await startApp(home, files, env))
+}
+
+/** Starts the real app, and waits for nothing that it shows. */
+export function startApp(
+  home: AppHome,
+  args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<ElectronApplication> {
   keepSettings(home)
-  const app = await _electron.launch({
+  return _electron.launch({
     executablePath: process.env['SLIPWAY_ELECTRON'] as string,
-    args: [ROOT, ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), ...appFolders(home), ...files],
+    args: [ROOT, ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), ...appFolders(home), ...args],
     env: { ...appEnvironment(home), ...env },
     timeout: 30_000,
   })
+}
+
+/** The window of an app, once it shows that the engine serves. */
+export async function windowOf(app: ElectronApplication): Promise<RunningApp> {
   const page = await app.firstWindow()
   page.setDefaultTimeout(15_000)
   await page.locator('[data-testid=engine-state][data-ready=true]').waitFor()
@@ -127,6 +142,27 @@ export function shutDown(home: AppHome): void {
     [path.join(ROOT, 'out/main/engine.js'), '--root', home.root, '--runtime-dir', home.runtimeDir, '--shutdown'],
     { stdio: 'ignore', timeout: 60_000 },
   )
+}
+
+/** Ends everything of a home and demands that nothing of it is left; `endRest` ends what runs beside the app. */
+export async function leaveNothing(
+  home: AppHome,
+  running: RunningApp | undefined,
+  endRest: () => Promise<void> | undefined = async () => {},
+): Promise<void> {
+  try {
+    if (running) await quitApp(running)
+  } finally {
+    try {
+      shutDown(home)
+    } finally {
+      await endRest()
+    }
+  }
+  // What was killed takes a moment to be gone.
+  await waitUntil(() => findLeaks(home).length === 0, 'nothing left behind').catch(() => undefined)
+  expect(findLeaks(home)).toEqual([])
+  rmSync(home.base, { recursive: true, force: true })
 }
 
 /** What of a home is still on this machine: mounts, processes, its bridge and its nft table. Empty when all is gone. */

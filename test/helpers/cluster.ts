@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
@@ -9,6 +9,7 @@ import { createEtcd, hasEtcd } from './etcd.ts'
 
 const run = promisify(execFile)
 const STORE = '10.231.0.1'
+const ADDRESSES = { a: '10.231.0.11', b: '10.231.0.12' }
 const APPLETS = 'sh cat echo sleep ping wget httpd nslookup wc true'.split(' ')
 
 /** What the cluster's tests need of the machine, or why they cannot run here. */
@@ -53,35 +54,13 @@ export interface ClusterTest {
   destroy(): Promise<void>
 }
 
-/** Builds the namespaces and starts everything; the engine must have been built. */
+/** Builds the namespaces and starts everything; the engine must have been built. What fails half-way is taken away. */
 export async function startCluster(): Promise<ClusterTest> {
   const base = mkdtempSync(path.join(os.tmpdir(), 'slc-'))
-  const tag = path.basename(base).slice(4)
-  const netns = (name: string) => `slw-${tag}-${name}`
-  const ip = (text: string) => execFileSync('ip', ['-batch', '-'], { input: text })
+  const netns = (name: string) => `slw-${path.basename(base).slice(4)}-${name}`
   const enter = (name: string) => ['nsenter', `--net=/run/netns/${netns(name)}`]
-  for (const name of ['s', 'a', 'b']) ip(`netns add ${netns(name)}\n`)
-  const inside = (name: string, text: string) => {
-    const [command = '', ...args] = enter(name)
-    execFileSync(command, [...args, 'ip', '-batch', '-'], { input: text })
-  }
-  inside('s', `link set lo up\nlink add fabric type bridge\naddr add ${STORE}/24 dev fabric\nlink set fabric up\n`)
-  const addresses = { a: '10.231.0.11', b: '10.231.0.12' }
-  for (const [name, address] of Object.entries(addresses)) {
-    inside(
-      's',
-      `link add to-${name} type veth peer name under0 netns ${netns(name)}\nlink set to-${name} master fabric\n`,
-    )
-    inside('s', `link set to-${name} up\n`)
-    inside(
-      name,
-      `link set lo up\naddr add ${address}/24 dev under0\nlink set under0 up\nroute add default via ${STORE}\n`,
-    )
-  }
-  const archive = path.join(base, 'box.tar')
-  writeFileSync(archive, await busyboxArchive(['test/box:1'], { applets: APPLETS }))
-  const host = (name: 'a' | 'b') =>
-    createHost({ base: path.join(base, name), address: addresses[name], enter: enter(name) })
+  const host = (name: keyof typeof ADDRESSES) =>
+    createHost({ base: path.join(base, name), address: ADDRESSES[name], enter: enter(name) })
   const hosts = [host('a'), host('b')] as const
   const etcd = createEtcd({
     folder: path.join(base, 'etcd'),
@@ -93,19 +72,45 @@ export async function startCluster(): Promise<ClusterTest> {
     const [command = '', ...args] = enter('s')
     return (await run(command, [...args, process.execPath, '--input-type=module', '-e', text])).stdout
   }
-  await etcd.start()
-  await Promise.all(hosts.map((one) => one.start()))
-  await Promise.all(hosts.map((one) => one.ok('load', '--input', archive)))
-  return {
-    hosts,
-    etcd: { ...etcd, ...storeCalls(script) },
-    outside: script,
-    async destroy() {
-      for (const one of hosts) await one.end()
-      await etcd.stop()
-      for (const name of ['s', 'a', 'b']) ip(`netns delete ${netns(name)}\n`)
-      rmSync(base, { recursive: true, force: true })
-    },
+  const destroy = async () => {
+    const ends = await Promise.allSettled(hosts.map((one) => one.end()))
+    ends.push(...(await Promise.allSettled([etcd.stop()])))
+    for (const name of ['s', 'a', 'b']) spawnSync('ip', ['netns', 'delete', netns(name)])
+    rmSync(base, { recursive: true, force: true })
+    for (const one of ends) if (one.status === 'rejected') throw one.reason
+  }
+  try {
+    layUnderlay(netns, enter)
+    const archive = path.join(base, 'box.tar')
+    writeFileSync(archive, await busyboxArchive(['test/box:1'], { applets: APPLETS }))
+    await etcd.start()
+    await Promise.all(hosts.map((one) => one.start()))
+    await Promise.all(hosts.map((one) => one.ok('load', '--input', archive)))
+  } catch (error) {
+    await destroy().catch(() => {})
+    throw error
+  }
+  return { hosts, etcd: { ...etcd, ...storeCalls(script) }, outside: script, destroy }
+}
+
+/** The namespaces of store and hosts, on one bridge. */
+function layUnderlay(netns: (name: string) => string, enter: (name: string) => readonly string[]): void {
+  for (const name of ['s', 'a', 'b']) execFileSync('ip', ['netns', 'add', netns(name)])
+  const inside = (name: string, text: string) => {
+    const [command = '', ...args] = enter(name)
+    execFileSync(command, [...args, 'ip', '-batch', '-'], { input: text })
+  }
+  inside('s', `link set lo up\nlink add fabric type bridge\naddr add ${STORE}/24 dev fabric\nlink set fabric up\n`)
+  for (const [name, address] of Object.entries(ADDRESSES)) {
+    inside(
+      's',
+      `link add to-${name} type veth peer name under0 netns ${netns(name)}\nlink set to-${name} master fabric\n`,
+    )
+    inside('s', `link set to-${name} up\n`)
+    inside(
+      name,
+      `link set lo up\naddr add ${address}/24 dev under0\nlink set under0 up\nroute add default via ${STORE}\n`,
+    )
   }
 }
 
@@ -155,7 +160,9 @@ function createHost({ base, address, enter }: { base: string; address: string; e
       if (code !== 0) throw new Error(`docker ${asked.join(' ')}: ${code}\n${stderr}\n${log}`)
       return stdout.trim()
     },
+    /** Also where nothing was started. */
     async end() {
+      if (!existsSync(path.join(base, 'run'))) return
       const list = await docker('ps', '-aq')
       const ids = list.stdout.split('\n').filter(Boolean)
       if (ids.length > 0) await docker('rm', '-f', ...ids)

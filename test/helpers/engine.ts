@@ -59,14 +59,18 @@ export async function startEngine(): Promise<TestEngine> {
 export const request = (input: { image: string } & Record<string, unknown>): CreateContainer =>
   CreateContainer.parse(input)
 
-/** Polls until a condition holds, for ten seconds at most. */
-export async function waitUntil(condition: () => Promise<boolean> | boolean, what = 'the condition'): Promise<void> {
-  const deadline = Date.now() + 10_000
+/** Polls until a condition holds, for ten seconds at most unless there is a reason for more. */
+export async function waitUntil(
+  condition: () => Promise<boolean> | boolean,
+  what = 'the condition',
+  limitMs = 10_000,
+): Promise<void> {
+  const deadline = Date.now() + limitMs
   while (Date.now() < deadline) {
     if (await condition()) return
     await new Promise((resolve) => setTimeout(resolve, 25))
   }
-  throw new Error(`${what} did not come true within ten seconds`)
+  throw new Error(`${what} did not come true within ${limitMs / 1000} seconds`)
 }
 
 async function exists(file: string): Promise<boolean> {

@@ -41,7 +41,14 @@ export function createEtcd({
           text += chunk
         })
       etcd = started
-      await waitUntil(() => /serving (insecure )?client requests/.test(text), 'etcd')
+      started.on('error', (error) => {
+        text += String(error)
+      })
+      await waitUntil(() => {
+        if (started.pid === undefined || started.exitCode !== null || started.signalCode !== null)
+          throw new Error(`etcd ended before it served:\n${text.slice(-3000)}`)
+        return /serving (insecure )?client requests/.test(text)
+      }, 'etcd')
     },
     async stop() {
       if (!etcd || etcd.exitCode !== null || etcd.signalCode !== null) return

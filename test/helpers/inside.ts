@@ -53,17 +53,20 @@ export function runInside(pid: number, mode: 'rootful' | 'rootless', script: str
 /** A UDP server that answers with the sender's address and the text, and a TCP one that answers once it has seen the end. */
 export const ECHO_SERVERS = `
 const dgram = require('dgram'), net = require('net')
-for (const type of ['udp4', 'udp6']) {
+const answer = (type) => new Promise((resolve) => {
   const udp = dgram.createSocket({ type, ipv6Only: type === 'udp6' })
-  udp.on('error', () => {})
+  udp.on('listening', resolve)
+  // Where there is no IPv6, nothing listens there; a later error is that of one answer.
+  udp.on('error', type === 'udp6' ? resolve : () => {})
   udp.on('message', (text, from) => udp.send(from.address + ' ' + text, from.port, from.address))
   udp.bind(9000)
-}
+})
 const serve = (client) => {
   let bytes = 0
   client.on('data', (chunk) => { bytes += chunk.length })
   client.on('end', () => client.end(client.remoteAddress + ' ' + bytes))
   client.on('error', () => {})
 }
-net.createServer({ allowHalfOpen: true }, serve).listen(9000, () => console.log('ready'))
+const listen = new Promise((resolve) => net.createServer({ allowHalfOpen: true }, serve).listen(9000, resolve))
+Promise.all([answer('udp4'), answer('udp6'), listen]).then(() => console.log('ready'))
 `

@@ -47,9 +47,13 @@ export interface SessionBus {
 export async function startSessionBus(folder: string): Promise<SessionBus> {
   const address = `unix:path=${path.join(folder, 'bus')}`
   const daemon = spawn('dbus-daemon', ['--session', '--nofork', '--print-address', `--address=${address}`], {
-    stdio: ['ignore', 'pipe', 'ignore'],
+    stdio: ['ignore', 'pipe', 'inherit'],
   })
-  await once(daemon.stdout as NonNullable<ChildProcess['stdout']>, 'data')
+  const ended = once(daemon, 'exit').then(([code]) => {
+    throw new Error(`dbus-daemon ended with code ${code} before it served`)
+  })
+  await Promise.race([once(daemon.stdout as NonNullable<ChildProcess['stdout']>, 'data'), ended])
+  ended.catch(() => {})
   const { sessionBus } = (await import('@httptoolkit/dbus-native')) as unknown as {
     sessionBus(options: { busAddress: string }): Bus
   }

@@ -1,9 +1,11 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { type Answer, askApi } from './api.ts'
+
+const SHUTDOWN_MS = 60_000
 
 /** The built engine as a process of its own, in folders of its own, that can be killed and started again. */
 export interface EngineProcess {
@@ -65,6 +67,7 @@ export function createEngineProcess(): EngineProcess {
     async start() {
       const log = openSync(logFile, 'a')
       const started = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', log], env })
+      closeSync(log)
       engine = started
       const ended = once(started, 'exit').then(() => {
         throw new Error(`the engine ended before it served:\n${read(logFile).slice(-3000)}`)
@@ -73,9 +76,12 @@ export function createEngineProcess(): EngineProcess {
       ended.catch(() => {})
     },
     async destroy() {
-      await kill()
-      execFileSync(process.execPath, [...argv, '--shutdown'], { env })
-      rmSync(base, { recursive: true, force: true })
+      try {
+        await kill()
+        execFileSync(process.execPath, [...argv, '--shutdown'], { env, timeout: SHUTDOWN_MS })
+      } finally {
+        rmSync(base, { recursive: true, force: true })
+      }
     },
     ask: (method, target, body) => askApi(path.join(runtimeDir, 'docker.sock'), method, target, body),
   }

@@ -10,9 +10,8 @@ import { createLeaseKeeper } from '../../../engine/keeper/network/overlay/lease.
 import { waitUntil } from '../../helpers/engine.ts'
 import { createEtcd, type Etcd, hasEtcd, loopbackAddresses } from '../../helpers/etcd.ts'
 
-const base = mkdtempSync(path.join(os.tmpdir(), 'sle-'))
 const id = (digit: string) => digit.repeat(64)
-const LEASE_SECONDS = 3
+const LEASE_SECONDS = 5
 const NETWORK = id('a')
 let client: string
 let etcd: Etcd
@@ -78,7 +77,9 @@ const die = ({ cluster, keeper }: Host) => {
 describe.skipIf(!hasEtcd)(`hosts that share an etcd${hasEtcd ? '' : ' (no etcd here)'}`, () => {
   let a: Host
   let b: Host
+  let base = ''
   beforeAll(async () => {
+    base = mkdtempSync(path.join(os.tmpdir(), 'sle-'))
     const addresses = await loopbackAddresses()
     client = addresses.client
     etcd = createEtcd({ folder: path.join(base, 'etcd'), ...addresses })
@@ -88,10 +89,13 @@ describe.skipIf(!hasEtcd)(`hosts that share an etcd${hasEtcd ? '' : ' (no etcd h
     b = await join('2', '10.9.0.2')
   })
   afterAll(async () => {
-    for (const host of [a, b]) if (host) die(host)
-    store?.close()
-    await etcd?.stop()
-    rmSync(base, { recursive: true, force: true })
+    try {
+      for (const host of [a, b]) if (host) die(host)
+      store?.close()
+    } finally {
+      await etcd?.stop()
+      if (base) rmSync(base, { recursive: true, force: true })
+    }
   })
 
   it('plan networks in knowledge of each other, however many add at once', async () => {

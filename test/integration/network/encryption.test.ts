@@ -8,9 +8,9 @@ import { encryptBatch } from '../../../engine/keeper/network/overlay/encryption-
 import { createVxlans } from '../../../engine/keeper/network/overlay/vxlan.ts'
 
 const isRoot = process.getuid?.() === 0
-const base = mkdtempSync(path.join(os.tmpdir(), 'slx-'))
-const tag = path.basename(base).slice(4)
-const [left, right] = [`slw-${tag}-l`, `slw-${tag}-r`]
+let base: string
+let left: string
+let right: string
 const enter = (netns: string) => ['nsenter', `--net=/run/netns/${netns}`]
 const inside = (netns: string, argv: readonly string[], input = '') => {
   const [command = '', ...args] = [...enter(netns), ...argv]
@@ -46,8 +46,14 @@ async function connect(): Promise<void> {
 }
 
 describe.skipIf(!isRoot)(`plain VXLAN of an encrypted network${isRoot ? '' : ' (namespaces need root)'}`, () => {
-  const encryption = createEncryption(path.join(base, 'state'), { table: `slipway-${tag}`, prefix: enter(left) })
-  beforeAll(connect)
+  let encryption: ReturnType<typeof createEncryption>
+  beforeAll(async () => {
+    base = mkdtempSync(path.join(os.tmpdir(), 'slx-'))
+    const tag = path.basename(base).slice(4)
+    ;[left, right] = [`slw-${tag}-l`, `slw-${tag}-r`]
+    encryption = createEncryption(path.join(base, 'state'), { table: `slipway-${tag}`, prefix: enter(left) })
+    await connect()
+  })
   afterAll(() => {
     for (const netns of [left, right]) spawnSync('ip', ['netns', 'delete', netns])
     rmSync(base, { recursive: true, force: true })

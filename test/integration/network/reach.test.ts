@@ -187,6 +187,7 @@ describe('whether one container reaches another', () => {
 
 describe('connections', () => {
   it('are counted on the interface of each end, and through published ports whoever carries them', async () => {
+    expect.assertions(2)
     const script =
       "const s = require('net').createServer((c) => c.on('error', () => {})).listen(9000, () => console.log('ready'))"
     const { id, pid, ports, ipAddress } = await t.run({ ports: [{ containerPort: 9000, hostIp: '127.0.0.1' }] })

@@ -1,5 +1,5 @@
 import { createHash, generateKeyPairSync, sign } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest'
@@ -76,7 +76,11 @@ describe('autostart', () => {
     expect(autostart.isOn()).toBe(true)
     writeFileSync(file, `${readFileSync(file, 'utf8')}Hidden=true\n`)
     expect(autostart.isOn()).toBe(false)
+    autostart.set(true)
+    expect(autostart.isOn()).toBe(true)
     autostart.set(false)
+    expect(existsSync(file)).toBe(false)
+    expect(autostart.isOn()).toBe(false)
     autostart.set(false)
   })
 

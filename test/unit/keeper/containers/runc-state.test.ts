@@ -6,6 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { deleteState, startByFifo } from '../../../../engine/keeper/containers/shim/runc-state.ts'
 import { readStartTicks } from '../../../../engine/keeper/libc/process.ts'
 
+/** A fifo that nobody reads holds its writer for ever. */
+const LIMIT = { timeout: 4000 }
 const gone = { pid: 0, startTicks: 0 }
 let folder: string
 beforeEach(() => {
@@ -19,8 +21,8 @@ const writeState = (state: object) => writeFileSync(path.join(folder, 'state.jso
 describe('starting a created container', () => {
   it('reads the fifo that its init waits at, and takes it away', async () => {
     const fifo = path.join(folder, 'exec.fifo')
-    execFileSync('mkfifo', [fifo])
-    const init = spawn('sh', ['-c', `printf 0 > '${fifo}'; sleep 10`], { stdio: 'ignore' })
+    execFileSync('mkfifo', [fifo], LIMIT)
+    const init = spawn('sh', ['-c', `printf 0 > '${fifo}'; exec sleep 10`], { stdio: 'ignore' })
     const pid = init.pid ?? 0
     try {
       await expect(startByFifo(folder, { pid, startTicks: readStartTicks(pid) })).resolves.toBe(true)
@@ -32,16 +34,16 @@ describe('starting a created container', () => {
 
   it('counts as done when the process was over before anybody looked', async () => {
     const fifo = path.join(folder, 'exec.fifo')
-    execFileSync('mkfifo', [fifo])
+    execFileSync('mkfifo', [fifo], LIMIT)
     const started = startByFifo(folder, gone)
     // Written and over within one turn: the event loop sees the death and the word at once.
-    execFileSync('sh', ['-c', `printf 0 > '${fifo}'; sleep 0.15`])
+    execFileSync('sh', ['-c', `printf 0 > '${fifo}'; sleep 0.15`], LIMIT)
     await expect(started).resolves.toBe(true)
   })
 
   it('is left to the runtime when init is gone or there is no fifo', async () => {
     await expect(startByFifo(folder, gone)).resolves.toBe(false)
-    execFileSync('mkfifo', [path.join(folder, 'exec.fifo')])
+    execFileSync('mkfifo', [path.join(folder, 'exec.fifo')], LIMIT)
     await expect(startByFifo(folder, gone)).resolves.toBe(false)
     expect(existsSync(path.join(folder, 'exec.fifo'))).toBe(true)
   })
