@@ -1,7 +1,8 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import type { AppLogLine, CrashReport } from '../engine/contract/desktop.ts'
 import { scrub } from '../engine/log.ts'
+import { writeWhole } from './write-file.ts'
 
 /*
  * Reports of crashes, for people to read; they stay on this machine:
@@ -36,18 +37,24 @@ export function openReports(root: string, now: () => Date) {
       const time = now().toISOString()
       const file = `${time.replace(/[:.]/g, '-')}-${crash.what}.txt`
       mkdirSync(folder, { recursive: true, mode: 0o700 })
-      writeFileSync(path.join(folder, file), scrub(reportText(crash, time)), { mode: 0o600 })
+      writeWhole(path.join(folder, file), scrub(reportText(crash, time)))
       for (const old of list().slice(KEPT)) rmSync(path.join(folder, old.file), { force: true })
       return { file, time, what: crash.what }
     },
-    /** The text of a report; empty for a name that is none of ours. */
-    read: (file: string): string => (NAME.test(file) ? readFileSync(path.join(folder, file), 'utf8') : ''),
+    /** The text of a report; empty when there is none of that name. */
+    read(file: string): string {
+      try {
+        return NAME.test(file) ? readFileSync(path.join(folder, file), 'utf8') : ''
+      } catch {
+        return ''
+      }
+    },
   }
 }
 export type Reports = ReturnType<typeof openReports>
 
 /** A report as text: what happened, on what, and the last lines of the log. */
-export function reportText({ what, cause, versions, lines }: Crash, time: string): string {
+function reportText({ what, cause, versions, lines }: Crash, time: string): string {
   const facts = Object.entries({ time, what, ...versions }).map(([name, value]) => `${`${name}:`.padEnd(12)}${value}`)
   const log = lines.map(({ time: at, level, message, fields }) =>
     `${at} ${level.padEnd(5)} ${message} ${fields}`.trim(),

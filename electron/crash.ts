@@ -1,6 +1,7 @@
 import { app, type BrowserWindow, dialog } from 'electron'
 import type { CrashReport } from '../engine/contract/desktop.ts'
 import type { AppLog } from '../engine/log.ts'
+import type { StartCommand } from './autostart.ts'
 import type { Reports } from './crash-reports.ts'
 import type { Requests } from './requests.ts'
 import type { Texts } from './texts.ts'
@@ -17,6 +18,8 @@ export interface CrashOptions {
   readonly log: AppLog
   readonly requests: Requests
   readonly texts: Texts
+  /** Starts the app again, without what this start was asked to open. */
+  readonly command: StartCommand
   readonly isLeaving: () => boolean
   readonly onEnd: () => void
 }
@@ -43,10 +46,15 @@ export function watchCrashes(options: CrashOptions): NoteCrash {
     if (isEnding) return
     isEnding = true
     note('app', error.stack ?? String(error))
-    options.onEnd()
-    // What threw may have left anything half done; the engine recovers at every start.
-    if (process.uptime() > SETTLED_SECONDS) app.relaunch()
-    app.exit(1)
+    try {
+      options.onEnd()
+      // What threw may have left anything half done; the engine recovers at every start.
+      const { program, args } = options.command
+      if (!options.isLeaving() && process.uptime() > SETTLED_SECONDS)
+        app.relaunch({ execPath: program, args: [...args] })
+    } finally {
+      app.exit(1)
+    }
   })
   process.on('unhandledRejection', (error) => note('app', (error instanceof Error && error.stack) || String(error)))
   app.on('child-process-gone', (_event, { type, reason, exitCode, name }) => {

@@ -22,12 +22,11 @@ import { openSettings } from './settings.ts'
 import { createTexts } from './texts.ts'
 import { type AppTray, createTray } from './tray.ts'
 import type { TrayActions } from './tray-menu.ts'
+import { openUpdater, readKey } from './updater.ts'
 import { createUpdates } from './updates.ts'
 
 export interface DesktopOptions {
   readonly config: EngineConfig
-  /** Starts without showing the window. */
-  readonly isHidden: boolean
   /** File of the key that signs updates, in place of the packaged one. */
   readonly updateKeyFile: string | undefined
   /** Options of this start that belong to the next one too. */
@@ -37,9 +36,15 @@ export interface DesktopOptions {
 /** Puts the app around the engine together: window, menu, tray, notifications, and the ways out. */
 export function startDesktop(options: DesktopOptions): void {
   const base = openBase(options)
-  const engine = startEngine(options.config, base.log)
+  const engine = startEngine(base)
   const frame = createFrame(base, engine)
-  const updates = createUpdates({ ...base, keyFile: options.updateKeyFile, leave: frame.quit.leaveForUpdate })
+  const key = readKey(options.updateKeyFile)
+  const updates = createUpdates({
+    ...base,
+    hasKey: key !== '',
+    openUpdater: (onPercent) => openUpdater({ log: base.log, key, onPercent }),
+    leave: frame.quit.leaveForUpdate,
+  })
   serveWindow({
     engine,
     window: frame.window,
@@ -90,6 +95,7 @@ function openBase({ config, keptArgs }: DesktopOptions) {
     log: openLog({ root: config.root, copyTo: writeToTerminal }),
     reports: openReports(config.root, () => new Date()),
     mark: markSession(folder),
+    command,
     autostart: openAutostart(configHome(), command),
   }
 }
@@ -139,7 +145,15 @@ function createFrame(base: Base, engine: EngineHost) {
     /** Puts up what needs a desktop that is ready. */
     appear() {
       speak()
-      tray = createTray({ ...base, iconFolder: trayFolder, actions: trayActions({ window, engine, open }) })
+      tray = createTray({
+        ...base,
+        iconFolder: trayFolder,
+        actions: trayActions({ window, engine, open }),
+        // A window that is hidden now would be found by nobody.
+        onLost: () => {
+          if (!quit.isLeaving() && window.get()?.isVisible() !== true) window.show()
+        },
+      })
       engine.watch(notifications.hear, (next) => {
         view = next
         tray?.show(next)
@@ -186,8 +200,8 @@ function endWithSession(quit: Quit): void {
   // Electron sets handlers of its own on the way to ready, which would ask as if a person quit: ours come after.
   void app.whenReady().then(() => {
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => quit.request('session'))
+    powerMonitor.on('shutdown', () => quit.request('session'))
   })
-  void app.whenReady().then(() => powerMonitor.on('shutdown', () => quit.request('session')))
   // The app outlives its window; only the ways out above end it.
   app.on('window-all-closed', () => {})
 }

@@ -4,6 +4,7 @@ import type { EngineEvent, Handlers } from '../engine/contract/index.ts'
 import { createEngine } from '../engine/engine.ts'
 import type { AppLog } from '../engine/log.ts'
 import { type EngineView, watchEngine } from './engine-watch.ts'
+import type { Texts } from './texts.ts'
 
 /** The engine as the desktop has it: starting, serving, or failed. */
 export interface EngineHost {
@@ -15,7 +16,13 @@ export interface EngineHost {
 }
 
 /** Starts the engine in this process. One that cannot start says so in a dialog; the window stays, since it tells what is missing. */
-export function startEngine(config: EngineConfig, { log }: AppLog): EngineHost {
+export function startEngine(options: {
+  readonly config: EngineConfig
+  readonly log: AppLog
+  readonly texts: Texts
+}): EngineHost {
+  const { config, texts } = options
+  const { log } = options.log
   const engine = createEngine(config, log)
   const closing = new AbortController()
   const handlers = engine.then(async (running) => {
@@ -26,7 +33,7 @@ export function startEngine(config: EngineConfig, { log }: AppLog): EngineHost {
   })
   handlers.catch((error: unknown) => {
     log.error({ error: String(error) }, 'engine not started')
-    dialog.showErrorBox('Slipway', error instanceof Error ? error.message : String(error))
+    dialog.showErrorBox(texts.t('engineNotStarted'), texts.errorText(error))
   })
   return {
     handlers,
@@ -38,10 +45,10 @@ export function startEngine(config: EngineConfig, { log }: AppLog): EngineHost {
       void watchEngine({ handlers, signal: closing.signal, onEvent, onView }).catch(() => {
         // The engine did not start: there is nothing to watch.
       }),
-    async close(options) {
+    async close(how) {
       closing.abort()
-      await (await engine).close(options)
-      log.info(options, 'engine closed')
+      await (await engine).close(how)
+      log.info(how, 'engine closed')
     },
   }
 }

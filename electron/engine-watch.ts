@@ -1,4 +1,5 @@
 import type { ContainerSummary, EngineEvent, Handlers } from '../engine/contract/index.ts'
+import { sleep } from '../engine/lib/async.ts'
 
 /** What the desktop shows of the engine outside of the window. */
 export interface EngineView {
@@ -38,7 +39,7 @@ export async function watchEngine(options: {
     } catch {
       // Fallen behind: begin again.
     }
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+    await sleep(RETRY_MS, signal)
   }
 }
 

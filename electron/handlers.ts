@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { app, dialog, shell } from 'electron'
 import type { DesktopHandlers } from '../engine/api/ipc-server.ts'
@@ -56,11 +57,11 @@ export function desktopHandlers(parts: DesktopParts): DesktopHandlers {
     log: (_input, { signal }) => followLog(log, signal),
     reports: async () => [...reports.list()],
     report: async ({ file }) => {
-      if (!reports.list().some((one) => one.file === file))
-        throw new EngineError('notFound', 'report.none', `there is no report ${JSON.stringify(file)}`)
-      return reports.read(file)
+      const text = reports.read(file)
+      if (!text) throw new EngineError('notFound', 'report.none', `there is no report ${JSON.stringify(file)}`)
+      return text
     },
-    openFolder: async ({ folder }) => void (await shell.openPath(folder === 'log' ? log.folder : reports.folder)),
+    openFolder: ({ folder }) => openFolder(folder === 'log' ? log.folder : reports.folder),
     update: async () => updates.state(),
     checkUpdate: () => updates.check(),
     installUpdate: async () => updates.install(),
@@ -90,17 +91,24 @@ function fileDialogs(): Pick<DesktopHandlers, 'pickArchive' | 'pickSavePath'> {
   }
 }
 
+/** Shows a folder in the desktop's file manager; made first when nothing has been written to it yet. */
+async function openFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const failure = await shell.openPath(folder)
+  if (failure) throw new EngineError('unavailable', 'folder.not-opened', `${folder} could not be opened: ${failure}`)
+}
+
 async function* followLog(log: AppLog, signal: AbortSignal): AsyncGenerator<AppLogLine[]> {
   const queue = createPushQueue<AppLogLine>()
   const stop = log.follow((line) => queue.push(line))
-  signal.addEventListener(
-    'abort',
-    () => {
-      stop()
-      queue.end()
-    },
-    { once: true },
-  )
-  yield [...log.tail(SHOWN_LINES)]
-  for await (const line of queue) yield [line]
+  const end = () => queue.end()
+  signal.addEventListener('abort', end, { once: true })
+  if (signal.aborted) end()
+  try {
+    yield [...log.tail(SHOWN_LINES)]
+    for await (const line of queue) yield [line]
+  } finally {
+    signal.removeEventListener('abort', end)
+    stop()
+  }
 }

@@ -11,8 +11,8 @@ const { values } = parseArgs({
   options: {
     root: { type: 'string' },
     'runtime-dir': { type: 'string' },
-    /** Starts without showing the window, as the session does. */
-    hidden: { type: 'boolean' },
+    /** Chromium's own: where the app keeps what is this desktop's. */
+    'user-data-dir': { type: 'string' },
     /** File of the key that signs updates; only for an app that is not packaged. */
     'update-key': { type: 'string' },
   },
@@ -25,9 +25,8 @@ if (app.requestSingleInstanceLock()) {
   const keeperFile = path.join(import.meta.dirname, '../keeper/keeper.mjs').replace('app.asar/', 'app.asar.unpacked/')
   startDesktop({
     config: loadConfig({ keeperFile, root: text(values['root']), runtimeDir: text(values['runtime-dir']) }),
-    isHidden: values['hidden'] === true,
     updateKeyFile: text(values['update-key']),
-    keptArgs: (['root', 'runtime-dir'] as const).flatMap((name) => {
+    keptArgs: (['root', 'runtime-dir', 'user-data-dir'] as const).flatMap((name) => {
       const value = text(values[name])
       return value ? [`--${name}=${path.resolve(value)}`] : []
     }),

@@ -1,13 +1,18 @@
 import { app, dialog } from 'electron'
+import type { AppLog } from '../engine/log.ts'
 import type { AppWindow } from './app-window.ts'
 import { decideQuit, type QuitReason } from './quitting.ts'
 import type { Requests } from './requests.ts'
 import type { Settings } from './settings.ts'
 import type { Texts } from './texts.ts'
 
+/** Letting go of the engine takes no longer; an engine that hangs at its start must not keep the app from ending. */
+const KEEP_TIMEOUT_MS = 10_000
+
 export interface QuitOptions {
   readonly settings: Settings
   readonly texts: Texts
+  readonly log: AppLog
   readonly window: AppWindow
   readonly requests: Requests
   /** How many containers run; 0 while nobody knows. */
@@ -29,45 +34,79 @@ export interface Quit {
 
 /** Asks where a person must be asked, lets go of the engine, and ends the app. */
 export function createQuit(options: QuitOptions): Quit {
-  const { settings, requests, countRunning, closeEngine, onEnd } = options
-  let isLeaving = false
+  const { settings, requests, countRunning } = options
+  const { log } = options.log
+  let state: 'stays' | 'stopping' | 'leaving' = 'stays'
   let isAsked = false
+  let isAskedNatively = false
   let isClosed = false
   let last = () => {}
 
+  /** Nothing that fails on the way out keeps the app from ending. */
+  const attempt = (work: () => void, failure: string) => {
+    try {
+      work()
+    } catch (error) {
+      log.error({ error: String(error) }, failure)
+    }
+  }
+  const closeEngine = (stopContainers: boolean) =>
+    options
+      .closeEngine({ stopContainers })
+      .catch((error: unknown) => log.error({ error: String(error) }, 'engine not closed'))
+  const end = () => {
+    isClosed = true
+    attempt(options.onEnd, 'mark of the session not removed')
+    attempt(last, 'last step not done')
+    app.exit()
+  }
   const leave = async (stopContainers: boolean) => {
-    if (isLeaving) return
-    isLeaving = true
+    if (state !== 'stays') return
+    state = stopContainers ? 'stopping' : 'leaving'
     if (stopContainers) {
       // The window stays and says so: stopping may take as long as the containers need.
       requests.send({ type: 'stopping', running: countRunning() })
-      await closeEngine({ stopContainers }).catch(() => {})
+      await closeEngine(true)
       isClosed = true
-      onEnd()
+      attempt(options.onEnd, 'mark of the session not removed')
     }
     // Not within `before-quit`: the quit that was prevented there would take this one back, and the app stay without a window.
     setImmediate(() => app.quit())
   }
   const answer: Quit['answer'] = (choice, isRemembered) => {
-    if (!isAsked) return
+    if (!isAsked || state !== 'stays') return
     isAsked = false
     if (choice === 'cancel') return
-    if (isRemembered) settings.change({ quitting: choice })
+    if (isRemembered) attempt(() => settings.change({ quitting: choice }), 'answer not remembered')
     void leave(choice === 'stop')
   }
   const ask = async () => {
+    if (isAskedNatively) return
     isAsked = true
     if (options.window.get() && requests.isHeard()) {
       options.window.show()
       requests.send({ type: 'ask-quit', running: countRunning() })
       return
     }
-    const { choice, isRemembered } = await askNatively(options.texts, countRunning())
-    answer(choice, isRemembered)
+    isAskedNatively = true
+    try {
+      const { choice, isRemembered } = await askNatively(options.texts, countRunning())
+      answer(choice, isRemembered)
+    } finally {
+      isAskedNatively = false
+    }
+  }
+  const request = (reason: QuitReason) => {
+    // A session that ends does not wait for containers that are slow to stop: they go on.
+    if (state === 'stopping' && reason === 'session') return end()
+    if (state !== 'stays') return
+    const decision = decideQuit({ reason, quitting: settings.get().quitting, running: countRunning() })
+    if (decision === 'ask') void ask()
+    else void leave(decision === 'stop')
   }
 
   app.on('before-quit', (event) => {
-    if (isLeaving) return
+    if (isClosed || state === 'leaving') return
     event.preventDefault()
     request('user')
   })
@@ -76,25 +115,26 @@ export function createQuit(options: QuitOptions): Quit {
     event.preventDefault()
     isClosed = true
     // Containers go on: only the connection to the keeper is let go.
-    void closeEngine({ stopContainers: false })
-      .catch(() => {})
-      .finally(() => {
-        onEnd()
-        last()
-        app.exit()
-      })
+    void Promise.race([closeEngine(false), afterTimeout(() => log.error({}, 'engine not closed in time'))]).finally(end)
   })
-  const request = (reason: QuitReason) => {
-    if (isLeaving) return
-    const decision = decideQuit({ reason, quitting: settings.get().quitting, running: countRunning() })
-    if (decision === 'ask') void ask()
-    else void leave(decision === 'stop')
+  return {
+    isLeaving: () => state !== 'stays',
+    request,
+    answer,
+    leaveForUpdate(install) {
+      last = install
+      request('update')
+    },
   }
-  const leaveForUpdate = (install: () => void) => {
-    last = install
-    request('update')
-  }
-  return { isLeaving: () => isLeaving, request, answer, leaveForUpdate }
+}
+
+function afterTimeout(onTimeout: () => void): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(() => {
+      onTimeout()
+      resolve()
+    }, KEEP_TIMEOUT_MS).unref()
+  })
 }
 
 /** The same question when no window can ask it. */

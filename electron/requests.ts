@@ -1,12 +1,11 @@
 import type { DesktopRequest } from '../engine/contract/desktop.ts'
-import { createPushQueue } from '../engine/lib/async.ts'
 
 /** What the desktop asks of the window; it waits until a window listens. */
 export interface Requests {
   send(request: DesktopRequest): void
   /** Whether a window listens now. */
   isHeard(): boolean
-  /** What a window hears until `signal`. A newer listener takes the place of an older one. */
+  /** What a window hears until `signal`. A newer listener takes the place of an older one, and hears what that had not taken yet. */
   listen(signal: AbortSignal): AsyncIterable<DesktopRequest>
 }
 
@@ -15,29 +14,41 @@ const WAITING = 100
 
 export function createRequests(): Requests {
   let waiting: DesktopRequest[] = []
-  let current: ReturnType<typeof createPushQueue<DesktopRequest>> | undefined
+  let current: { wake(): void } | undefined
   return {
     send(request) {
-      if (current) current.push(request)
-      // A window that comes later reads everything anew.
-      else if (request.type !== 'changed') waiting = [...waiting, request].slice(-WAITING)
+      if (current) {
+        waiting.push(request)
+        current.wake()
+        // A window that comes later reads everything anew.
+      } else if (request.type !== 'changed') waiting = [...waiting, request].slice(-WAITING)
     },
     isHeard: () => current !== undefined,
     listen(signal) {
-      const queue = createPushQueue<DesktopRequest>()
-      current?.end()
-      current = queue
-      for (const request of waiting) queue.push(request)
-      waiting = []
+      const mine = { wake: () => {} }
+      if (!signal.aborted) {
+        const older = current
+        current = mine
+        older?.wake()
+      }
       signal.addEventListener(
         'abort',
         () => {
-          queue.end()
-          if (current === queue) current = undefined
+          if (current === mine) current = undefined
+          mine.wake()
         },
         { once: true },
       )
-      return queue
+      return (async function* () {
+        while (current === mine) {
+          const request = waiting.shift()
+          if (request) yield request
+          else
+            await new Promise<void>((resolve) => {
+              mine.wake = resolve
+            })
+        }
+      })()
     },
   }
 }

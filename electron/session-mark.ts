@@ -16,7 +16,16 @@ export function markSession(folder: string): {
   } catch {
     // A read-only folder: the next start will not know.
   }
-  return { startedAt, remove: () => rmSync(file, { force: true }) }
+  return {
+    startedAt,
+    remove() {
+      try {
+        rmSync(file, { force: true })
+      } catch {
+        // A folder that takes no change: the next start tells of an end without a word, and this one is not held up.
+      }
+    },
+  }
 }
 
 /** The start that a mark tells of, when it is one of this boot. */

@@ -1,4 +1,4 @@
-import { readFileSync, renameSync } from 'node:fs'
+import { copyFileSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { DesktopSettings, type SettingsChange } from '../engine/contract/desktop.ts'
 import { writeWhole } from './write-file.ts'
@@ -10,14 +10,19 @@ export interface Settings {
   change(change: SettingsChange): void
 }
 
-/** Opens the settings. A file that cannot be understood is set aside as `settings.json.bad`, and the defaults hold. */
+/** Opens the settings. What cannot be understood of a file has its default; the file itself is kept as `settings.json.bad`. */
 export function openSettings(folder: string, onChange: (settings: DesktopSettings) => void): Settings {
   const file = path.join(folder, 'settings.json')
   let settings = read(file)
   return {
     get: () => settings,
     change(change) {
-      const next = DesktopSettings.parse({ ...settings, ...withoutUndefined(change) })
+      const next = DesktopSettings.parse({
+        ...settings,
+        ...withoutUndefined(change),
+        notifications: { ...settings.notifications, ...withoutUndefined(change.notifications) },
+        updates: { ...settings.updates, ...withoutUndefined(change.updates) },
+      })
       writeWhole(file, `${JSON.stringify(next, null, 2)}\n`)
       settings = next
       onChange(settings)
@@ -32,13 +37,34 @@ function read(file: string): DesktopSettings {
   } catch {
     return DesktopSettings.parse({})
   }
+  const found = understand(text)
+  if (found.isWhole) return found.settings
   try {
-    return DesktopSettings.parse(JSON.parse(text))
+    copyFileSync(file, `${file}.bad`)
   } catch {
-    renameSync(file, `${file}.bad`)
-    return DesktopSettings.parse({})
+    // A full or read-only disk: the app starts all the same.
+  }
+  return found.settings
+}
+
+/** The settings in a file's text; a field that an older or newer app wrote in its own way does not cost the others. */
+function understand(text: string): { readonly settings: DesktopSettings; readonly isWhole: boolean } {
+  try {
+    const found: unknown = JSON.parse(text)
+    const { data, error } = DesktopSettings.safeParse(found)
+    if (data) return { settings: data, isWhole: true }
+    for (const { path: where } of error.issues) remove(found, where)
+    return { settings: DesktopSettings.parse(found), isWhole: false }
+  } catch {
+    return { settings: DesktopSettings.parse({}), isWhole: false }
   }
 }
 
-const withoutUndefined = (change: SettingsChange) =>
+function remove(from: unknown, where: readonly PropertyKey[]): void {
+  const [last, ...way] = where.toReversed()
+  const holder = way.reduceRight<unknown>((value, key) => (value as Record<PropertyKey, unknown>)[key], from)
+  if (last !== undefined) delete (holder as Record<PropertyKey, unknown>)[last]
+}
+
+const withoutUndefined = (change: object = {}) =>
   Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))

@@ -1,11 +1,15 @@
 import i18next, { type TFunction } from 'i18next'
 import type { DesktopSettings } from '../engine/contract/desktop.ts'
+import { EngineError } from '../engine/contract/errors.ts'
 import { en } from '../renderer/i18n/en.ts'
+import { errorTextIn } from '../renderer/i18n/error-text.ts'
 import { ko } from '../renderer/i18n/ko.ts'
 
 /** The texts of menus, the tray, notifications and native dialogs: the window's own dictionaries. */
 export interface Texts {
   readonly t: TFunction
+  /** What went wrong, in the chosen language where the reason is known. */
+  errorText(cause: unknown): string
   use(language: 'en' | 'ko'): void
 }
 
@@ -20,7 +24,11 @@ export function createTexts(chosen: DesktopSettings['language'], systemLocale: s
     showSupportNotice: false,
     interpolation: { escapeValue: false },
   })
-  return { t: texts.t, use: (language) => void texts.changeLanguage(language) }
+  return {
+    t: texts.t,
+    errorText: (cause) => errorTextIn(texts, EngineError.from(cause)),
+    use: (language) => void texts.changeLanguage(language),
+  }
 }
 
 function languageOf(chosen: DesktopSettings['language'], systemLocale: string): 'en' | 'ko' {

@@ -21,6 +21,8 @@ export function createTray(options: {
   readonly actions: TrayActions
   readonly requests: Requests
   readonly log: AppLog
+  /** Nobody shows the icon any more. */
+  readonly onLost: () => void
 }): AppTray {
   const { texts, iconFolder, actions } = options
   let tray: Tray | undefined
@@ -37,9 +39,10 @@ export function createTray(options: {
       tray = new Tray(icon())
       tray.on('click', actions.open)
       draw()
-    } else if (!hasHost) {
-      tray?.destroy()
+    } else if (!hasHost && tray) {
+      tray.destroy()
       tray = undefined
+      options.onLost()
     }
     options.requests.send({ type: 'changed', what: 'state' })
   }).catch((error: unknown) => options.log.log.warn({ error: String(error) }, 'no tray'))

@@ -1,6 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { BrowserWindow, Rectangle } from 'electron'
+import { writeWhole } from './write-file.ts'
 
 interface WindowState {
   readonly bounds: Rectangle
@@ -35,7 +36,7 @@ export function keepWindowState(folder: string, window: BrowserWindow): void {
   window.on('close', () => {
     const state: WindowState = { bounds: window.getNormalBounds(), isMaximized: window.isMaximized() }
     try {
-      writeFileSync(fileIn(folder), JSON.stringify(state))
+      writeWhole(fileIn(folder), JSON.stringify(state))
     } catch {
       // The next window has the first size: nothing is lost.
     }

@@ -64,7 +64,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
   await prepareFolders(layout, config)
   const stores = await openStores(layout, log)
   const keeperFile = installKeeper(config.keeperFile, config.root)
-  const program = () => (config.appMount ? installProgram(process.execPath, config.root) : process.execPath)
+  const program = async () => (config.appMount ? installProgram(process.execPath, config.root) : process.execPath)
   const { runtimeDir, appMount, mode, ociRuntime } = config
   const host = await createHostSupervisor(
     (onClose) => ensureKeeper({ runtimeDir, keeperFile, program, appMount, mode, ociRuntime, onClose }),

@@ -115,14 +115,13 @@ export function scrub(line: string): string {
 function readTail(file: string, count: number): readonly AppLogLine[] {
   const lines: AppLogLine[] = []
   for (let number = 0; number < MAX_FILES && lines.length < count; number += 1) {
-    const text = readText(number === 0 ? file : `${file}.${number}`)
-    const parsed = text
-      .split('\n')
-      .map(parseLine)
-      .filter((line) => line !== null)
-    lines.unshift(...parsed)
+    const texts = readText(number === 0 ? file : `${file}.${number}`).split('\n')
+    while (texts.length > 0 && lines.length < count) {
+      const line = parseLine(texts.pop() as string)
+      if (line) lines.push(line)
+    }
   }
-  return lines.slice(-count)
+  return lines.reverse()
 }
 
 function readText(file: string): string {

@@ -1,4 +1,5 @@
 import { EngineError } from '../contract/errors.ts'
+import { unitsOf } from '../contract/units.ts'
 import { createPushQueue } from '../lib/async.ts'
 
 /*
@@ -72,16 +73,4 @@ export function serveStream(port: ServerPort, produce: Produce): void {
       port.postMessage(last)
       port.close()
     })
-}
-
-/** What a frame costs against the credit. */
-export function unitsOf(value: unknown): number {
-  if (Array.isArray(value)) {
-    return value.reduce<number>(
-      (sum, line: { text?: unknown }) => sum + (typeof line?.text === 'string' ? line.text.length : 0),
-      1,
-    )
-  }
-  const data = (value as { data?: unknown } | null)?.data
-  return data instanceof Uint8Array ? data.byteLength : 1
 }

@@ -17,12 +17,17 @@ const UpdateUrl = z
     message: 'must begin with https://',
   })
 
+const Closing = z.enum(['tray', 'quit'])
+const Quitting = z.enum(['ask', 'keep', 'stop'])
+const Theme = z.enum(['system', 'light', 'dark'])
+const Language = z.enum(['system', 'en', 'ko'])
+
 /** How the app behaves on this desktop. Unknown keys of an older or newer app are dropped. */
 export const DesktopSettings = z.object({
   /** What closing the window does. */
-  closing: z.enum(['tray', 'quit']).default('quit'),
+  closing: Closing.default('quit'),
   /** What quitting does to containers that run. */
-  quitting: z.enum(['ask', 'keep', 'stop']).default('ask'),
+  quitting: Quitting.default('ask'),
   notifications: z
     .object({
       failed: z.boolean().default(true),
@@ -30,20 +35,26 @@ export const DesktopSettings = z.object({
       imported: z.boolean().default(true),
     })
     .prefault({}),
-  theme: z.enum(['system', 'light', 'dark']).default('system'),
-  language: z.enum(['system', 'en', 'ko']).default('system'),
+  theme: Theme.default('system'),
+  language: Language.default('system'),
   updates: z.object({ url: UpdateUrl.default(''), isDaily: z.boolean().default(true) }).prefault({}),
 })
 export type DesktopSettings = z.output<typeof DesktopSettings>
 
-/** The settings that change; the others stay. */
+/** The settings that change, whole or in part; the others stay. */
 const SettingsChange = z.strictObject({
-  closing: z.enum(['tray', 'quit']).optional(),
-  quitting: z.enum(['ask', 'keep', 'stop']).optional(),
-  notifications: z.strictObject({ failed: z.boolean(), unhealthy: z.boolean(), imported: z.boolean() }).optional(),
-  theme: z.enum(['system', 'light', 'dark']).optional(),
-  language: z.enum(['system', 'en', 'ko']).optional(),
-  updates: z.strictObject({ url: UpdateUrl, isDaily: z.boolean() }).optional(),
+  closing: Closing.optional(),
+  quitting: Quitting.optional(),
+  notifications: z
+    .strictObject({
+      failed: z.boolean().optional(),
+      unhealthy: z.boolean().optional(),
+      imported: z.boolean().optional(),
+    })
+    .optional(),
+  theme: Theme.optional(),
+  language: Language.optional(),
+  updates: z.strictObject({ url: UpdateUrl.optional(), isDaily: z.boolean().optional() }).optional(),
 })
 export type SettingsChange = z.output<typeof SettingsChange>
 
@@ -77,7 +88,7 @@ export const PAGE_NAMES = [
 ] as const
 
 /** What the application menu does in the window. */
-export const MENU_ACTIONS = ['run', 'pull', 'import', 'shortcuts', 'palette', 'settings', 'log', 'doctor'] as const
+const MENU_ACTIONS = ['run', 'pull', 'import', 'shortcuts', 'palette', 'settings', 'log', 'doctor'] as const
 export type MenuAction = (typeof MENU_ACTIONS)[number]
 
 /** A report of a crash, kept as a text file. */

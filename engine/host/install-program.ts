@@ -1,21 +1,8 @@
 import { createHash } from 'node:crypto'
-import {
-  closeSync,
-  constants,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { constants, createReadStream, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { copyFile, mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { EngineError } from '../contract/errors.ts'
 import { findProcesses } from './find-processes.ts'
 
@@ -28,12 +15,15 @@ import { findProcesses } from './find-processes.ts'
  *     files.json      {name: [size, SHA-256]} of each, written once all of them were read back
  */
 const NEEDED = ['libffmpeg.so', 'icudtl.dat', 'snapshot_blob.bin', 'v8_context_snapshot.bin']
-const CHUNK = 1024 * 1024
+const CHUNK_BYTES = 1024 * 1024
 
 type FileList = Readonly<Record<string, readonly [size: number, sha256: string]>>
 
-/** Copies the program at `execPath` with what it needs to run as Node, once a version, and answers with the copy. */
-export function installProgram(execPath: string, root: string): string {
+/**
+ * Copies the program at `execPath` with what it needs to run as Node, once a version, and answers with the copy. That is some 170 MB: others are
+ * served meanwhile.
+ */
+export async function installProgram(execPath: string, root: string): Promise<string> {
   const from = path.dirname(execPath)
   const names = [path.basename(execPath), ...NEEDED.filter((name) => existsSync(path.join(from, name)))]
   const facts = names.map((name) => {
@@ -45,28 +35,30 @@ export function installProgram(execPath: string, root: string): string {
   const folder = path.join(parent, `program-${version}`)
   const program = path.join(folder, path.basename(execPath))
   if (isWhole(folder)) return program
-  mkdirSync(parent, { recursive: true, mode: 0o700 })
-  const temporary = mkdtempSync(path.join(parent, '.new-'))
+  await mkdir(parent, { recursive: true, mode: 0o700 })
+  const temporary = await mkdtemp(path.join(parent, '.new-'))
   try {
-    const list: Record<string, [number, string]> = {}
-    for (const name of names) {
-      const copy = path.join(temporary, name)
-      copyFileSync(path.join(from, name), copy, constants.COPYFILE_FICLONE)
-      const sha256 = hashOf(path.join(from, name))
-      if (hashOf(copy) !== sha256)
-        throw new EngineError('internal', 'keeper.bad-copy', `${copy} is not what was copied; check the disk`)
-      list[name] = [statSync(copy).size, sha256]
-    }
-    writeFileSync(path.join(temporary, 'files.json'), JSON.stringify(list))
+    const list: Record<string, FileList[string]> = {}
+    for (const name of names) list[name] = await copyVerified(path.join(from, name), path.join(temporary, name))
+    await writeFile(path.join(temporary, 'files.json'), JSON.stringify(list))
     // One that is not whole: a disk was full, or somebody cleaned up.
-    rmSync(folder, { recursive: true, force: true })
-    renameSync(temporary, folder)
+    await rm(folder, { recursive: true, force: true })
+    await rename(temporary, folder)
   } catch (error) {
-    rmSync(temporary, { recursive: true, force: true })
+    await rm(temporary, { recursive: true, force: true })
     // Another engine of the same root was quicker: its copy is the same.
     if (!isWhole(folder)) throw error
   }
   return program
+}
+
+/** Copies a file and reads both back. */
+async function copyVerified(from: string, to: string): Promise<FileList[string]> {
+  await copyFile(from, to, constants.COPYFILE_FICLONE)
+  const sha256 = await hashOf(from)
+  if ((await hashOf(to)) !== sha256)
+    throw new EngineError('internal', 'keeper.bad-copy', `${to} is not what was copied; check the disk`)
+  return [(await stat(to)).size, sha256]
 }
 
 /** Removes copies of keepers and programs that are not these and that no process runs from. */
@@ -89,14 +81,8 @@ function isWhole(folder: string): boolean {
   }
 }
 
-function hashOf(file: string): string {
+async function hashOf(file: string): Promise<string> {
   const hash = createHash('sha256')
-  const chunk = Buffer.allocUnsafe(CHUNK)
-  const fd = openSync(file, 'r')
-  try {
-    for (let size = readSync(fd, chunk); size > 0; size = readSync(fd, chunk)) hash.update(chunk.subarray(0, size))
-  } finally {
-    closeSync(fd)
-  }
+  await pipeline(createReadStream(file, { highWaterMark: CHUNK_BYTES }), hash)
   return hash.digest('hex')
 }

@@ -13,7 +13,7 @@ export interface LaunchOptions {
   readonly runtimeDir: string
   readonly keeperFile: string
   /** The program that runs it: asked for when one has to be started. */
-  readonly program: () => string
+  readonly program: () => Promise<string>
   /** Where an AppImage is mounted that a keeper must not hold on to; `''` without one. */
   readonly appMount: string
   readonly mode: 'rootful' | 'rootless'
@@ -22,13 +22,15 @@ export interface LaunchOptions {
   readonly onClose?: () => void
 }
 
+type StartOptions = Omit<LaunchOptions, 'program'> & { readonly program: string }
+
 /**
  * argv that starts a keeper. Rootless it enters its own user and mount namespace, but stays in the host's network;
  * with a `scope`, in that unit of the user's systemd.
  */
-export function keeperArguments(options: LaunchOptions, holderPid: number, scope: string): string[] {
+export function keeperArguments(options: StartOptions, holderPid: number, scope: string): string[] {
   const keeper = [
-    ...[options.program(), options.keeperFile, '--runtime-dir', options.runtimeDir, '--mode', options.mode],
+    ...[options.program, options.keeperFile, '--runtime-dir', options.runtimeDir, '--mode', options.mode],
     ...(options.ociRuntime ? ['--runtime', options.ociRuntime] : []),
     ...(scope ? ['--scope', scope] : []),
   ]
@@ -55,7 +57,8 @@ export async function ensureKeeper(options: LaunchOptions): Promise<HostClient> 
   if (running) return running
   mkdirSync(options.runtimeDir, { recursive: true, mode: 0o700 })
   const logFile = path.join(options.runtimeDir, 'keeper.log')
-  let child = start(options, logFile, options.mode === 'rootless' ? newScope(options.runtimeDir) : '')
+  const starting = { ...options, program: await options.program() }
+  let child = start(starting, logFile, options.mode === 'rootless' ? newScope(options.runtimeDir) : '')
   const deadline = Date.now() + START_TIMEOUT_MS
   while (Date.now() < deadline) {
     const connected = await connectHost(socketPath, client).catch(() => null)
@@ -66,12 +69,12 @@ export async function ensureKeeper(options: LaunchOptions): Promise<HostClient> 
     if (!child.process.exitCode) continue
     if (!child.isScoped) break
     // A systemd that refuses its scope does not keep containers from running: they have no limits then.
-    child = start(options, logFile, '')
+    child = start(starting, logFile, '')
   }
   throw new EngineError('unavailable', 'keeper.not-started', `the keeper did not start; its log ends: ${tail(logFile)}`)
 }
 
-function start(options: LaunchOptions, logFile: string, scope: string) {
+function start(options: StartOptions, logFile: string, scope: string) {
   const [command = '', ...args] = keeperArguments(options, namespaceHolder(options.runtimeDir), scope)
   const log = openSync(logFile, 'w', 0o600)
   const child = spawn(command, args, {

@@ -1,6 +1,7 @@
 import type { Client as ClientOf } from '../../engine/contract/define.ts'
 import type { desktop as desktopContract } from '../../engine/contract/desktop.ts'
 import { type Client, type ClientStream, EngineError, type WireError } from '../../engine/contract/index.ts'
+import { unitsOf } from '../../engine/contract/units.ts'
 
 interface Bridge {
   invoke(path: string, input: unknown): Promise<{ ok: true; value: unknown } | { ok: false; error: WireError }>
@@ -58,14 +59,6 @@ async function call(path: string, input: unknown): Promise<unknown> {
 }
 
 type Frame = { t: 'data'; v: unknown } | { t: 'end' } | { t: 'error'; e: WireError }
-
-/** What a frame costs against the engine's credit; the same count as the engine's. */
-function unitsOf(value: unknown): number {
-  if (Array.isArray(value))
-    return value.reduce<number>((sum, line: { text?: string }) => sum + (line?.text?.length ?? 0), 1)
-  const data = (value as { data?: unknown } | null)?.data
-  return data instanceof Uint8Array ? data.byteLength : 1
-}
 
 function openStream(path: string, input: unknown): ClientStream<unknown, unknown> {
   const nonce = crypto.randomUUID()

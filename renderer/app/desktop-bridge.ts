@@ -7,7 +7,7 @@ import { pickArchives } from '../features/images/first-image.tsx'
 import { importArchive, reportFailure } from '../state/activity.ts'
 import { useDialog } from '../state/dialog.ts'
 import { useNotices } from '../state/notices.ts'
-import { type Page, useView } from '../state/view.ts'
+import { useView } from '../state/view.ts'
 import { queryClient } from './queries.ts'
 
 const RETRY_MS = 500
@@ -16,8 +16,10 @@ const RETRY_MS = 500
 export async function followDesktop(): Promise<never> {
   for (;;) {
     try {
-      for await (const request of desktop.requests({ language: i18next.language === 'ko' ? 'ko' : 'en' }))
-        handle(request)
+      const requests = desktop.requests({ language: i18next.language === 'ko' ? 'ko' : 'en' })
+      // What changed while nobody listened was told to nobody.
+      void queryClient.invalidateQueries({ queryKey: ['desktop'] })
+      for await (const request of requests) handle(request)
     } catch {
       // The stream broke: what was asked meanwhile waits.
     }
@@ -62,7 +64,7 @@ const ACTIONS: Readonly<Record<MenuAction, () => void>> = {
   run: () => useDialog.getState().show({ type: 'run', image: '' }),
   pull: () => useDialog.getState().show({ type: 'pull' }),
   shortcuts: () => useDialog.getState().show({ type: 'shortcuts' }),
-  import: () => void pickArchives(),
+  import: pickArchives,
   palette: openSpotlight,
   settings: () => useView.getState().showSubject('general'),
   log: () => useView.getState().showSubject('log'),
@@ -79,10 +81,7 @@ async function openLink(link: DesktopLink): Promise<void> {
   }
   try {
     const id = await idOf(link.type, link.name)
-    const view = useView.getState()
-    const page: Page = PAGE_OF[link.type]
-    view.show(page)
-    if (view.opened[page] !== id) view.open(page, id)
+    useView.getState().reveal(PAGE_OF[link.type], id)
   } catch (error) {
     reportFailure(i18next.t('link.failed', { name: link.name }), error)
     useView.getState().show('activity')

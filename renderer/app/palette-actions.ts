@@ -62,7 +62,7 @@ function windowActions(t: TFunction): readonly PaletteAction[] {
   return [
     window('run', t('runTitle'), () => useDialog.getState().show({ type: 'run', image: '' })),
     window('pull', t('pull.open'), () => useDialog.getState().show({ type: 'pull' })),
-    window('import', t('import'), () => void pickArchives()),
+    window('import', t('import'), pickArchives),
     window('shortcuts', t('keyboard'), () => useDialog.getState().show({ type: 'shortcuts' })),
     ...SUBJECTS.map((subject) =>
       window(`settings-${subject}`, `${t('page.settings')}: ${t(`settings.${subject}`)}`, () =>
@@ -143,10 +143,6 @@ const removal = ({ page, id, name }: Place, t: TFunction): Omit<PaletteAction, '
 })
 
 function goTo({ page, id, name }: Place, t: TFunction): PaletteAction {
-  const onClick = () => {
-    const view = useView.getState()
-    view.show(page)
-    if (view.opened[page] !== id) view.open(page, id)
-  }
+  const onClick = () => useView.getState().reveal(page, id)
   return { id: `open-${page}-${id}`, label: name, description: t(`page.${page}`), keywords: id, onClick }
 }

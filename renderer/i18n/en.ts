@@ -516,6 +516,7 @@ export const en = {
     unhealthy: { title: '{{name}} is unhealthy', text: 'Its health check keeps failing.' },
     imported: { title: '{{name}} is here', text: 'The image was imported and can be run.' },
   },
+  engineNotStarted: 'Slipway cannot start its engine',
   crash: {
     app: 'Slipway crashed and was started again.',
     window: 'The window crashed and was opened again.',
@@ -537,6 +538,7 @@ export const en = {
     title: 'Updates',
     url: 'Address',
     urlHint: 'A folder on a web server with signed packages. Empty: no updates.',
+    urlInvalid: 'Begin with https://, or with http:// for this machine. No spaces, no user names.',
     daily: 'Look once a day',
     dailyText: 'Found updates are fetched and verified, and put in place when you say so.',
     check: 'Look now',
@@ -707,6 +709,7 @@ export const en = {
   },
   activityKind: { import: 'Import', pull: 'Pull', push: 'Push', save: 'Save', capture: 'Record' },
   errors: {
+    folder_notopened: 'The folder could not be opened.',
     port_inuse: 'Port {{port}} is taken.',
     cluster_notconfigured: 'This engine is in no cluster.',
     cluster_unreachable: 'The cluster store {{store}} does not answer.',

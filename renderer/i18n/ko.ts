@@ -497,6 +497,7 @@ export const ko: Translation<typeof en> = {
     unhealthy: { title: '{{name}} 상태 나쁨', text: '상태 검사가 계속 실패합니다.' },
     imported: { title: '{{name}} 준비됨', text: '이미지를 불러왔고 실행할 수 있습니다.' },
   },
+  engineNotStarted: 'Slipway 엔진을 시작할 수 없습니다',
   crash: {
     app: 'Slipway가 비정상 종료되어 다시 시작했습니다.',
     window: '창이 비정상 종료되어 다시 열었습니다.',
@@ -518,6 +519,8 @@ export const ko: Translation<typeof en> = {
     title: '업데이트',
     url: '주소',
     urlHint: '서명된 패키지가 있는 웹 서버의 폴더. 비우면 업데이트하지 않습니다.',
+    urlInvalid:
+      'https://로 시작해야 하며, 이 컴퓨터의 주소만 http://로 시작할 수 있습니다. 공백과 사용자 이름은 쓸 수 없습니다.',
     daily: '하루에 한 번 확인',
     dailyText: '찾은 업데이트를 받아 검증하고, 승인하면 설치합니다.',
     check: '지금 확인',
@@ -758,6 +761,7 @@ export const ko: Translation<typeof en> = {
   },
   activityKind: { import: '가져오기', pull: '내려받기', push: '올리기', save: '저장', capture: '기록' },
   errors: {
+    folder_notopened: '폴더를 열 수 없습니다.',
     port_inuse: '포트 {{port}}은(는) 이미 쓰이고 있습니다.',
     cluster_notconfigured: '이 엔진은 클러스터에 속해 있지 않습니다.',
     cluster_unreachable: '클러스터 저장소 {{store}}가 응답하지 않습니다.',

@@ -60,6 +60,11 @@ export function reportFailure(title: string, error: unknown): void {
   add({ kind: 'failure', title, state: 'failed', message: errorText(error) })
 }
 
+/** Lets work go on by itself; a failure of it is kept until somebody dismisses it. */
+export function reportFailureOf(title: string, work: Promise<unknown>): void {
+  work.catch((error: unknown) => reportFailure(title, error))
+}
+
 /** Imports an archive and tells its progress layer by layer. */
 export const importArchive = (path: string): Promise<void> =>
   follow('import', path.split('/').at(-1) ?? path, api.image.importArchive({ path }))

@@ -18,7 +18,10 @@ interface ViewState {
   show(page: Page): void
   showSubject(subject: Subject): void
   setFilter(text: string): void
+  /** Opens the detail pane of an object, or closes it when it is open. */
   open(page: Page, id: string): void
+  /** Shows a page with the detail pane of an object open. */
+  reveal(page: Page, id: string): void
 }
 
 /** Where the user is. */
@@ -31,4 +34,5 @@ export const useView = create<ViewState>((set) => ({
   show: (page) => set({ page, filter: '' }),
   setFilter: (filter) => set({ filter }),
   open: (page, id) => set(({ opened }) => ({ opened: { ...opened, [page]: opened[page] === id ? '' : id } })),
+  reveal: (page, id) => set(({ opened }) => ({ page, filter: '', opened: { ...opened, [page]: id } })),
 }))

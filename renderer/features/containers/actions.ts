@@ -2,7 +2,7 @@ import i18next from 'i18next'
 import type { ContainerSummary } from '../../../engine/contract/container.ts'
 import { EngineError } from '../../../engine/contract/errors.ts'
 import { api, desktop } from '../../api/client.ts'
-import { reportFailure } from '../../state/activity.ts'
+import { reportFailure, reportFailureOf } from '../../state/activity.ts'
 import { useDialog } from '../../state/dialog.ts'
 import { useDock } from '../../state/dock.ts'
 
@@ -67,5 +67,6 @@ export function openDock(kind: 'exec' | 'attach' | 'logs', { id, name }: Contain
 /** Opens a published port in the system's browser. */
 export function openPort(hostIp: string, hostPort: number): void {
   const host = hostIp === '' || hostIp === '0.0.0.0' || hostIp === '::' ? 'localhost' : hostIp
-  void desktop.openExternal({ url: `http://${host.includes(':') ? `[${host}]` : host}:${hostPort}` })
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${hostPort}`
+  reportFailureOf(url, desktop.openExternal({ url }))
 }

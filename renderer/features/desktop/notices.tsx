@@ -2,10 +2,10 @@ import { Button } from '@mantine/core'
 import { IconAlertTriangle, IconDownload } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
-import { desktop } from '../../api/client.ts'
 import { updateState } from '../../app/queries.ts'
 import { useNotices } from '../../state/notices.ts'
 import { useView } from '../../state/view.ts'
+import { installUpdate } from './change-settings.ts'
 
 /** What the app has to say of itself, above the page: a crash that it recovered from, an update that is ready. */
 export function Notices() {
@@ -34,7 +34,7 @@ function CrashNotice() {
         onClick={() => {
           dismissCrash()
           useView.getState().showSubject('log')
-          useView.getState().open('settings', crash.file)
+          useView.getState().reveal('settings', crash.file)
         }}
       >
         {t('crash.show')}
@@ -55,7 +55,7 @@ function UpdateNotice() {
     <div className="notice" data-testid="update-notice">
       <IconDownload size={16} color="var(--accent)" aria-hidden />
       <span>{t('update.ready', { version: update.version })}</span>
-      <Button size="compact-xs" onClick={() => void desktop.installUpdate({})}>
+      <Button size="compact-xs" onClick={installUpdate}>
         {t('update.install')}
       </Button>
       <Button size="compact-xs" variant="subtle" color="gray" onClick={() => dismissVersion(update.version)}>

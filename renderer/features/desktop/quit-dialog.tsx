@@ -3,6 +3,7 @@ import { IconPlayerPlay, IconPlayerStop } from '@tabler/icons-react'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { desktop } from '../../api/client.ts'
+import { reportFailureOf } from '../../state/activity.ts'
 import { useDialog } from '../../state/dialog.ts'
 
 /** Asks what becomes of the containers when the app ends, and shows that they are being stopped. */
@@ -19,7 +20,7 @@ function Question({ running }: { readonly running: number }) {
   const [isRemembered, setRemembered] = useState(false)
   const answer = (choice: 'keep' | 'stop' | 'cancel') => {
     close()
-    void desktop.answerQuit({ answer: choice, isRemembered })
+    reportFailureOf(t('menu.quit'), desktop.answerQuit({ answer: choice, isRemembered }))
   }
   return (
     <Modal

@@ -7,6 +7,7 @@ import i18next from 'i18next'
 import { useEffect, useRef, useState } from 'react'
 import { api, desktop } from '../../api/client.ts'
 import { errorText } from '../../api/error-text.ts'
+import { reportFailureOf } from '../../state/activity.ts'
 import { usePreferences } from '../../state/preferences.ts'
 import { FindBar } from './find-bar.tsx'
 import { isForProgram, type TerminalKeys } from './terminal-keys.ts'
@@ -72,7 +73,7 @@ function openTerminal(
   const search = new SearchAddon()
   terminal.loadAddon(fit)
   terminal.loadAddon(search)
-  terminal.loadAddon(new WebLinksAddon((_event, url) => void desktop.openExternal({ url })))
+  terminal.loadAddon(new WebLinksAddon((_event, url) => reportFailureOf(url, desktop.openExternal({ url }))))
   terminal.open(element)
   drawWithWebgl(terminal)
   fit.fit()

@@ -1,14 +1,18 @@
 import { Button, Group } from '@mantine/core'
 import { IconFileImport, IconSparkles, IconStack2 } from '@tabler/icons-react'
+import i18next from 'i18next'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api, desktop } from '../../api/client.ts'
 import { Empty } from '../../components/empty.tsx'
-import { importArchive, reportFailure } from '../../state/activity.ts'
+import { importArchive, reportFailure, reportFailureOf } from '../../state/activity.ts'
 
 /** Lets the user pick archives on this machine and imports them. */
-export async function pickArchives(): Promise<void> {
-  for (const path of await desktop.pickArchive({})) void importArchive(path)
+export function pickArchives(): void {
+  const pick = async () => {
+    for (const path of await desktop.pickArchive({})) void importArchive(path)
+  }
+  reportFailureOf(i18next.t('import'), pick())
 }
 
 /** What a newcomer sees: the two ways to a first image. */
@@ -33,7 +37,7 @@ export function FirstImage() {
         >
           {t('starter')}
         </Button>
-        <Button variant="default" leftSection={<IconFileImport size={14} />} onClick={() => void pickArchives()}>
+        <Button variant="default" leftSection={<IconFileImport size={14} />} onClick={pickArchives}>
           {t('import')}
         </Button>
       </Group>

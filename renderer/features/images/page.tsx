@@ -37,7 +37,7 @@ export function ImagesPage() {
       <div className="page-main">
         <div className="page-head">
           <h1>{t('page.images')}</h1>
-          <Button variant="default" leftSection={<IconFileImport size={14} />} onClick={() => void pickArchives()}>
+          <Button variant="default" leftSection={<IconFileImport size={14} />} onClick={pickArchives}>
             {t('import')}
           </Button>
           <Button

@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { AppLogLine } from '../../../engine/contract/desktop.ts'
 import { desktop } from '../../api/client.ts'
+import { reportFailureOf } from '../../state/activity.ts'
 import { useView } from '../../state/view.ts'
 import { CrashReports } from './crash-reports.tsx'
 
@@ -17,7 +18,17 @@ const FOLLOW_PIXELS = 40
 /** The app's own log as it is written, and the reports of crashes. */
 export function AppLogPage() {
   const { t } = useTranslation()
-  const [tab, setTab] = useState<'log' | 'reports'>(useView.getState().opened.settings ? 'reports' : 'log')
+  const { opened, open } = useView()
+  const [tab, setTab] = useState<'log' | 'reports'>('log')
+  const report = opened.settings ?? ''
+  // A report may be asked for from outside, while the lines are shown.
+  useEffect(() => {
+    if (report) setTab('reports')
+  }, [report])
+  const choose = (next: 'log' | 'reports') => {
+    setTab(next)
+    if (next === 'log' && report) open('settings', report)
+  }
   return (
     <>
       <p className="settings-lead">{t('appLog.lead')}</p>
@@ -26,7 +37,7 @@ export function AppLogPage() {
           aria-label={t('appLog.view')}
           data-testid="log-tab"
           value={tab}
-          onChange={(value) => setTab(value as 'log' | 'reports')}
+          onChange={(value) => choose(value as 'log' | 'reports')}
           data={(['log', 'reports'] as const).map((value) => ({ value, label: t(`appLog.tab.${value}`) }))}
         />
         {tab === 'reports' && <FolderButton folder="reports" />}
@@ -118,7 +129,7 @@ function FolderButton({ folder }: { readonly folder: 'log' | 'reports' }) {
     <Button
       variant="default"
       leftSection={<IconFolderOpen size={14} />}
-      onClick={() => void desktop.openFolder({ folder })}
+      onClick={() => reportFailureOf(t('appLog.folder'), desktop.openFolder({ folder }))}
     >
       {t('appLog.folder')}
     </Button>

@@ -6,7 +6,7 @@ import type { DesktopSettings, DesktopState } from '../../../engine/contract/des
 import { desktop } from '../../api/client.ts'
 import { desktopState } from '../../app/queries.ts'
 import { Setting } from '../../components/setting.tsx'
-import { reportFailure } from '../../state/activity.ts'
+import { reportFailureOf } from '../../state/activity.ts'
 import { changeSettings } from '../desktop/change-settings.ts'
 import { UpdateSettings } from './updates.tsx'
 
@@ -60,7 +60,7 @@ function WindowSettings({ state }: { readonly state: DesktopState }) {
           checked={isAutostarted}
           onChange={(event) => {
             const isOn = event.currentTarget.checked
-            void desktop.setAutostart({ isOn }).catch((error: unknown) => reportFailure(t('desktop.autostart'), error))
+            reportFailureOf(t('desktop.autostart'), desktop.setAutostart({ isOn }))
           }}
         />
       </Setting>
@@ -83,7 +83,7 @@ function NotificationSettings({ wanted }: { readonly wanted: DesktopSettings['no
             aria-label={t(`desktop.notify.${kind}`)}
             data-testid={`notify-${kind}`}
             checked={wanted[kind]}
-            onChange={(event) => changeSettings({ notifications: { ...wanted, [kind]: event.currentTarget.checked } })}
+            onChange={(event) => changeSettings({ notifications: { [kind]: event.currentTarget.checked } })}
           />
         </Setting>
       ))}

@@ -4,11 +4,13 @@ import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { DesktopSettings } from '../../../engine/contract/desktop.ts'
+import { EngineError } from '../../../engine/contract/errors.ts'
 import { desktop } from '../../api/client.ts'
 import { errorText } from '../../api/error-text.ts'
 import { updateState } from '../../app/queries.ts'
 import { Setting } from '../../components/setting.tsx'
-import { changeSettings } from '../desktop/change-settings.ts'
+import { reportFailureOf } from '../../state/activity.ts'
+import { changeSettings, installUpdate } from '../desktop/change-settings.ts'
 
 /** Where updates come from, how far one is, and the one step that needs a person. */
 export function UpdateSettings({ wanted }: { readonly wanted: DesktopSettings['updates'] }) {
@@ -22,7 +24,7 @@ export function UpdateSettings({ wanted }: { readonly wanted: DesktopSettings['u
           aria-label={t('update.daily')}
           data-testid="update-daily"
           checked={wanted.isDaily}
-          onChange={(event) => changeSettings({ updates: { ...wanted, isDaily: event.currentTarget.checked } })}
+          onChange={(event) => changeSettings({ updates: { isDaily: event.currentTarget.checked } })}
         />
       </Setting>
       <Progression />
@@ -37,9 +39,10 @@ function AddressSetting({ wanted }: { readonly wanted: DesktopSettings['updates'
   const save = () => {
     setError('')
     if (url.trim() === wanted.url) return
-    void desktop
-      .changeSettings({ updates: { ...wanted, url: url.trim() } })
-      .catch((cause: unknown) => setError(errorText(cause)))
+    desktop.changeSettings({ updates: { url: url.trim() } }).catch((cause: unknown) => {
+      const isInvalid = EngineError.from(cause).reason === 'input.invalid'
+      setError(isInvalid ? t('update.urlInvalid') : errorText(cause))
+    })
   }
   return (
     <Setting title={t('update.url')} text={t('update.urlHint')}>
@@ -75,21 +78,17 @@ function Progression() {
       </span>
       <Group gap="xs">
         {state === 'ready' && (
-          <Button
-            leftSection={<IconDownload size={14} />}
-            data-testid="update-install"
-            onClick={() => void desktop.installUpdate({})}
-          >
+          <Button leftSection={<IconDownload size={14} />} data-testid="update-install" onClick={installUpdate}>
             {t('update.install')}
           </Button>
         )}
-        {state !== 'off' && (
+        {state !== 'off' && state !== 'ready' && (
           <Button
             variant="default"
             leftSection={<IconRefresh size={14} />}
             loading={state === 'checking' || state === 'downloading'}
             data-testid="update-check"
-            onClick={() => void desktop.checkUpdate({})}
+            onClick={() => reportFailureOf(t('update.check'), desktop.checkUpdate({}))}
           >
             {t('update.check')}
           </Button>

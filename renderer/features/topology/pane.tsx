@@ -191,8 +191,4 @@ function Commands({ title, commands }: { readonly title: string; readonly comman
 }
 
 /** Shows a container on its own page. */
-export function openContainer(id: string): void {
-  const view = useView.getState()
-  view.show('containers')
-  if (view.opened.containers !== id) view.open('containers', id)
-}
+export const openContainer = (id: string): void => useView.getState().reveal('containers', id)
