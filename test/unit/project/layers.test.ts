@@ -32,8 +32,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'engine/api',
     'engine/lib',
     // Menus, the tray and notifications speak as the window does.
-    'renderer/i18n/en.ts',
-    'renderer/i18n/ko.ts',
+    'renderer/i18n',
   ],
   renderer: ['engine/contract'],
 }
