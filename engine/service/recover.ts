@@ -71,14 +71,12 @@ async function findExit(
 ): Promise<ExitEvent | null> {
   const found = (await parts.listLive()).find(({ containerId }) => containerId === record.id)
   if (found?.state === 'running') return null
-  return {
-    type: 'exit',
-    containerId: record.id,
-    exitCode: found?.exitCode ?? 255,
-    oomKilled: found?.oomKilled ?? false,
-    shimLost: !found || found.shimLost,
-    time: found?.exitedAt || context.now().toISOString(),
-  }
+  const now = context.now().toISOString()
+  const outcome = found
+    ? { ...found, time: found.exitedAt || now }
+    : (record.state.outcome ?? { exitCode: 255, oomKilled: false, shimLost: true, time: now })
+  const { exitCode, oomKilled, shimLost, time } = outcome
+  return { type: 'exit', containerId: record.id, exitCode, oomKilled, shimLost, time }
 }
 
 /** What a start, an exit or a removal that was cut off has left undone. The caller holds the lock. */

@@ -28,6 +28,10 @@ export const ResolvedProcess = z.object({
 })
 export type ResolvedProcess = z.output<typeof ResolvedProcess>
 
+/** How a process ended, as the keeper told it. */
+const Outcome = z.object({ exitCode: z.number().int(), oomKilled: z.boolean(), shimLost: z.boolean(), time: z.string() })
+export type Outcome = z.output<typeof Outcome>
+
 export const ContainerState = z.object({
   status: ContainerStatus,
   exitCode: z.number().int(),
@@ -43,6 +47,8 @@ export const ContainerState = z.object({
   isStoppedByUser: z.boolean(),
   /** Stopped to be made anew: its end does not remove it, and recovery starts it again. */
   isBeingReplaced: z.boolean().default(false),
+  /** Kept while what the process had is cleaned away: the keeper forgets it with that. */
+  outcome: Outcome.nullable().default(null),
   /** Its anonymous volumes go with it: kept, so that a removal that was cut off is finished as it was asked. */
   removesVolumes: z.boolean().default(false),
 })

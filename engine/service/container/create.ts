@@ -61,6 +61,7 @@ async function createLocked(
         restartCount: 0,
         isStoppedByUser: false,
         isBeingReplaced: false,
+        outcome: null,
         removesVolumes: false,
       },
     }

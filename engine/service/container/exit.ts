@@ -52,11 +52,13 @@ export function createSupervisor(context: ServiceContext): Supervisor {
       if (!record || !isAlive(record.state.status)) return
       const event = await find(record)
       if (!event) return
-      const ranForMs = Math.max(0, Date.parse(event.time) - Date.parse(record.state.startedAt))
-      await cleanHost(context, record.id)
+      const { exitCode, oomKilled, shimLost, time } = event
+      const noted = putState(context, record, { outcome: { exitCode, oomKilled, shimLost, time } })
+      const ranForMs = Math.max(0, Date.parse(time) - Date.parse(record.state.startedAt))
+      await cleanHost(context, record.id, noted)
       const delay = decideRestart({
         policy: record.config.restart,
-        exitCode: event.exitCode,
+        exitCode,
         restartCount: record.state.restartCount,
         isStoppedByUser: record.state.isStoppedByUser,
         ranForMs,
@@ -67,10 +69,11 @@ export function createSupervisor(context: ServiceContext): Supervisor {
         { ...record, ports: [] },
         {
           status: delay === null ? 'exited' : 'restarting',
-          exitCode: event.exitCode,
-          oomKilled: event.oomKilled,
-          error: event.shimLost ? 'shim lost' : '',
-          finishedAt: event.time,
+          exitCode,
+          oomKilled,
+          error: shimLost ? 'shim lost' : '',
+          finishedAt: time,
+          outcome: null,
           init: null,
           conmon: null,
           health: 'none',
@@ -81,7 +84,7 @@ export function createSupervisor(context: ServiceContext): Supervisor {
         next.endpoints.map(({ network }) => network),
         next.id,
       )
-      publishContainer(context, next, 'die', { exitCode: String(event.exitCode) })
+      publishContainer(context, next, 'die', { exitCode: String(exitCode) })
       if (delay !== null) restartLater(next, delay)
       else {
         delays.delete(record.id)
@@ -100,17 +103,19 @@ export function createSupervisor(context: ServiceContext): Supervisor {
   }
 }
 
-/** Takes a dead container's process, ports, namespace and mount away. */
-export async function cleanHost(context: ServiceContext, id: string): Promise<void> {
+/** Takes a dead container's process, ports, namespace and mount away; the process, and how it ended, once that is `noted`. */
+export async function cleanHost(context: ServiceContext, id: string, noted?: Promise<unknown>): Promise<void> {
   const attempt = (name: string, work: Promise<unknown>) =>
     work.catch((error: unknown) => context.log.warn({ id, step: name, error: String(error) }, 'cleaning step failed'))
   await Promise.all([
-    attempt('runtime', context.runtime.remove(id)).then(() =>
-      Promise.all([
-        attempt('unmount', context.runtime.unmountRoot(context.layout.merged(id))),
-        attempt('mounts', context.runtime.releaseMounts(id)),
-      ]),
-    ),
+    attempt('outcome', Promise.resolve(noted))
+      .then(() => attempt('runtime', context.runtime.remove(id)))
+      .then(() =>
+        Promise.all([
+          attempt('unmount', context.runtime.unmountRoot(context.layout.merged(id))),
+          attempt('mounts', context.runtime.releaseMounts(id)),
+        ]),
+      ),
     attempt('ports', context.network.unpublish(id)).then(() => attempt('sandbox', context.network.leave(id))),
   ])
 }
