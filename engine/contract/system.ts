@@ -21,7 +21,7 @@ export const SystemInfo = z.object({
   socket: z.string(),
   kernel: z.string(),
   cgroup: z.enum(['v1', 'hybrid', 'v2', 'none']),
-  /** Controllers by which containers can be limited: `cpu`, `memory`, `pids` …; none where they have no control groups. */
+  /** Controllers by which containers can be limited: `cpu`, `memory`, `pids` …, and `swap`; none where they have no control groups. */
   limits: z.array(z.string()),
   cpus: z.number().int(),
   memoryBytes: z.number(),

@@ -66,7 +66,8 @@ export async function ensureKeeper(options: LaunchOptions): Promise<HostClient> 
     await new Promise((resolve) => setTimeout(resolve, STEP_MS))
     const said = explain(logFile)
     if (said) throw said
-    if (!child.process.exitCode) continue
+    const { exitCode, signalCode } = child.process
+    if (!exitCode && !signalCode) continue
     if (!child.isScoped) break
     // A systemd that refuses its scope does not keep containers from running: they have no limits then.
     child = start(starting, logFile, '')

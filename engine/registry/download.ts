@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EngineError } from '../contract/errors.ts'
+import type { BlobDownload } from './blob-download.ts'
 import { FIRST_WAIT_MS, FRUITLESS_ATTEMPTS, fetchParts, readContentRange } from './ranges.ts'
 import { registryError, type Session } from './session.ts'
 import { backOff, describeFailure, discard, isBroken, type RegistryResponse, readText } from './transport.ts'
@@ -8,18 +9,6 @@ import { createVerifiedFile, cutIntoParts, type VerifiedFile } from './verified-
 
 /** Size of the ranges that a large blob is fetched in; below twice as much it is fetched in one go. */
 const PART_BYTES = 16 * 1024 * 1024
-
-export interface BlobDownload {
-  readonly path: string
-  readonly digest: string
-  readonly size: number
-  /** Created by the download; whoever asked removes it when it fails. */
-  readonly file: string
-  readonly signal: AbortSignal
-  readonly onProgress: (currentBytes: number) => void
-  readonly firstWaitMs?: number
-  readonly partBytes?: number
-}
 
 /**
  * Writes a blob to a file and to the disk, hashed as it comes. A large one comes in ranges over several connections

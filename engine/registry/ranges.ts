@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EngineError } from '../contract/errors.ts'
-import type { BlobDownload } from './download.ts'
+import type { BlobDownload } from './blob-download.ts'
 import { registryError, type Session } from './session.ts'
 import { backOff, discard, isBroken, type RegistryResponse, readText } from './transport.ts'
 import type { Part, VerifiedFile } from './verified-file.ts'

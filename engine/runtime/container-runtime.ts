@@ -295,8 +295,11 @@ const limitFacts = ({ controllers, cgroup, cpus, mode }: HostInfo): LimitFacts =
   cpus,
   isRootless: mode === 'rootless',
   isUnified: cgroup === 'v2',
-  hasSwapLimit: cgroup === 'v2' || existsSync(SWAP_LIMIT),
+  hasSwapLimit: hasSwapLimit(cgroup),
 })
+
+/** Whether memory and swap together can be limited: always on cgroup v2, and on v1 where the kernel counts swap. */
+export const hasSwapLimit = (cgroup: HostInfo['cgroup']): boolean => cgroup === 'v2' || existsSync(SWAP_LIMIT)
 
 const readHostFile = (file: string) => readFile(file, 'utf8').catch(() => '')
 

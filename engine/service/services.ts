@@ -3,7 +3,7 @@ import type { RegistryAuth } from '../contract/image.ts'
 import type { CreateNetwork, NetworkSettings } from '../contract/network.ts'
 import type { RegistrySettings } from '../contract/registry.ts'
 import type { SystemInfo } from '../contract/system.ts'
-import type { HostInfo } from '../runtime/container-runtime.ts'
+import { type HostInfo, hasSwapLimit } from '../runtime/container-runtime.ts'
 import { createContainer } from './container/create.ts'
 import {
   exportContainer,
@@ -213,7 +213,10 @@ async function describeSystem(context: ServiceContext, machine: MachineFacts): P
     socket: context.config.socket,
     kernel: info.kernel,
     cgroup: info.cgroup,
-    limits: [...info.controllers],
+    limits: [
+      ...info.controllers,
+      ...(info.controllers.includes('memory') && hasSwapLimit(info.cgroup) ? ['swap'] : []),
+    ],
     cpus: info.cpus,
     memoryBytes: info.memoryBytes,
     runtime: info.runtime,

@@ -29,7 +29,12 @@ export const ResolvedProcess = z.object({
 export type ResolvedProcess = z.output<typeof ResolvedProcess>
 
 /** How a process ended, as the keeper told it. */
-const Outcome = z.object({ exitCode: z.number().int(), oomKilled: z.boolean(), shimLost: z.boolean(), time: z.string() })
+const Outcome = z.object({
+  exitCode: z.number().int(),
+  oomKilled: z.boolean(),
+  shimLost: z.boolean(),
+  time: z.string(),
+})
 export type Outcome = z.output<typeof Outcome>
 
 export const ContainerState = z.object({

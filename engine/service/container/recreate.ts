@@ -74,8 +74,20 @@ async function planRecreation(
     name,
     endpoints: endpoints.map((place) => keepAddresses(place, before.endpoints)),
   }
-  return { before, next, isRunning: isAlive(status) || status === 'restarting', warnings }
+  const isRunning = isAlive(status) || status === 'restarting'
+  return { before, next, isRunning, warnings: [...warnings, ...leftVolumes(before, next)] }
 }
+
+/** Anonymous volumes that no longer have a place in the container: nobody else knows their names. */
+const leftVolumes = (before: ContainerRecord, next: Pick<ContainerRecord, 'mounts'>): string[] =>
+  before.mounts
+    .filter(
+      ({ type, isAnonymous, name }) => type === 'volume' && isAnonymous && !next.mounts.some((m) => m.name === name),
+    )
+    .map(
+      ({ name, target }) =>
+        `the volume ${name}, which was at ${target}, is kept but used no more; remove it if it is not needed`,
+    )
 
 /** Containers that share each other's network in a ring would have none to share. */
 function assertNoLoop(context: ServiceContext, { id, name }: ContainerRecord, network: string): void {

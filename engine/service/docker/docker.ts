@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import type { DockerApi } from '../../contract/docker.ts'
-import { writeFileAtomic } from '../../store/atomic-file.ts'
+import { createSettingsFile } from '../../store/settings-file.ts'
 import type { ServiceContext } from '../context.ts'
 import { type ContextPlace, readContext, writeContext } from './context-file.ts'
 import { makeOffer, readOffer, type SocketOffer, withdrawOffer } from './offer.ts'
@@ -16,10 +15,10 @@ const placeOf = (context: ServiceContext): ContextPlace => ({
 })
 const offerOf = ({ config }: ServiceContext): SocketOffer => ({ link: config.offeredSocket, socket: config.socket })
 
-async function wantsOffer({ layout, config }: ServiceContext): Promise<boolean> {
-  const text = await readFile(layout.dockerSettings, 'utf8').catch(() => '{}')
-  return config.offersSocket || Settings.parse(JSON.parse(text)).offersSocket
-}
+const settingsOf = ({ layout }: ServiceContext) => createSettingsFile(layout.dockerSettings, Settings)
+
+const wantsOffer = async (context: ServiceContext): Promise<boolean> =>
+  context.config.offersSocket || (await settingsOf(context).read()).offersSocket
 
 /** How clients reach the engine, and which do. */
 export async function describeDockerApi(context: ServiceContext): Promise<DockerApi> {
@@ -50,17 +49,18 @@ export async function createDockerContext(context: ServiceContext): Promise<{ na
 export async function offerDockerSocket(context: ServiceContext, isOn: boolean): Promise<void> {
   if (!isOn) await withdrawOffer(offerOf(context))
   else if (context.clients.isServed()) await makeOffer(offerOf(context))
-  await writeFileAtomic(context.layout.dockerSettings, `${JSON.stringify({ offersSocket: isOn })}\n`)
+  await settingsOf(context).write({ offersSocket: isOn })
   context.bus.publish({ type: 'client', action: 'offer', id: context.config.offeredSocket })
 }
 
 /** The socket is served from now on: the offer is made when it is wanted, and a place that is taken is left alone. */
 export async function noteServing(context: ServiceContext): Promise<void> {
   context.clients.serve(true)
-  if (!(await wantsOffer(context))) return
-  await makeOffer(offerOf(context)).catch((error: unknown) =>
-    context.log.warn({ path: context.config.offeredSocket, error: String(error) }, 'socket not offered'),
-  )
+  try {
+    if (await wantsOffer(context)) await makeOffer(offerOf(context))
+  } catch (error) {
+    context.log.warn({ path: context.config.offeredSocket, error: String(error) }, 'socket not offered')
+  }
 }
 
 /** The socket is served no longer: nothing leads to it any more. */

@@ -93,7 +93,7 @@ async function infoOf({ system, container }: Services) {
       Log: ['json-file'],
     },
     MemoryLimit: info.limits.includes('memory'),
-    SwapLimit: info.cgroup === 'v2' && info.limits.includes('memory'),
+    SwapLimit: info.limits.includes('swap'),
     CpuCfsPeriod: info.limits.includes('cpu'),
     CpuCfsQuota: info.limits.includes('cpu'),
     CPUShares: info.limits.includes('cpu'),

@@ -34,9 +34,19 @@ export function sweepExecs(execs: string): Map<string, ProcessRef> {
   return waiting
 }
 
-/** Processes of which an argument is this folder or lies in it. */
+/** Shims of which an argument is this folder or lies in it; others may read there, and are none of ours. */
 export const findOwners = (folder: string): ProcessRef[] =>
-  findProcesses(folder).map((pid) => ({ pid, startTicks: readStartTicks(pid) }))
+  findProcesses(folder)
+    .filter((pid) => readName(pid) === 'conmon')
+    .map((pid) => ({ pid, startTicks: readStartTicks(pid) }))
+
+function readName(pid: number): string {
+  try {
+    return fs.readFileSync(`/proc/${pid}/comm`, 'utf8').trim()
+  } catch {
+    return ''
+  }
+}
 
 /** The process that a pid file tells of, unless its number was given to a younger one. */
 function processOf(pidFile: string): ProcessRef | null {

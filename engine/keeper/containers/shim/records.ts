@@ -19,8 +19,8 @@ export interface ExitRecord {
 export interface ContainerFile extends CreateContainerParams {
   readonly init: ProcessRef
   readonly conmon: ProcessRef
-  /** Path of the runtime that made it; absent in records of before there was a choice. */
-  readonly runtime?: string
+  /** The runtime that made it: its path, or `runc` in records of before there was a choice. */
+  readonly runtime: string
   readonly paused: boolean
   readonly exit: ExitRecord | null
 }
@@ -53,7 +53,8 @@ export function openContainerFiles(stateFolder: string): ContainerFiles {
       fs.readdirSync(records).flatMap((name) => {
         if (!name.endsWith('.json')) return []
         try {
-          return [JSON.parse(fs.readFileSync(`${records}/${name}`, 'utf8')) as ContainerFile]
+          const file = JSON.parse(fs.readFileSync(`${records}/${name}`, 'utf8')) as ContainerFile
+          return [{ ...file, runtime: file.runtime ?? 'runc' }]
         } catch {
           return []
         }
