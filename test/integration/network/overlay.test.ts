@@ -105,7 +105,7 @@ describe.skipIf(clusterLack !== '')(`an overlay network of two hosts${clusterLac
   it('believes nothing that a stranger writes into the store', async () => {
     const host = 'e'.repeat(16)
     const names = ['one', 'evil']
-    const endpoint = { host, name: 'evil', ipv4: '10.0.1.9', ipv6: '', mac: '02:42:0a:00:01:09', names }
+    const endpoint = { host, name: 'evil', ipv4: '10.0.1.99', ipv6: '', mac: '02:42:0a:00:01:63', names }
     const address = await addressOf(b, 'two')
     const container = (digit: string) => digit.repeat(64)
     await cluster.etcd.put({
@@ -125,7 +125,7 @@ describe.skipIf(clusterLack !== '')(`an overlay network of two hosts${clusterLac
       [b, 'two'],
     ] as const) {
       expect((await on.docker('exec', from, 'nslookup', 'evil')).code).not.toBe(0)
-      expect((await on.docker('exec', from, 'nslookup', 'one')).stdout).not.toContain('10.0.1.9')
+      expect((await on.docker('exec', from, 'nslookup', 'one')).stdout).not.toContain('10.0.1.99')
       expect((await on.docker('exec', from, 'nslookup', 'one')).stdout).toContain(await addressOf(a, 'one'))
     }
     await cluster.etcd.remove(
