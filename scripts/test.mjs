@@ -87,7 +87,7 @@ function runRootless(window) {
   const base = mkdtempSync('/tmp/slr-')
   const copy = path.join(base, 'copy')
   try {
-    for (const name of ['engine', 'test', 'docs', 'out', 'package.json', 'tsconfig.json', 'vitest.config.ts'])
+    for (const name of ['engine', 'test', 'docs', 'out', 'assets', 'package.json', 'tsconfig.json', 'vitest.config.ts'])
       cpSync(path.join(ROOT, name), path.join(copy, name), { recursive: true })
     execFileSync('cp', ['-a', path.join(ROOT, 'node_modules'), path.dirname(window.SLIPWAY_ELECTRON), copy])
     execFileSync('mkdir', ['-p', path.join(base, 'run'), path.join(base, 'tmp')])

@@ -6,22 +6,16 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { inParallel } from '../../engine/lib/async.ts'
 import { busyboxArchive, hasDocker } from '../helpers/docker.ts'
 import { type Headless, startHeadless } from './lib/headless.ts'
-import { machine, median, note, noteLimit, table, time } from './lib/measure.ts'
+import { machine, noteLimit, table } from './lib/measure.ts'
+import { compare, type Side, sidesOf, taken } from './lib/sides.ts'
 import { startDockerd, type Yardstick } from './lib/yardsticks.ts'
 
 const IMAGE = 'bench/box:1'
 const LISTED = 500
 const LINES = 1_000_000
-const GIGABYTE = 1024 ** 3
 const LOGS = ['--log-opt', 'max-size=1g']
 const exec = promisify(execFile)
 
-/** One side: the same docker command against one socket. */
-type Client = (...args: string[]) => Promise<unknown>
-const clientOf =
-  (argv: readonly string[]): Client =>
-  (...args) =>
-    exec(argv[0] as string, [...argv.slice(1), ...args], { maxBuffer: 2 * GIGABYTE })
 /** The same with what it prints thrown away, which a capture would slow down. */
 const silent = (argv: readonly string[], command: string) =>
   exec('sh', ['-c', `${argv.join(' ')} ${command} > /dev/null`])
@@ -29,23 +23,8 @@ const silent = (argv: readonly string[], command: string) =>
 let engine: Headless
 let dockerd: Yardstick | null
 let work: string
-let sides: { readonly name: string; readonly argv: readonly string[]; readonly docker: Client }[]
+let sides: Side[]
 let before = 0
-
-/** Medians of both sides, taken in turn, so that a busy moment of the machine meets both. */
-async function compare(
-  what: string,
-  goal: number,
-  runs: number,
-  one: (side: (typeof sides)[number]) => Promise<unknown>,
-) {
-  const times = sides.map(() => [] as number[])
-  for (let run = 0; run < runs; run += 1)
-    for (const [index, side] of sides.entries()) times[index]?.push(...(await time(1, () => one(side))))
-  const [ours = 0, theirs] = times.map(median)
-  note(what, ours, theirs === undefined ? null : { name: 'dockerd', value: theirs }, goal)
-  expect(ours).toBeGreaterThan(0)
-}
 
 beforeAll(async () => {
   if (!hasDocker) return
@@ -54,8 +33,7 @@ beforeAll(async () => {
   writeFileSync(archive, await busyboxArchive([IMAGE], { applets: ['sh', 'true', 'sleep', 'seq', 'cat'] }))
   engine = await startHeadless()
   dockerd = await startDockerd()
-  const clients = [['docker', '--host', `unix://${engine.socket}`], ...(dockerd ? [dockerd.client] : [])]
-  sides = clients.map((argv, index) => ({ name: index === 0 ? 'Slipway' : 'dockerd', argv, docker: clientOf(argv) }))
+  sides = sidesOf(engine, dockerd)
   for (const { docker } of sides) {
     await docker('load', '--input', archive)
     await docker('run', '-d', '--name', 'stays', IMAGE, 'sleep', '3600')
@@ -71,33 +49,45 @@ afterAll(async () => {
 }, 120_000)
 
 test.skipIf(!hasDocker)('docker run and docker exec', async () => {
-  await compare('`docker run --rm busybox true`', 0.45, 10, ({ docker }) => docker('run', '--rm', IMAGE, 'true'))
-  await compare('`docker exec` of `true`', 0.5, 10, ({ docker }) => docker('exec', 'stays', 'true'))
+  await compare('`docker run --rm busybox true`', sides, { goal: 0.45, runs: 10 }, ({ docker }) =>
+    taken(() => docker('run', '--rm', IMAGE, 'true')),
+  )
+  await compare('`docker exec` of `true`', sides, { goal: 0.5, runs: 10 }, ({ docker }) =>
+    taken(() => docker('exec', 'stays', 'true')),
+  )
 })
 
 test.skipIf(!hasDocker)('50 containers at once', async () => {
-  await compare('50 parallel `docker run --rm`', 0.5, 2, ({ docker }) =>
-    Promise.all(Array.from({ length: 50 }, () => docker('run', '--rm', IMAGE, 'true'))),
+  await compare('50 parallel `docker run --rm`', sides, { goal: 0.5, runs: 2 }, ({ docker }) =>
+    taken(() => Promise.all(Array.from({ length: 50 }, () => docker('run', '--rm', IMAGE, 'true')))),
   )
 })
 
 test.skipIf(!hasDocker)('a log of a million lines', async () => {
   for (const { docker } of sides) await docker('run', '--name', 'said', ...LOGS, IMAGE, 'sh', '-c', `seq 1 ${LINES}`)
-  await compare(`\`docker logs\` of ${LINES} lines`, 1, 3, ({ argv }) => silent(argv, 'logs said'))
+  await compare(`\`docker logs\` of ${LINES} lines`, sides, { goal: 1, runs: 3 }, ({ argv }) =>
+    taken(() => silent(argv, 'logs said')),
+  )
   for (const { docker } of sides) await docker('rm', 'said')
 })
 
 test.skipIf(!hasDocker)('a copy of a gigabyte', async () => {
   const file = path.join(work, 'gigabyte')
   await exec('dd', ['if=/dev/zero', `of=${file}`, 'bs=1M', 'count=1024'])
-  await compare('`docker cp` of 1 GB in', 1, 2, ({ docker }) => docker('cp', file, 'stays:/tmp/gigabyte'))
-  await compare('`docker cp` of 1 GB out', 1, 2, ({ argv }) => silent(argv, 'cp stays:/tmp/gigabyte -'))
+  await compare('`docker cp` of 1 GB in', sides, { goal: 1, runs: 2 }, ({ docker }) =>
+    taken(() => docker('cp', file, 'stays:/tmp/gigabyte')),
+  )
+  await compare('`docker cp` of 1 GB out', sides, { goal: 1, runs: 2 }, ({ argv }) =>
+    taken(() => silent(argv, 'cp stays:/tmp/gigabyte -')),
+  )
 })
 
 test.skipIf(!hasDocker)('a list of 500 containers', async () => {
   for (const { docker } of sides)
     await inParallel(8, Array.from({ length: LISTED }), () => docker('create', IMAGE, 'true').then(() => {}))
-  await compare(`\`docker ps -a\` with ${LISTED} containers`, 0.5, 10, ({ docker }) => docker('ps', '-a'))
+  await compare(`\`docker ps -a\` with ${LISTED} containers`, sides, { goal: 0.5, runs: 10 }, ({ docker }) =>
+    taken(() => docker('ps', '-a')),
+  )
 })
 
 test.skipIf(!hasDocker)('the engine forgets', async () => {

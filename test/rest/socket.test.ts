@@ -265,6 +265,7 @@ describe.skipIf(!hasDocker)('the socket of the Docker API', () => {
       const before = await settled()
       await round(request, CLIENTS)
       await waitUntil(() => count('self') + count(keeper) <= before + 3, `descriptors as before ${kind}`)
+      expect(await it.ok('inspect', '-f', `after ${kind} {{.State.Status}}`, 'busy')).toBe(`after ${kind} running\n`)
     }
     await isAlive()
     expect(await it.ok('logs', '--tail', '1', 'busy')).toMatch(/^line \d+\n$/)

@@ -1,14 +1,19 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import { pidIn } from './processes.ts'
+
+const DESCRIPTORS = 100_000
 
 /** The built engine as a process of its own, as people run it. */
 export interface Headless {
   readonly socket: string
   /** Resident memory of engine and keeper, in MiB. */
   memory(): number
+  /** Descriptors that engine and keeper have open. */
+  descriptors(): number
   stop(): Promise<void>
 }
 
@@ -17,14 +22,20 @@ export async function startHeadless(): Promise<Headless> {
   const folder = mkdtempSync('/tmp/slb-engine-')
   const run = path.join(folder, 'run')
   const argv = [path.resolve('out/main/engine.js'), '--root', path.join(folder, 'root'), '--runtime-dir', run]
-  const engine = spawn(process.execPath, [...argv, '--stop-containers'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  // Each connection of the proxy takes two descriptors, more than some machines allow; systemd's own limit is half a million.
+  const limit = process.getuid?.() === 0 ? ['prlimit', `--nofile=${DESCRIPTORS}`] : []
+  const [command = '', ...args] = [...limit, process.execPath, ...argv, '--stop-containers']
+  const engine = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const [line] = (await once(createInterface(engine.stdout), 'line')) as [string]
   const { socket } = JSON.parse(line) as { socket: string }
   const resident = (pid: number) =>
     Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
+  const pids = () => [engine.pid ?? 0, pidIn(path.join(run, 'keeper.pid'))]
+  const sum = (of: (pid: number) => number) => pids().reduce((all, pid) => all + of(pid), 0)
   return {
     socket,
-    memory: () => resident(engine.pid ?? 0) + resident(Number(readFileSync(path.join(run, 'keeper.pid'), 'utf8'))),
+    memory: () => sum(resident),
+    descriptors: () => sum((pid) => readdirSync(`/proc/${pid}/fd`).length),
     async stop() {
       engine.kill('SIGTERM')
       await once(engine, 'exit')

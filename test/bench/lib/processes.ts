@@ -16,3 +16,6 @@ export const childrenOf = (pid: number): number[] =>
     .filter(Boolean)
     .map(Number)
     .sort((a, b) => a - b)
+
+/** A process and everything below it. */
+export const descendantsOf = (pid: number): number[] => [pid, ...childrenOf(pid).flatMap(descendantsOf)]

@@ -74,7 +74,7 @@ export async function openExec(
       folder,
       mode: 'exec',
       takesStdin: openStdin || tty,
-      keepStdin: false,
+      endsStdin: openStdin && !tty,
       resize: (width, height) => {
         size = { columns: width, rows: height }
         if (init) applySize()

@@ -237,7 +237,7 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
     },
     async attach({ containerId, holdsBack = false }) {
       const container = await find(containerId)
-      const { bundle, openStdin, tty } = container.file
+      const { bundle, openStdin } = container.file
       if (container.file.exit)
         throw new EngineError('conflict', 'container.not-running', `container ${containerId} is not running`)
       return openTerminalStream({
@@ -245,7 +245,7 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
         folder: bundle,
         mode: holdsBack ? 'exec' : 'attach',
         takesStdin: openStdin,
-        keepStdin: openStdin && !tty,
+        endsStdin: false,
         resize: (columns, rows) => void writeControl(bundle, resizeLine(columns, rows)),
         outcome: async () => (await container.exited).exitCode,
       })

@@ -17,8 +17,8 @@ export type ToRelay =
   | { readonly type: 'write'; readonly stream: number; readonly bytes: Uint8Array }
   | { readonly type: 'eof'; readonly stream: number }
   | { readonly type: 'consumed'; readonly stream: number; readonly bytes: number }
-  /** `keepStdin`: hold the connection, because conmon closes the container's stdin with it. */
-  | { readonly type: 'close'; readonly stream: number; readonly keepStdin: boolean }
+  /** `endsStdin`: the process's stdin ends with this reader. */
+  | { readonly type: 'close'; readonly stream: number; readonly endsStdin: boolean }
   | { readonly type: 'stop' }
 
 export type FromRelay =

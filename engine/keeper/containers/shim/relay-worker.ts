@@ -23,121 +23,122 @@ const EXEC_HIGH = 1024 * 1024
 const EXEC_LOW = 256 * 1024
 const POLL_MS = 1000
 
-interface Socket {
+/**
+ * The one connection to a conmon, which all clients share. It stays until conmon ends it: conmon 2.1 may fall over a
+ * client that leaves while it writes to several, and takes its container along. Without readers it is drained.
+ */
+interface Trunk {
   readonly fd: number
   readonly folder: string
-  mode: RelayMode
-  stream: number
+  readonly readers: Set<Reader>
+  readonly input: { readonly stream: number; readonly bytes: Uint8Array; offset: number }[]
+  hasHungUp: boolean
+  /** Nothing more goes in. */
+  hasEnded: boolean
+}
+interface Reader {
+  readonly stream: number
+  readonly mode: RelayMode
   /** Sent to the reader and not yet taken. */
   unread: number
-  isPaused: boolean
-  /** Its reader went; it is drained so that the container's stdin stays open. */
-  isParked: boolean
-  hasHungUp: boolean
-  /** The reader ended stdin: nothing is lost by closing. */
-  hasEnded: boolean
-  readonly input: { bytes: Uint8Array; offset: number }[]
+  /** So much is unread that its process waits. */
+  isFull: boolean
 }
 
 /** The relay worker: one thread that waits on every attach socket and every conmon's pidfd. Returns when told to stop. */
 export function runAttachRelay(): void {
   const { port, wakeFd } = workerData as RelayWorkerData
-  const sockets = new Map<number, Socket>()
-  const parked = new Set<Socket>()
+  const trunks = new Map<string, Trunk>()
+  const homes = new Map<number, { readonly trunk: Trunk; readonly reader: Reader }>()
   const watches = new Map<string, number>()
   const scratch = Buffer.allocUnsafeSlow(FRAME_BYTES)
   let isStopped = false
   const post = (message: FromRelay, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
+  const isPaused = ({ readers }: Trunk) => [...readers].some(({ isFull }) => isFull)
 
-  const drop = (socket: Socket) => {
-    closeFd(socket.fd)
-    sockets.delete(socket.stream)
-    parked.delete(socket)
+  const leave = ({ trunk, reader }: { readonly trunk: Trunk; readonly reader: Reader }) => {
+    trunk.readers.delete(reader)
+    homes.delete(reader.stream)
   }
-  const end = (socket: Socket) => {
-    for (const _ of socket.input) post({ type: 'wrote', stream: socket.stream })
-    drop(socket)
-    if (!socket.isParked) post({ type: 'ended', stream: socket.stream })
+  const end = (trunk: Trunk) => {
+    closeFd(trunk.fd)
+    trunks.delete(trunk.folder)
+    for (const { stream } of trunk.input) post({ type: 'wrote', stream })
+    for (const reader of trunk.readers) {
+      homes.delete(reader.stream)
+      post({ type: 'ended', stream: reader.stream })
+    }
   }
 
-  const postFrame = (socket: Socket, frame: Uint8Array) => {
-    socket.unread += frame.length - 1
-    const bytes = new Uint8Array(frame)
-    post({ type: 'frame', stream: socket.stream, bytes }, [bytes.buffer])
+  const postFrame = (trunk: Trunk, frame: Uint8Array) => {
+    for (const reader of trunk.readers) {
+      reader.unread += frame.length - 1
+      const bytes = new Uint8Array(frame)
+      post({ type: 'frame', stream: reader.stream, bytes }, [bytes.buffer])
+    }
   }
 
   /** Reads packets (kind, then ≤ 8 KiB) and joins neighbours of one kind into a frame. */
-  const read = (socket: Socket, revents: number) => {
+  const read = (trunk: Trunk, revents: number) => {
     const gathered = Buffer.allocUnsafe(FRAME_BYTES)
     let size = 0
     let total = 0
     let isOver = false
     while (total < ROUND_BYTES) {
-      const got = receive(socket.fd, scratch)
+      const got = receive(trunk.fd, scratch)
       if (got <= 0) {
         isOver = got === 0 || (revents & (POLLHUP | POLLERR)) !== 0
         break
       }
-      if (socket.isParked || got < 2) continue
       total += got
+      if (trunk.readers.size === 0 || got < 2) continue
       if (size && (gathered[0] !== scratch[0] || size + got > FRAME_BYTES)) {
-        postFrame(socket, gathered.subarray(0, size))
+        postFrame(trunk, gathered.subarray(0, size))
         size = 0
       }
       size += scratch.copy(gathered, size, size ? 1 : 0, got)
     }
-    if (size) postFrame(socket, gathered.subarray(0, size))
-    if (isOver) return end(socket)
-    if (socket.mode === 'attach' && socket.unread > ATTACH_LIMIT) {
-      post({ type: 'slow', stream: socket.stream })
-      park(socket)
+    if (size) postFrame(trunk, gathered.subarray(0, size))
+    if (isOver) return end(trunk)
+    for (const reader of trunk.readers) {
+      if (reader.mode === 'exec') reader.isFull ||= reader.unread > EXEC_HIGH
+      else if (reader.unread > ATTACH_LIMIT) {
+        post({ type: 'slow', stream: reader.stream })
+        leave({ trunk, reader })
+      }
     }
-    if (socket.mode === 'exec' && socket.unread > EXEC_HIGH) socket.isPaused = true
   }
 
-  const write = (socket: Socket) => {
-    for (let piece = socket.input[0]; piece; piece = socket.input[0]) {
+  const write = (trunk: Trunk) => {
+    for (let piece = trunk.input[0]; piece; piece = trunk.input[0]) {
       while (piece.offset < piece.bytes.length) {
-        const sent = sendPacket(socket.fd, Buffer.from(piece.bytes.subarray(piece.offset, piece.offset + PACKET_BYTES)))
+        const sent = sendPacket(trunk.fd, Buffer.from(piece.bytes.subarray(piece.offset, piece.offset + PACKET_BYTES)))
         if (sent < 0) return
         piece.offset += sent
       }
-      socket.input.shift()
-      post({ type: 'wrote', stream: socket.stream })
+      trunk.input.shift()
+      post({ type: 'wrote', stream: piece.stream })
     }
-    if (socket.hasEnded) shutdownWrite(socket.fd)
+    if (trunk.hasEnded) shutdownWrite(trunk.fd)
+  }
+  const endInput = (trunk: Trunk) => {
+    if (trunk.hasEnded) return
+    trunk.hasEnded = true
+    if (trunk.input.length === 0) write(trunk)
   }
 
-  const park = (socket: Socket) => {
-    sockets.delete(socket.stream)
-    socket.isParked = true
-    // Nobody reads it any more: what comes is dropped, and holds nobody back.
-    socket.isPaused = false
-    parked.add(socket)
+  const connect = (folder: string): Trunk => {
+    const fd = connectInFolder(folder, 'attach')
+    const trunk: Trunk = { fd, folder, readers: new Set(), input: [], hasHungUp: false, hasEnded: false }
+    trunks.set(folder, trunk)
+    return trunk
   }
-
   const open = ({ stream, folder, mode }: Extract<ToRelay, { type: 'open' }>) => {
-    const held = [...parked].find((socket) => socket.folder === folder && !socket.hasEnded)
-    if (held) {
-      parked.delete(held)
-      Object.assign(held, { stream, mode, unread: 0, isParked: false })
-      sockets.set(stream, held)
-      return post({ type: 'opened', stream })
-    }
     try {
-      const fd = connectInFolder(folder, 'attach')
-      sockets.set(stream, {
-        fd,
-        folder,
-        mode,
-        stream,
-        unread: 0,
-        isPaused: false,
-        isParked: false,
-        hasHungUp: false,
-        hasEnded: false,
-        input: [],
-      })
+      const trunk = trunks.get(folder) ?? connect(folder)
+      const reader: Reader = { stream, mode, unread: 0, isFull: false }
+      trunk.readers.add(reader)
+      homes.set(stream, { trunk, reader })
       post({ type: 'opened', stream })
     } catch (error) {
       post({ type: 'failed', stream, message: error instanceof Error ? error.message : String(error) })
@@ -166,22 +167,23 @@ export function runAttachRelay(): void {
       isStopped = true
       return
     }
-    const socket = sockets.get(message.stream)
-    if (!socket) {
+    const home = homes.get(message.stream)
+    if (!home || (message.type === 'write' && home.trunk.hasEnded)) {
       if (message.type === 'write') post({ type: 'wrote', stream: message.stream })
       return
     }
+    const { trunk, reader } = home
     if (message.type === 'write') {
-      socket.input.push({ bytes: message.bytes, offset: 0 })
-      if (socket.input.length === 1) write(socket)
-    } else if (message.type === 'eof') {
-      socket.hasEnded = true
-      if (!socket.input.length) write(socket)
-    } else if (message.type === 'consumed') {
-      socket.unread -= message.bytes
-      if (socket.unread < EXEC_LOW) socket.isPaused = false
-    } else if (message.keepStdin && !socket.hasEnded) park(socket)
-    else drop(socket)
+      trunk.input.push({ stream: message.stream, bytes: message.bytes, offset: 0 })
+      if (trunk.input.length === 1) write(trunk)
+    } else if (message.type === 'eof') endInput(trunk)
+    else if (message.type === 'consumed') {
+      reader.unread -= message.bytes
+      if (reader.unread < EXEC_LOW) reader.isFull = false
+    } else {
+      leave(home)
+      if (message.endsStdin) endInput(trunk)
+    }
   }
 
   const obeyAll = () => {
@@ -191,10 +193,10 @@ export function runAttachRelay(): void {
   const interests = () => {
     const entries = [{ fd: wakeFd, events: POLLIN }]
     for (const fd of watches.values()) entries.push({ fd, events: POLLIN })
-    for (const socket of [...sockets.values(), ...parked]) {
-      const wantsOut = socket.input.length > 0 && !socket.hasHungUp
-      if (socket.isPaused && !wantsOut) continue
-      entries.push({ fd: socket.fd, events: (socket.isPaused ? 0 : POLLIN) | (wantsOut ? POLLOUT : 0) })
+    for (const trunk of trunks.values()) {
+      const wantsOut = trunk.input.length > 0 && !trunk.hasHungUp
+      const wantsIn = !isPaused(trunk)
+      if (wantsIn || wantsOut) entries.push({ fd: trunk.fd, events: (wantsIn ? POLLIN : 0) | (wantsOut ? POLLOUT : 0) })
     }
     return entries
   }
@@ -208,15 +210,15 @@ export function runAttachRelay(): void {
       unwatch(id)
       post({ type: 'died', id })
     }
-    for (const socket of [...sockets.values(), ...parked]) {
-      const revents = ready.get(socket.fd) ?? 0
-      if (revents & POLLOUT) write(socket)
-      if (revents & (POLLHUP | POLLERR)) socket.hasHungUp = true
-      if (!socket.isPaused && revents & (POLLIN | POLLHUP | POLLERR)) read(socket, revents)
+    for (const trunk of trunks.values()) {
+      const revents = ready.get(trunk.fd) ?? 0
+      if (revents & POLLOUT) write(trunk)
+      if (revents & (POLLHUP | POLLERR)) trunk.hasHungUp = true
+      if (!isPaused(trunk) && revents & (POLLIN | POLLHUP | POLLERR)) read(trunk, revents)
     }
     obeyAll()
   }
-  for (const socket of [...sockets.values(), ...parked]) closeFd(socket.fd)
+  for (const { fd } of trunks.values()) closeFd(fd)
   for (const fd of watches.values()) closeFd(fd)
   port.close()
 }

@@ -16,14 +16,14 @@ export interface RelaySocket {
   write(bytes: Uint8Array): Promise<void>
   endStdin(): void
   consumed(bytes: number): void
-  close(options: { readonly keepStdin: boolean }): void
+  close(options: { readonly endsStdin: boolean }): void
 }
 /** This thread's side of the relay worker. */
 export interface Relay {
   /** Tells `onDied` once, when the process is gone. */
   watch(id: string, process: ProcessRef): void
   unwatch(id: string): void
-  /** Connects to `folder/attach`. */
+  /** Joins the readers of `folder/attach`. */
   open(folder: string, mode: RelayMode, listener: RelayListener): Promise<RelaySocket>
   close(): Promise<void>
 }
@@ -123,10 +123,10 @@ export function startRelay(entryFile: string, onDied: (id: string) => void): Rel
           }),
         endStdin: () => send({ type: 'eof', stream }),
         consumed: (bytes) => send({ type: 'consumed', stream, bytes }),
-        close({ keepStdin }) {
+        close({ endsStdin }) {
           if (!streams.delete(stream)) return
           for (const done of written.splice(0)) done()
-          send({ type: 'close', stream, keepStdin })
+          send({ type: 'close', stream, endsStdin })
         },
       }
     },

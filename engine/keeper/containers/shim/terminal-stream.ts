@@ -13,7 +13,8 @@ export interface TerminalOptions {
   readonly folder: string
   readonly mode: RelayMode
   readonly takesStdin: boolean
-  readonly keepStdin: boolean
+  /** The process's stdin ends when the reader leaves. */
+  readonly endsStdin: boolean
   readonly resize: (columns: number, rows: number) => void
   /** The exit code, or what went wrong instead; asked once the output is over. */
   readonly outcome: () => Promise<number | EngineError>
@@ -62,7 +63,7 @@ export async function openTerminalStream(options: TerminalOptions): Promise<Term
     },
     final: (done) => done(),
     destroy(error, done) {
-      socket?.close({ keepStdin: options.keepStdin })
+      socket?.close({ endsStdin: options.endsStdin })
       queue.length = 0
       if (!isOver) options.onLeft?.()
       isOver = true
