@@ -5,8 +5,6 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { pidIn } from './processes.ts'
 
-const DESCRIPTORS = 100_000
-
 /** The built engine as a process of its own, as people run it. */
 export interface Headless {
   readonly socket: string
@@ -22,11 +20,12 @@ export async function startHeadless(): Promise<Headless> {
   const folder = mkdtempSync('/tmp/slb-engine-')
   const run = path.join(folder, 'run')
   const argv = [path.resolve('out/main/engine.js'), '--root', path.join(folder, 'root'), '--runtime-dir', run]
-  // Each connection of the proxy takes two descriptors, more than some machines allow; systemd's own limit is half a million.
-  const limit = process.getuid?.() === 0 ? ['prlimit', `--nofile=${DESCRIPTORS}`] : []
-  const [command = '', ...args] = [...limit, process.execPath, ...argv, '--stop-containers']
-  const engine = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  const [line] = (await once(createInterface(engine.stdout), 'line')) as [string]
+  const engine = spawn(process.execPath, [...argv, '--stop-containers'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const ended = once(engine, 'exit').then(([code]) => {
+    throw new Error(`the engine ended with code ${code} before it served`)
+  })
+  ended.catch(() => {})
+  const [line] = (await Promise.race([once(createInterface(engine.stdout), 'line'), ended])) as [string]
   const { socket } = JSON.parse(line) as { socket: string }
   const resident = (pid: number) =>
     Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
