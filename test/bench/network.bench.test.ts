@@ -77,7 +77,9 @@ describe.skipIf(why !== '')(`networks, ${mode}`, () => {
   const inNetworkOf = (pid: number) => (argv: readonly string[]) => [...enterNetworkOf(pid, mode), ...argv]
 
   test('bytes through a published port and between containers, and connections', async () => {
-    const boxes = await Promise.all(sides.map(async (side) => [await startBox(side, 'a'), await startBox(side, 'b')]))
+    const boxes = await Promise.all(
+      sides.map(async (side) => [await startBox(side, 'left'), await startBox(side, 'right')]),
+    )
     const published = boxes.map(
       ([a], index): Way => ({
         name: sides[index]?.name ?? '',

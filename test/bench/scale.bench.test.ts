@@ -52,8 +52,7 @@ describe.skipIf(whyNoWindow() !== '')('the window with many containers', () => {
   test(`${ROWS} containers are listed, sorted, filtered and scrolled`, { timeout: 300_000 }, async () => {
     await page().evaluate(make, { from: await page().evaluate(countAll), to: ROWS, isStarted: false })
     await page()
-      .getByTestId('nav-containers')
-      .getByText(String(RUNNING.at(-1)))
+      .locator(`.grid[aria-rowcount="${ROWS + 1}"]`)
       .waitFor()
     await page().waitForTimeout(3000)
     const during = async (what: string, work: () => Promise<void>) => {
