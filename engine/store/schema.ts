@@ -35,7 +35,6 @@ const Outcome = z.object({
   shimLost: z.boolean(),
   time: z.string(),
 })
-export type Outcome = z.output<typeof Outcome>
 
 export const ContainerState = z.object({
   status: ContainerStatus,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchApp, leaveNothing, makeHome, type RunningApp, whyNoWindow } from '../helpers/app.ts'
+import { launchApp, leaveNothing, makeHome, makeStarter, type RunningApp, whyNoWindow } from '../helpers/app.ts'
 import { machine, noteLimit, table } from './lib/measure.ts'
 import { descendantsOf, pidIn, proportionalMiB } from './lib/processes.ts'
 
@@ -20,8 +20,7 @@ describe.skipIf(whyNoWindow() !== '')('the window with many containers', () => {
 
   beforeAll(async () => {
     running = await launchApp(home)
-    await page().getByTestId('starter-create').first().click()
-    await page().getByTestId('nav-images').getByText('1').waitFor()
+    await makeStarter(page())
     await page().getByTestId('nav-containers').click()
   }, 60_000)
   afterAll(async () => {

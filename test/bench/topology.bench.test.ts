@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchApp, makeHome, quitApp, type RunningApp, shutDown, whyNoWindow } from '../helpers/app.ts'
+import { launchApp, makeHome, makeStarter, quitApp, type RunningApp, shutDown, whyNoWindow } from '../helpers/app.ts'
 import { machine, median, noteLimit, table } from './lib/measure.ts'
 
 const CONTAINERS = 200
@@ -18,8 +18,7 @@ describe.skipIf(whyNoWindow() !== '')('the topology of 200 containers on 50 netw
 
   beforeAll(async () => {
     running = await launchApp(home)
-    await page().getByTestId('starter-create').first().click()
-    await page().getByTestId('nav-images').getByText('1').waitFor()
+    await makeStarter(page())
     await page().evaluate(fill, { containers: CONTAINERS, networks: NETWORKS })
     await page().getByTestId('nav-topology').click()
     await page().locator('.topo-node').first().waitFor()

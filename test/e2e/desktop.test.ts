@@ -11,6 +11,7 @@ import {
   launchApp,
   leaveNothing,
   makeHome,
+  makeStarter,
   type RunningApp,
   startApp,
   takePicture,
@@ -72,8 +73,7 @@ describe.skipIf(whyNoWindow() !== '')('the app on the desktop', () => {
     mkdirSync(home.base, { recursive: true })
     bus = await startSessionBus(home.session)
     await launch()
-    await page().getByTestId('starter-create').first().click()
-    await page().getByTestId('nav-images').getByText('1').waitFor()
+    await makeStarter(page())
     await runContainer('steady', 'sh -c "trap exit TERM; while :; do sleep 0.2; done"')
     await row('running').waitFor()
   }, 60_000)

@@ -3,7 +3,16 @@ import { existsSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchApp, makeHome, quitApp, type RunningApp, shutDown, takePicture, whyNoWindow } from '../helpers/app.ts'
+import {
+  launchApp,
+  makeHome,
+  makeStarter,
+  quitApp,
+  type RunningApp,
+  shutDown,
+  takePicture,
+  whyNoWindow,
+} from '../helpers/app.ts'
 
 const why = whyNoWindow()
 
@@ -29,8 +38,7 @@ describe.skipIf(why !== '')('images, volumes and the disk in the window', () => 
 
   beforeAll(async () => {
     running = await launchApp(home)
-    await page().getByTestId('starter-create').first().click()
-    await page().getByTestId('nav-images').getByText('1').waitFor()
+    await makeStarter(page())
   }, 60_000)
   afterAll(async () => {
     if (running) await quitApp(running)

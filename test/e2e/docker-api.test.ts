@@ -4,7 +4,16 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchApp, makeHome, quitApp, type RunningApp, shutDown, takePicture, whyNoWindow } from '../helpers/app.ts'
+import {
+  launchApp,
+  makeHome,
+  makeStarter,
+  quitApp,
+  type RunningApp,
+  shutDown,
+  takePicture,
+  whyNoWindow,
+} from '../helpers/app.ts'
 import { hasDocker } from '../helpers/docker.ts'
 
 const why = whyNoWindow() || (hasDocker ? '' : 'there is no docker')
@@ -25,8 +34,7 @@ describe.skipIf(why !== '')('the Docker API in the window', () => {
     mkdirSync(home.dockerFolder)
     writeFileSync(settings(), '{"currentContext":"elsewhere"}')
     running = await launchApp(home)
-    await page().getByTestId('starter-create').first().click()
-    await page().getByTestId('nav-images').getByText('1').waitFor()
+    await makeStarter(page())
   }, 60_000)
   afterAll(async () => {
     follower?.kill()

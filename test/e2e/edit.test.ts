@@ -2,7 +2,15 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchApp, leaveNothing, makeHome, type RunningApp, takePicture, whyNoWindow } from '../helpers/app.ts'
+import {
+  launchApp,
+  leaveNothing,
+  makeHome,
+  makeStarter,
+  type RunningApp,
+  takePicture,
+  whyNoWindow,
+} from '../helpers/app.ts'
 import { dockerOn, hasDocker } from '../helpers/docker.ts'
 
 const why = whyNoWindow() || (hasDocker ? '' : 'there is no docker command')
@@ -23,8 +31,7 @@ describe.skipIf(why !== '')('a container that is edited in the window', () => {
 
   beforeAll(async () => {
     running = await launchApp(home)
-    await page().getByTestId('starter-create').first().click()
-    await page().getByTestId('nav-images').getByText('1').waitFor()
+    await makeStarter(page())
     await ok(['network', 'create', 'shop'])
     const command = ['slipway/starter', 'sleep', '10000']
     await ok([

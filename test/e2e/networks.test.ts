@@ -2,7 +2,15 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchApp, leaveNothing, makeHome, type RunningApp, takePicture, whyNoWindow } from '../helpers/app.ts'
+import {
+  launchApp,
+  leaveNothing,
+  makeHome,
+  makeStarter,
+  type RunningApp,
+  takePicture,
+  whyNoWindow,
+} from '../helpers/app.ts'
 import { dockerOn, hasDocker } from '../helpers/docker.ts'
 import { createEtcd, type Etcd, hasEtcd, loopbackAddresses } from '../helpers/etcd.ts'
 
@@ -38,8 +46,7 @@ describe.skipIf(why !== '')('networks in the window', () => {
       writeFileSync(path.join(home.root, 'cluster.json'), JSON.stringify(settings))
     }
     running = await launchApp(home)
-    await page().getByTestId('starter-create').first().click()
-    await page().getByTestId('nav-images').getByText('1').waitFor()
+    await makeStarter(page())
     await ok(['run', '-d', '--name', 'web', 'slipway/starter', 'sleep', '10000'])
     await page().getByTestId('nav-networks').click()
   }, 60_000)

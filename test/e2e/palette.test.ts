@@ -1,6 +1,15 @@
 import { rmSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchApp, makeHome, quitApp, type RunningApp, shutDown, takePicture, whyNoWindow } from '../helpers/app.ts'
+import {
+  launchApp,
+  makeHome,
+  makeStarter,
+  quitApp,
+  type RunningApp,
+  shutDown,
+  takePicture,
+  whyNoWindow,
+} from '../helpers/app.ts'
 
 describe.skipIf(whyNoWindow() !== '')('the command palette and the keys', () => {
   const home = makeHome()
@@ -15,8 +24,7 @@ describe.skipIf(whyNoWindow() !== '')('the command palette and the keys', () => 
 
   beforeAll(async () => {
     running = await launchApp(home)
-    await page().getByTestId('starter-create').first().click()
-    await page().getByTestId('nav-images').getByText('1').waitFor()
+    await makeStarter(page())
   })
   afterAll(async () => {
     if (running) await quitApp(running)

@@ -2,7 +2,15 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchApp, leaveNothing, makeHome, type RunningApp, takePicture, whyNoWindow } from '../helpers/app.ts'
+import {
+  launchApp,
+  leaveNothing,
+  makeHome,
+  makeStarter,
+  type RunningApp,
+  takePicture,
+  whyNoWindow,
+} from '../helpers/app.ts'
 import { dockerOn, hasDocker } from '../helpers/docker.ts'
 import { waitUntil } from '../helpers/engine.ts'
 import { readPcap, readTcp } from '../helpers/pcap.ts'
@@ -25,8 +33,7 @@ describe.skipIf(why !== '')('who reaches whom', () => {
 
   beforeAll(async () => {
     running = await launchApp(home)
-    await page().getByTestId('starter-create').first().click()
-    await page().getByTestId('nav-images').getByText('1').waitFor()
+    await makeStarter(page())
     await ok('network create --subnet 10.213.1.0/24 front')
     await ok('network create --subnet 10.213.2.0/24 back')
     await ok('run -d --name web --network front --network-alias www slipway/starter httpd -f -p 80 -h /')

@@ -1,7 +1,16 @@
 import { rmSync } from 'node:fs'
 import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchApp, makeHome, quitApp, type RunningApp, shutDown, takePicture, whyNoWindow } from '../helpers/app.ts'
+import {
+  launchApp,
+  makeHome,
+  makeStarter,
+  quitApp,
+  type RunningApp,
+  shutDown,
+  takePicture,
+  whyNoWindow,
+} from '../helpers/app.ts'
 import { hasRegistry, LOGIN, startRegistry, type TestRegistry } from '../helpers/registry.ts'
 
 const why = whyNoWindow() || (hasRegistry ? '' : 'there is no docker-registry')
@@ -18,8 +27,7 @@ describe.skipIf(why !== '')('registries in the window', () => {
   beforeAll(async () => {
     registry = await startRegistry({ auth: true })
     running = await launchApp(home)
-    await page().getByTestId('starter-create').first().click()
-    await page().getByTestId('nav-images').getByText('1').waitFor()
+    await makeStarter(page())
   }, 60_000)
   afterAll(async () => {
     if (running) await quitApp(running)

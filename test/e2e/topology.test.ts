@@ -2,7 +2,15 @@ import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchApp, leaveNothing, makeHome, type RunningApp, takePicture, whyNoWindow } from '../helpers/app.ts'
+import {
+  launchApp,
+  leaveNothing,
+  makeHome,
+  makeStarter,
+  type RunningApp,
+  takePicture,
+  whyNoWindow,
+} from '../helpers/app.ts'
 import { dockerOn, hasDocker } from '../helpers/docker.ts'
 import { waitUntil } from '../helpers/engine.ts'
 
@@ -24,8 +32,7 @@ describe.skipIf(why !== '')('the topology', () => {
 
   beforeAll(async () => {
     running = await launchApp(home)
-    await page().getByTestId('starter-create').first().click()
-    await page().getByTestId('nav-images').getByText('1').waitFor()
+    await makeStarter(page())
     await ok('network create --subnet 10.214.1.0/24 front')
     await ok('network create --subnet 10.214.2.0/24 --internal back')
     const label = '--label com.docker.compose.project=shop'

@@ -70,6 +70,12 @@ export async function windowOf(app: ElectronApplication): Promise<RunningApp> {
   return { app, page }
 }
 
+/** Makes the first image, as a newcomer does, and waits until it is there. */
+export async function makeStarter(page: Page): Promise<void> {
+  await page.getByTestId('starter-create').first().click()
+  await page.getByTestId('nav-images').getByText('1').waitFor()
+}
+
 /** The app's folders as its options. */
 export const appFolders = (home: AppHome): readonly string[] => [
   `--root=${home.root}`,

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { createLocks } from '../../../engine/lib/async.ts'
 import { createSupervisor, type ExitEvent } from '../../../engine/service/container/exit.ts'
+import type { HealthMonitor } from '../../../engine/service/container/health.ts'
 import type { ServiceContext } from '../../../engine/service/context.ts'
 import { recoverContainers } from '../../../engine/service/recover.ts'
 import type { ContainerRecord } from '../../../engine/store/schema.ts'
@@ -29,7 +30,7 @@ function setUp() {
     } as unknown as ContainerRecord,
   }
   const keeper = { isKnown: true }
-  const engine = (onRemove: () => void = () => {}) =>
+  const engine = (onRemove: () => Promise<void> = async () => {}) =>
     ({
       containers: {
         get: () => disk.record,
@@ -41,7 +42,7 @@ function setUp() {
       runtime: {
         remove: async () => {
           keeper.isKnown = false
-          onRemove()
+          await onRemove()
         },
         unmountRoot: async () => {},
         releaseMounts: async () => {},
@@ -61,45 +62,36 @@ function setUp() {
   return { disk, keeper, engine }
 }
 
+/** An engine that starts and finds a keeper that follows nothing any more. */
+async function recover(context: ServiceContext): Promise<void> {
+  const supervisor = createSupervisor(context)
+  const health = { watch: () => {} } as unknown as HealthMonitor
+  await recoverContainers(context, { listLive: async () => [], listTraces: async () => [], supervisor, health })
+  supervisor.close()
+}
+
 it('an exit code is kept when the engine dies after the keeper has forgotten it', async () => {
   const { disk, keeper, engine } = setUp()
   let die = () => {}
   const death = new Promise<void>((resolve) => {
     die = resolve
   })
-  let saved = disk.record
   const dying = engine(() => {
-    saved = disk.record
     die()
+    // It comes no further.
+    return new Promise(() => {})
   })
   void createSupervisor(dying).handleExit(EXIT)
   await death
-  // What was on disk at that moment is what the next engine begins with.
-  disk.record = saved
   expect(disk.record.state.status).toBe('running')
   expect(keeper.isKnown).toBe(false)
-  const next = engine()
-  const supervisor = createSupervisor(next)
-  await recoverContainers(next, {
-    listLive: async () => [],
-    listTraces: async () => [],
-    supervisor,
-    health: { watch: () => {} } as never,
-  })
-  supervisor.close()
+  await recover(engine())
   expect(disk.record.state).toMatchObject({ status: 'exited', exitCode: 42, error: '', outcome: null })
   expect(disk.record.state.finishedAt).toBe(EXIT.time)
 })
 
 it('an end that nobody has seen says that the shim was lost', async () => {
   const { disk, engine } = setUp()
-  const next = engine()
-  const supervisor = createSupervisor(next)
-  await recoverContainers(next, {
-    listLive: async () => [],
-    listTraces: async () => [],
-    supervisor,
-    health: { watch: () => {} } as never,
-  })
+  await recover(engine())
   expect(disk.record.state).toMatchObject({ status: 'exited', exitCode: 255, error: 'shim lost' })
 })

@@ -71,11 +71,11 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
   })
   for (const [folder, shim] of orphans) relay.watch(folder, shim)
 
-  /** A container stays with the runtime that made it: they do not read each other's state. One without a record has left a folder. */
-  const configOf = (id: string) => {
-    const file = containers.get(id)?.file
-    const left = ['runc', 'crun'].find((name) => fs.existsSync(`${options.stateFolder}/${name}/${id}`))
-    return configFor(file?.runtime ?? (left && left !== path.basename(options.runtime) ? left : options.runtime))
+  /** A container stays with the runtime that made it: they do not read each other's state. Without a record, its folder tells. */
+  const configOf = (id: string) => configFor(containers.get(id)?.file.runtime ?? runtimeByFolder(id))
+  const runtimeByFolder = (id: string) => {
+    const others = ['runc', 'crun'].filter((name) => name !== path.basename(options.runtime))
+    return others.find((name) => fs.existsSync(`${options.stateFolder}/${name}/${id}`)) ?? options.runtime
   }
 
   const runtime = async (
