@@ -55,8 +55,11 @@ describe.skipIf(reason !== '')(`containers of the keeper${reason && ` (${reason}
     env: ['PATH=/bin'],
     cwd: '/',
   })
-  const create = async (args: string[], options: { tty?: boolean; openStdin?: boolean; logMaxBytes?: number } = {}) => {
-    const containerId = randomBytes(32).toString('hex')
+  const create = async (
+    args: string[],
+    options: { tty?: boolean; openStdin?: boolean; logMaxBytes?: number; containerId?: string } = {},
+  ) => {
+    const { containerId = randomBytes(32).toString('hex') } = options
     const bundle = join(folder, 'bundles', containerId)
     fs.mkdirSync(bundle, { recursive: true })
     const namespaces = ['pid', 'mount', 'ipc', 'uts', 'network'].map((type) => ({ type }))
@@ -205,6 +208,21 @@ describe.skipIf(reason !== '')(`containers of the keeper${reason && ` (${reason}
     await held.ended
     expect(held.of(2).length).toBe(14_888_896)
     expect(held.of(4)).toBe('4')
+    await host.deleteContainer({ containerId })
+  })
+
+  it('has no part of a life that is over in the next one, though a reader of it has stalled', async () => {
+    const { containerId, bundle } = await create(['sh', '-c', 'sleep 0.2; seq 1 2000000; sleep 100'])
+    const stalled = await host.attach({ containerId, bundle, tty: false, holdsBack: true })
+    await host.startContainer({ containerId })
+    await expect.poll(() => fs.statSync(join(bundle, 'log')).size, { timeout: 8000 }).toBeGreaterThan(1_000_000)
+    await host.deleteContainer({ containerId })
+    await create(['sh', '-c', 'sleep 0.2; echo next; exit 3'], { containerId })
+    const next = collect(await host.attach({ containerId, bundle, tty: false }))
+    await host.startContainer({ containerId })
+    await next.ended
+    expect([next.of(2), next.of(4)]).toEqual(['next\n', '3'])
+    stalled.destroy()
     await host.deleteContainer({ containerId })
   })
 

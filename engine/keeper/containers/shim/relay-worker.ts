@@ -48,7 +48,7 @@ interface Reader {
 /** The relay worker: one thread that waits on every attach socket and every conmon's pidfd. Returns when told to stop. */
 export function runAttachRelay(): void {
   const { port, wakeFd } = workerData as RelayWorkerData
-  const trunks = new Map<string, Trunk>()
+  const trunks = new Set<Trunk>()
   const homes = new Map<number, { readonly trunk: Trunk; readonly reader: Reader }>()
   const watches = new Map<string, number>()
   const scratch = Buffer.allocUnsafeSlow(FRAME_BYTES)
@@ -62,7 +62,7 @@ export function runAttachRelay(): void {
   }
   const end = (trunk: Trunk) => {
     closeFd(trunk.fd)
-    trunks.delete(trunk.folder)
+    trunks.delete(trunk)
     for (const { stream } of trunk.input) post({ type: 'wrote', stream })
     for (const reader of trunk.readers) {
       homes.delete(reader.stream)
@@ -127,15 +127,17 @@ export function runAttachRelay(): void {
     if (trunk.input.length === 0) write(trunk)
   }
 
+  /** A conmon that has ended is not joined, though a reader that stalls may keep its last words from being read. */
+  const isThere = ({ fd }: Trunk) => !((poll([{ fd, events: 0 }], 0).get(fd) ?? 0) & (POLLHUP | POLLERR))
   const connect = (folder: string): Trunk => {
     const fd = connectInFolder(folder, 'attach')
     const trunk: Trunk = { fd, folder, readers: new Set(), input: [], hasHungUp: false, hasEnded: false }
-    trunks.set(folder, trunk)
+    trunks.add(trunk)
     return trunk
   }
   const open = ({ stream, folder, mode }: Extract<ToRelay, { type: 'open' }>) => {
     try {
-      const trunk = trunks.get(folder) ?? connect(folder)
+      const trunk = [...trunks].find((one) => one.folder === folder && isThere(one)) ?? connect(folder)
       const reader: Reader = { stream, mode, unread: 0, isFull: false }
       trunk.readers.add(reader)
       homes.set(stream, { trunk, reader })
@@ -193,7 +195,7 @@ export function runAttachRelay(): void {
   const interests = () => {
     const entries = [{ fd: wakeFd, events: POLLIN }]
     for (const fd of watches.values()) entries.push({ fd, events: POLLIN })
-    for (const trunk of trunks.values()) {
+    for (const trunk of trunks) {
       const wantsOut = trunk.input.length > 0 && !trunk.hasHungUp
       const wantsIn = !isPaused(trunk)
       if (wantsIn || wantsOut) entries.push({ fd: trunk.fd, events: (wantsIn ? POLLIN : 0) | (wantsOut ? POLLOUT : 0) })
@@ -210,7 +212,7 @@ export function runAttachRelay(): void {
       unwatch(id)
       post({ type: 'died', id })
     }
-    for (const trunk of trunks.values()) {
+    for (const trunk of trunks) {
       const revents = ready.get(trunk.fd) ?? 0
       if (revents & POLLOUT) write(trunk)
       if (revents & (POLLHUP | POLLERR)) trunk.hasHungUp = true
@@ -218,7 +220,7 @@ export function runAttachRelay(): void {
     }
     obeyAll()
   }
-  for (const { fd } of trunks.values()) closeFd(fd)
+  for (const { fd } of trunks) closeFd(fd)
   for (const fd of watches.values()) closeFd(fd)
   port.close()
 }
