@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 
 /** Another engine on this machine, measured in the same run. */
@@ -12,6 +12,8 @@ export interface Yardstick {
   stop(): Promise<void>
 }
 
+const BRIDGE_FILTER = '/proc/sys/net/bridge/bridge-nf-call-iptables'
+const PODMAN_BRIDGE = '/sys/class/net/cni-podman0'
 const has = (tool: string): boolean => spawnSync('which', [tool]).status === 0
 
 /** A dockerd of our own: data, sockets and pid file in a folder of its own, its own bridge. */
@@ -20,6 +22,7 @@ export async function startDockerd(): Promise<Yardstick | null> {
   const folder = mkdtempSync('/tmp/slb-')
   const socket = path.join(folder, 'docker.sock')
   const bridge = `slb${process.pid % 100_000}`
+  const restoreFirewall = keepFirewall()
   execFileSync('ip', ['link', 'add', bridge, 'type', 'bridge'])
   execFileSync('ip', ['addr', 'add', '172.31.250.1/24', 'dev', bridge])
   execFileSync('ip', ['link', 'set', bridge, 'up'])
@@ -39,6 +42,7 @@ export async function startDockerd(): Promise<Yardstick | null> {
   const stop = async () => {
     await end(daemon)
     spawnSync('ip', ['link', 'del', bridge])
+    restoreFirewall()
     spawnSync('umount', ['-l', ...mountsUnder(folder)])
     rmSync(folder, { recursive: true, force: true })
   }
@@ -55,6 +59,7 @@ export async function startDockerd(): Promise<Yardstick | null> {
 export async function startPodman(): Promise<Yardstick | null> {
   if (!has('podman')) return null
   const folder = mkdtempSync('/tmp/slp-')
+  const hadBridge = existsSync(PODMAN_BRIDGE)
   mkdirSync(path.join(folder, 'run'))
   const client = [
     'podman',
@@ -71,10 +76,31 @@ export async function startPodman(): Promise<Yardstick | null> {
     runFlags: ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024'],
     stop: async () => {
       spawnSync(client[0] as string, [...client.slice(1), 'system', 'reset', '--force'])
+      if (!hadBridge && existsSync(PODMAN_BRIDGE)) spawnSync('ip', ['link', 'del', path.basename(PODMAN_BRIDGE)])
       rmSync(folder, { recursive: true, force: true })
     },
   }
 }
+
+/** Remembers what dockerd changes of the machine's firewall and does not take back; the answer takes it back. */
+function keepFirewall(): () => void {
+  const tables = tablesOf()
+  const rules = spawnSync('iptables-save', { encoding: 'utf8' }).stdout ?? ''
+  const filtersBridges = existsSync(BRIDGE_FILTER) ? readFileSync(BRIDGE_FILTER, 'utf8') : '0'
+  return () => {
+    spawnSync('iptables-restore', { input: rules })
+    for (const table of tablesOf())
+      if (!tables.includes(table)) spawnSync('nft', ['delete', 'table', ...table.split(' ')])
+    if (existsSync(BRIDGE_FILTER)) writeFileSync(BRIDGE_FILTER, filtersBridges)
+  }
+}
+
+/** dockerd's tables, as `ip nat`. */
+const tablesOf = (): string[] =>
+  spawnSync('nft', ['list', 'tables'], { encoding: 'utf8' })
+    .stdout.split('\n')
+    .map((line) => line.replace(/^table /, ''))
+    .filter((table) => /^ip6? (nat|filter|mangle|raw)$/.test(table))
 
 function mountsUnder(folder: string): string[] {
   const { stdout } = spawnSync('findmnt', ['-rno', 'TARGET'], { encoding: 'utf8' })

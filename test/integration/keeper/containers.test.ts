@@ -9,6 +9,7 @@ import type { HostEvent } from '../../../engine/host/host.ts'
 import { type ContainerHost, createContainerHost } from '../../../engine/keeper/containers/shim/host.ts'
 import { bundleRelayEntry } from '../../helpers/keeper-bundle.ts'
 
+const GROUPS = '/sys/fs/cgroup'
 const which = (tool: string) =>
   ['/usr/bin', '/usr/sbin', '/bin', '/sbin'].map((folder) => `${folder}/${tool}`).find((path) => fs.existsSync(path)) ??
   ''
@@ -46,6 +47,11 @@ describe.skipIf(reason !== '')(`containers of the keeper${reason && ` (${reason}
     for (const { containerId } of await host.listContainers({})) await host.deleteContainer({ containerId })
     await host.close()
     fs.rmSync(folder, { recursive: true, force: true })
+    // runc takes away the groups of containers, and not the one above them.
+    for (const controller of ['.', ...fs.readdirSync(GROUPS)]) {
+      const group = join(GROUPS, controller, 'slipway-test')
+      if (fs.existsSync(group)) fs.rmdirSync(group)
+    }
   })
 
   const processOf = (args: string[], tty = false) => ({
