@@ -80,6 +80,14 @@ describe.skipIf(why !== '')('the topology', () => {
     await node('api').click()
     await pane.getByText('published on every address').waitFor()
     expect(await pane.innerText()).toContain('nsenter --target')
+    const left = async () => (await pane.boundingBox())?.x ?? 0
+    const right = async () =>
+      ((await node('api').boundingBox())?.x ?? 0) + ((await node('api').boundingBox())?.width ?? 0)
+    await waitUntil(async () => (await right()) <= (await left()), 'the node beside its pane')
+    const cutOff = await page()
+      .locator('.page-head *')
+      .evaluateAll((all) => all.filter((one) => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0).length)
+    expect(cutOff).toBe(0)
     await takePicture(page(), 'topology-pane')
     await pane.getByRole('button', { name: 'Close' }).click()
   })

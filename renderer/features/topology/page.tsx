@@ -72,7 +72,7 @@ export function TopologyPage() {
         ) : view === 'table' ? (
           <TopologyTable graph={graph} />
         ) : (
-          <Picture graph={graph} onChoose={setChosen} onMenu={setMenu} />
+          <Picture graph={graph} chosen={chosen} onChoose={setChosen} onMenu={setMenu} />
         )}
       </div>
       {isAsking ? (

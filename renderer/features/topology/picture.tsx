@@ -27,15 +27,19 @@ import { openContainer } from './pane.tsx'
 const NODE_TYPES: NodeTypes = { topology: TopologyNode }
 /** Above so many nodes the small map helps. */
 const MAP_FROM = 30
+const DOUBLE_CLICK_MS = 300
+const EDGE_PX = 24
 
 interface PictureProps {
   readonly graph: Graph
+  /** The node that the pane beside is about, `''` without one. */
+  readonly chosen: string
   readonly onChoose: (id: string) => void
   readonly onMenu: (place: MenuPlace) => void
 }
 
 /** The picture: drag to arrange, drop a container on a network to connect it, double-click to open it. */
-export function Picture({ graph, onChoose, onMenu }: PictureProps) {
+export function Picture({ graph, chosen, onChoose, onMenu }: PictureProps) {
   const { t } = useTranslation()
   const { getIntersectingNodes, fitView } = useReactFlow<FlowNode>()
   const places = useTopology((state) => state.places)
@@ -61,6 +65,7 @@ export function Picture({ graph, onChoose, onMenu }: PictureProps) {
   useEffect(() => {
     if (isFitted.current) requestAnimationFrame(() => void fitView({ maxZoom: 1, padding: 0.15 }))
   }, [isAsking, fitView])
+  const element = useKeptInSight(chosen)
   const drawn = useRef<readonly Edge[]>([])
   const edges = useMemo(
     () => toFlowEdges(graph, { history, connections }, drawn.current),
@@ -84,7 +89,7 @@ export function Picture({ graph, onChoose, onMenu }: PictureProps) {
   }
 
   return (
-    <div className="topo" data-testid="topology">
+    <div ref={element} className="topo" data-testid="topology">
       <ReactFlow
         nodes={nodes}
         edges={edges}
@@ -128,6 +133,24 @@ export function Picture({ graph, onChoose, onMenu }: PictureProps) {
       </ReactFlow>
     </div>
   )
+}
+
+/** The pane takes room from the picture: the node that it is about comes out from below it, once a second click has had its time. */
+function useKeptInSight(id: string) {
+  const element = useRef<HTMLDivElement>(null)
+  const { getInternalNode, getViewport, setViewport } = useReactFlow<FlowNode>()
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      const node = getInternalNode(id)
+      if (!node) return
+      const { x, y, zoom } = getViewport()
+      const right = x + (node.internals.positionAbsolute.x + (node.measured.width ?? 0)) * zoom
+      const hidden = right + EDGE_PX - (element.current?.clientWidth ?? 0)
+      if (hidden > 0) void setViewport({ x: x - hidden, y, zoom }, { duration: 200 })
+    }, DOUBLE_CLICK_MS)
+    return () => clearTimeout(timer)
+  }, [id, getInternalNode, getViewport, setViewport])
+  return element
 }
 
 /** The id of what a node's menu is about; `''` for a node without one. */
