@@ -228,7 +228,9 @@ describe(`an engine whose parts are killed at ${POINTS} random points under load
     const isNew = () => engine.keeperPid() !== old && isThere(engine.keeperPid())
     await settles(async () => (isNew() ? '' : 'no other keeper'), 'a new keeper')
     await settles(async () => ((await engine.ask('GET', '/info')).status === 200 ? '' : 'no answer'), 'an answer')
-    expect(open - descriptorsOf(engine.keeperPid())).toBeLessThan(6)
+    // It answers before all of its threads have come up.
+    const more = () => open - descriptorsOf(engine.keeperPid())
+    await settles(async () => (more() < 6 ? '' : `${more()} more than a new keeper`), 'descriptors of the old keeper')
   }, 120_000)
 })
 
