@@ -24,6 +24,7 @@ import { runProbe } from './network/inspect/probe-worker.ts'
 import { createNetworkHost } from './network/network-host.ts'
 import { runPortProxy } from './network/proxy/worker.ts'
 import { runSandboxes } from './network/sandbox/worker.ts'
+import { removeHalfWritten } from './state-file.ts'
 import { listTraces } from './traces.ts'
 import { createImageHost } from './unpack/image-calls.ts'
 import { runUnpackWorker } from './unpack/unpack-worker.ts'
@@ -59,6 +60,7 @@ async function serve(): Promise<void> {
   mkdirSync(stateFolder, { recursive: true, mode: 0o700 })
   // Two engines that start at once both start a keeper: one of them serves both.
   if (!takeLock(path.join(runtimeDir, 'keeper.lock'))) process.exit(0)
+  removeHalfWritten(stateFolder)
 
   const groups = takeGroups(rootless ? option('--scope') : null)
   const runtime = findRuntime(option('--runtime'))

@@ -9,8 +9,9 @@ import { resizeLine, writeControl } from './control-fifo.ts'
 import { launchContainer } from './create.ts'
 import { openExec } from './exec-session.ts'
 import { settleExit, type WatchedContainer, watched } from './exit.ts'
+import { groupOf, removeGroups } from './groups.ts'
 import { watchLog } from './log-rotation.ts'
-import { findOwners, sweepExecs } from './orphans.ts'
+import { findMakers, findOwners, sweepExecs } from './orphans.ts'
 import { listProcesses } from './processes.ts'
 import { type ContainerFile, cleanBundle, openContainerFiles, readPid } from './records.ts'
 import { startRelay } from './relay.ts'
@@ -96,6 +97,18 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
     await runtime(id, ['kill', '--all', id, 'KILL']).catch(() => {})
   }
 
+  const removeByRuntime = (containerId: string, config: ShimConfig) =>
+    runtime(containerId, ['delete', '--force', containerId], { config }).catch((error: unknown) => {
+      if (!(error instanceof EngineError && error.reason === 'runtime.no-such-container')) throw error
+    })
+  /** Takes away what was not seen made to its end: whoever is still at it is waited for, and may leave what the runtime knows nothing of. */
+  const takeAway = async ({ containerId, bundle }: { readonly containerId: string; readonly bundle: string }) => {
+    const config = configOf(containerId)
+    await Promise.all(findMakers(bundle).map(waitUntilGone))
+    await removeByRuntime(containerId, config)
+    await removeGroups(groupOf(bundle))
+  }
+
   const onShimGone = async (id: string) => {
     const container = containers.get(id)
     if (!container || container.file.exit) return
@@ -143,7 +156,7 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
         params,
         context?.signal,
       ).catch(async (error: unknown) => {
-        await runtime(params.containerId, ['delete', '--force', params.containerId]).catch(() => {})
+        await takeAway(params).catch(() => {})
         files.remove(params.containerId)
         throw error
       })
@@ -175,19 +188,15 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
       const config = configOf(containerId)
       relay.unwatch(containerId)
       containers.delete(containerId)
-      const remove = () =>
-        runtime(containerId, ['delete', '--force', containerId], { config }).catch((error: unknown) => {
-          if (!(error instanceof EngineError && error.reason === 'runtime.no-such-container')) throw error
-        })
       const isEnded =
         container?.isComplete &&
         isRunc(config) &&
         deleteState(`${config.runtimeRoot}/${containerId}`, container.file.init)
-      if (!isEnded) await remove()
+      if (!isEnded) await removeByRuntime(containerId, config)
       if (container) {
         await waitUntilGone(container.file.conmon)
         // A shim that was still making the container when its keeper died has made it meanwhile.
-        if (!container.isComplete) await remove()
+        if (!container.isComplete) await takeAway(container.file)
         container.markExited(
           files.readExit(container.file) ?? {
             exitCode: 137,

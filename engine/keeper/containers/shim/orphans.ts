@@ -35,9 +35,14 @@ export function sweepExecs(execs: string): Map<string, ProcessRef> {
 }
 
 /** Shims of which an argument is this folder or lies in it; others may read there, and are none of ours. */
-export const findOwners = (folder: string): ProcessRef[] =>
+export const findOwners = (folder: string): ProcessRef[] => findByName(folder, /^conmon$/)
+
+/** Shims and runtimes that are still making what lies in a folder: a runtime goes on when its shim is gone. */
+export const findMakers = (folder: string): ProcessRef[] => findByName(folder, /^(conmon|runc|crun)/)
+
+const findByName = (folder: string, name: RegExp): ProcessRef[] =>
   findProcesses(folder)
-    .filter((pid) => readName(pid) === 'conmon')
+    .filter((pid) => name.test(readName(pid)))
     .map((pid) => ({ pid, startTicks: readStartTicks(pid) }))
 
 function readName(pid: number): string {

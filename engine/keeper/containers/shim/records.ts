@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import type { CreateContainerParams, ProcessRef } from '../../../host/host.ts'
+import { writeStateFile } from '../../state-file.ts'
 
 /*
  * The keeper's own folder. It is in a runtime folder: a reboot empties it together with the processes it tells of.
@@ -60,9 +61,7 @@ export function openContainerFiles(stateFolder: string): ContainerFiles {
         }
       }),
     put(file) {
-      const path = `${records}/${file.containerId}.json`
-      fs.writeFileSync(`${path}.tmp`, JSON.stringify(file), { mode: 0o600 })
-      fs.renameSync(`${path}.tmp`, path)
+      writeStateFile(`${records}/${file.containerId}.json`, file)
     },
     remove(containerId) {
       fs.rmSync(`${records}/${containerId}.json`, { force: true })
