@@ -3,6 +3,8 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { EngineError } from '../../contract/errors.ts'
 import type { BridgeNetworkParams, ParentParams } from '../../host/network.ts'
+import { createLocks } from '../../lib/async.ts'
+import { randomMac } from '../../lib/mac.ts'
 import { run } from '../exec.ts'
 import { bridgeBatch } from './batch.ts'
 
@@ -14,8 +16,9 @@ export function createLinks(options: {
 }) {
   const { prefix, rootless, vlanFolder } = options
   const ip = (batch: string) => run([...prefix, 'ip', '-batch', '-'], { input: batch })
-  const exists = async (name: string) =>
-    (await run([...prefix, 'ip', '-o', 'link', 'show', 'dev', name], { okExitCodes: [0, 1] })).exitCode === 0
+  const describe = (name: string) => run([...prefix, 'ip', '-o', 'link', 'show', 'dev', name], { okExitCodes: [0, 1] })
+  const exists = async (name: string) => (await describe(name)).exitCode === 0
+  const locks = createLocks()
 
   /** Makes a child for a moment: the only sure way to learn whether the kernel can, and whether the parent allows it. */
   const probe = async ({ kind, parent }: ParentParams) => {
@@ -55,27 +58,32 @@ export function createLinks(options: {
   const remove = (name: string) => run([...prefix, 'ip', 'link', 'delete', name], { okExitCodes: [0, 1] })
   /** A batch ends at its first failure, and what is half-made would be taken for whole the next time. */
   const makeBridge = async (params: BridgeNetworkParams) => {
-    await ip(bridgeBatch(params)).catch(async (error: unknown) => {
+    await ip(bridgeBatch(params, randomMac())).catch(async (error: unknown) => {
       await remove(params.bridge).catch(() => {})
       throw error
     })
   }
+  const ensureBridge = async (params: BridgeNetworkParams) => {
+    const { exitCode, stdout } = await describe(params.bridge)
+    // Earlier versions left the choice of its address to the kernel: the one that it has now is kept.
+    const [, mac = ''] = /link\/ether ([0-9a-f:]{17})/.exec(stdout) ?? []
+    if (exitCode !== 0) await makeBridge(params)
+    else if (mac) await ip(`link set ${params.bridge} address ${mac}\n`)
+    const hasIPv6 = params.subnets.some((subnet) => subnet.includes(':'))
+    await run([
+      ...prefix,
+      'sysctl',
+      '-qw',
+      'net.ipv4.ip_forward=1',
+      // With slashes, since a bridge's name may have dots.
+      `net/ipv4/conf/${params.bridge}/route_localnet=1`,
+      ...(hasIPv6 ? ['net.ipv6.conf.all.forwarding=1', `net/ipv6/conf/${params.bridge}/accept_ra=0`] : []),
+    ])
+  }
 
   return {
     exists,
-    async ensureBridge(params: BridgeNetworkParams) {
-      if (!(await exists(params.bridge))) await makeBridge(params)
-      const hasIPv6 = params.subnets.some((subnet) => subnet.includes(':'))
-      await run([
-        ...prefix,
-        'sysctl',
-        '-qw',
-        'net.ipv4.ip_forward=1',
-        // With slashes, since a bridge's name may have dots.
-        `net/ipv4/conf/${params.bridge}/route_localnet=1`,
-        ...(hasIPv6 ? ['net.ipv6.conf.all.forwarding=1', `net/ipv6/conf/${params.bridge}/accept_ra=0`] : []),
-      ])
-    },
+    ensureBridge: (params: BridgeNetworkParams) => locks.withLock(params.bridge, () => ensureBridge(params)),
     async ensureParent(params: ParentParams) {
       if (!(await exists(params.parent))) {
         // A bridge without ports stands in for the `dummy` device, which not every kernel has.

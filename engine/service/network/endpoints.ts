@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import { EngineError } from '../../contract/errors.ts'
 import type { EndpointSpec } from '../../contract/network.ts'
+import { randomMac } from '../../lib/mac.ts'
 import { interfaceNumber, macOf } from '../../network/bridge.ts'
 import { readBridgeOptions } from '../../network/bridge-options.ts'
 import type { Member } from '../../network/driver.ts'
@@ -202,5 +202,3 @@ function assertSpec(
       'network-scoped alias is supported only for containers in user defined networks',
     )
 }
-
-const randomMac = () => ['02', '42', ...(randomBytes(4).toString('hex').match(/../g) ?? [])].join(':')

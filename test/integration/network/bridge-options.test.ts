@@ -88,6 +88,23 @@ describe('options of a bridge network', () => {
     await removeNetwork('named')
   })
 
+  it('leave the gateway its MAC address while containers come and go', async () => {
+    await createNetwork('steady', {})
+    const { gateway } = await t.handlers().network.inspect({ id: 'steady' }, { signal })
+    const first = await t.run({ network: 'steady' })
+    const learn = `ip neigh flush dev eth0; ping -c 1 -W 2 ${gateway} >/dev/null; ip neigh show ${gateway}`
+    const macOf = async () => / lladdr (\S+)/.exec(await t.exec(first.id, learn))?.[1]
+    const before = await macOf()
+    expect(before).toMatch(/^02:42:/)
+    // The kernel would take the lowest address of the ports: of so many, one is lower than the first.
+    const others = await Promise.all(Array.from({ length: 6 }, () => t.run({ network: 'steady' })))
+    expect(await macOf()).toBe(before)
+    await Promise.all(others.map(({ id }) => t.remove(id)))
+    expect(await macOf()).toBe(before)
+    await t.remove(first.id)
+    await removeNetwork('steady')
+  })
+
   it('keep an isolated network from this machine, while its containers reach each other', async () => {
     await createNetwork('alone', { [`${BRIDGE}gateway_mode_ipv4`]: 'isolated' }, { isInternal: true })
     const [a, b] = [await t.run({ network: 'alone' }), await t.run({ network: 'alone' })]

@@ -53,6 +53,14 @@ describe('a device', () => {
     expect(tools.asked()).toMatch(/link add[\s\S]*ip link delete br\.five/)
   })
 
+  it('keeps the address that the kernel has chosen for it, for good', async () => {
+    tools.answer('7: br.five: <UP> link/ether 02:42:00:00:00:07 brd ff:ff:ff:ff:ff:ff')
+    await links().ensureBridge(bridge)
+    const asked = tools.asked()
+    expect(asked).not.toMatch(/link (add|delete)/)
+    expect(asked).toContain('link set br.five address 02:42:00:00:00:07')
+  })
+
   it('may have dots in its name', async () => {
     await links().ensureBridge(bridge)
     const asked = tools.asked()
