@@ -53,7 +53,7 @@ export function note(
     ours: milliseconds(ours),
     others: other ? `${other.name} ${milliseconds(other.value)}` : '–',
     ratio: other ? `${ratio.toFixed(2)} ×` : '–',
-    goal: goal === undefined ? '–' : `≤ ${goal} ×`,
+    goal: goal === undefined ? '–' : `≤ ${Number(goal.toFixed(2))} ×`,
     verdict: goal === undefined || !other ? '' : ratio <= goal ? 'met' : 'missed',
   })
 }
