@@ -192,11 +192,11 @@ describe.skipIf(!hasEtcd)(`hosts that share an etcd${hasEtcd ? '' : ' (no etcd h
         () => false,
       ),
     )
-    await waitUntil(() => a.lost.some(({ why }) => why === 'network-gone'))
+    // Both, before one puts it back: who comes later finds the network there and has lost nothing.
+    await waitUntil(() => [a, b].every(({ lost }) => lost.some(({ why }) => why === 'network-gone')))
     expect(a.cluster.isWiped()).toBe(true)
     await a.cluster.addNetwork(() => network('a', 4097))
     expect(await a.cluster.claim(endpoint('e', '10.0.1.5'))).toBe(true)
-    await waitUntil(() => b.lost.length > 0)
     expect(await b.cluster.claim(endpoint('f', '10.0.1.6'))).toBe(true)
     await waitUntil(() => namesOn(a).join() === 'c-f' && namesOn(b).join() === 'c-e')
     expect((await store.read(GUARD_KEY)).all).toHaveLength(1)
