@@ -4,6 +4,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useRef } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Dialogs } from '../components/dialogs.tsx'
+import { Tips } from '../components/tips.tsx'
 import { CaptureDialog } from '../features/capture/dialog.tsx'
 import { EditDialog } from '../features/containers/edit-dialog.tsx'
 import { ContainersPage } from '../features/containers/page.tsx'
@@ -42,6 +43,7 @@ export function Shell() {
       <ShortcutsDialog />
       <Palette />
       <DropZone />
+      <Tips />
     </div>
   )
 }

@@ -1,4 +1,3 @@
-import { ActionIcon, Tooltip } from '@mantine/core'
 import type { Icon } from '@tabler/icons-react'
 import type { MouseEvent } from 'react'
 
@@ -10,24 +9,22 @@ interface IconButtonProps {
   readonly testId?: string
 }
 
-/** A quiet button with an icon; its label is a tooltip and its accessible name. */
+/** A quiet button with an icon; its label is its accessible name, and what `Tips` shows. A list has hundreds: they are plain. */
 export function IconButton({ label, Icon, onClick, isDisabled = false, testId }: IconButtonProps) {
   return (
-    <Tooltip label={label}>
-      <ActionIcon
-        variant="subtle"
-        color="gray"
-        size={28}
-        aria-label={label}
-        disabled={isDisabled}
-        data-testid={testId}
-        onClick={(event) => {
-          event.stopPropagation()
-          onClick(event)
-        }}
-      >
-        <Icon size={16} />
-      </ActionIcon>
-    </Tooltip>
+    <button
+      type="button"
+      className="icon-button"
+      aria-label={label}
+      data-tip={label}
+      disabled={isDisabled}
+      data-testid={testId}
+      onClick={(event) => {
+        event.stopPropagation()
+        onClick(event)
+      }}
+    >
+      <Icon size={16} />
+    </button>
   )
 }

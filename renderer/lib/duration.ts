@@ -1,5 +1,11 @@
-/** The largest whole unit of a time span: `{ unit: 'minutes', count: 3 }`. */
-export function largestUnit(milliseconds: number): { unit: 'seconds' | 'minutes' | 'hours' | 'days'; count: number } {
+/** A time span in one unit: `{ unit: 'minutes', count: 3 }`. */
+export interface LargestUnit {
+  readonly unit: 'seconds' | 'minutes' | 'hours' | 'days'
+  readonly count: number
+}
+
+/** The largest whole unit of a time span. */
+export function largestUnit(milliseconds: number): LargestUnit {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000))
   if (seconds < 60) return { unit: 'seconds', count: seconds }
   if (seconds < 3600) return { unit: 'minutes', count: Math.floor(seconds / 60) }

@@ -116,7 +116,10 @@ describe.skipIf(why !== '')('the main job in the window', () => {
   })
 
   test('the log is shown, followed and searched', async () => {
+    await row('web').getByTestId('row-logs').hover()
+    await page().getByRole('tooltip').getByText('Logs: web').waitFor()
     await row('web').getByTestId('row-logs').click()
+    await page().getByRole('tooltip').waitFor({ state: 'detached' })
     const log = page().getByTestId('dock').getByTestId('log-view')
     await log.getByText('hello harbour').waitFor()
     await run(page(), {

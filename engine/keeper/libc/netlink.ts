@@ -5,7 +5,11 @@ const SOCK_RAW = 3
 const SOCK_FLAGS = 0o2000000 | 0o4000
 const NETLINK_NETFILTER = 12
 const NFNLGRP_NFTABLES = 7
-const NFT_MSG_DELTABLE = (10 << 8) | 2
+const NFNL_SUBSYS_NFTABLES = 10
+const NFT_MSG_DELTABLE = 2
+/** NEWCHAIN, DELCHAIN, DELRULE: a base chain's policy is part of the chain. */
+const CHANGES: readonly number[] = [3, 5, 8]
+/** In messages about tables, chains and rules alike. */
 const NFTA_TABLE_NAME = 1
 const HEADER_BYTES = 16
 const NFGENMSG_BYTES = 4
@@ -26,18 +30,30 @@ export function openRulesMonitor(): number {
   return fd
 }
 
-/** Names of the tables that a packet of the monitor says were deleted. Layout: linux/netlink.h, nf_tables.h. */
-export function deletedTables(packet: Buffer): string[] {
-  const names: string[] = []
+/** What a packet of the monitor tells, by the names of tables. */
+export interface RulesNews {
+  readonly deleted: readonly string[]
+  /** Those where a chain came, went or has another policy, or a rule went. */
+  readonly changed: readonly string[]
+}
+
+/** Reads a packet of the monitor. Layout: linux/netlink.h, nf_tables.h. */
+export function readRulesNews(packet: Buffer): RulesNews {
+  const deleted: string[] = []
+  const changed: string[] = []
   for (let at = 0; at + HEADER_BYTES <= packet.length; ) {
     const length = packet.readUInt32LE(at)
     if (length < HEADER_BYTES || at + length > packet.length) break
-    if (packet.readUInt16LE(at + 4) === NFT_MSG_DELTABLE)
-      names.push(...tableNames(packet.subarray(at + HEADER_BYTES + NFGENMSG_BYTES, at + length)))
+    const type = packet.readUInt16LE(at + 4)
+    const names = () => tableNames(packet.subarray(at + HEADER_BYTES + NFGENMSG_BYTES, at + length))
+    if (type === message(NFT_MSG_DELTABLE)) deleted.push(...names())
+    else if (CHANGES.map(message).includes(type)) changed.push(...names())
     at += align(length)
   }
-  return names
+  return { deleted, changed }
 }
+
+const message = (kind: number) => (NFNL_SUBSYS_NFTABLES << 8) | kind
 
 function tableNames(attributes: Buffer): string[] {
   const names: string[] = []

@@ -22,8 +22,14 @@ const NLMSGERR_ATTR_MSG = 1
 const NLM_F_REQUEST = 1
 const NLM_F_ACK = 4
 const RTM_GETLINK = 18
+const IFLA_ADDRESS = 1
 const IFLA_IFNAME = 3
+const IFLA_LINKINFO = 18
+const IFLA_IFALIAS = 20
+const IFLA_INFO_KIND = 1
 const IFINFO_BYTES = 16
+/** A type's bits beside two flags. */
+const ATTRIBUTE_TYPE = 0x3fff
 const ANSWER_BYTES = 32 * 1024
 
 const c = {
@@ -44,12 +50,23 @@ export interface RouteRequest {
   readonly body: Buffer
 }
 
+/** An interface that is there. */
+export interface Link {
+  readonly index: number
+  /** Its hardware address. */
+  readonly address: Buffer
+  /** `bridge`, `veth`, …; `''` for a card. */
+  readonly kind: string
+  /** A note that its maker left on it (`ip link set dev … alias …`), `''` without one. */
+  readonly alias: string
+}
+
 /** A socket of the namespace that the calling thread is in when it opens it, wherever the thread goes afterwards. */
 export interface RouteSocket {
   /** Asks for a change; `libc.<errno>` when the kernel refuses. */
   request(request: RouteRequest): void
-  /** The number of an interface; `libc.enodev` when there is none. */
-  indexOf(name: string): number
+  /** An interface; `libc.enodev` when there is none. */
+  link(name: string): Link
   close(): void
 }
 
@@ -72,13 +89,20 @@ export function openRouteSocket(): RouteSocket {
       const failure = readFailure(ask(what, encodeMessage({ type, flags: flags | NLM_F_ACK, sequence, body })))
       if (failure) throw libcError('netlink', failure.text ? `${what} (${failure.text})` : what, failure.errno)
     },
-    indexOf(name) {
+    link(name) {
       sequence += 1
       const body = Buffer.concat([Buffer.alloc(IFINFO_BYTES), textAttribute(IFLA_IFNAME, name)])
       const said = ask(name, encodeMessage({ type: RTM_GETLINK, flags: 0, sequence, body }))
       const failure = readFailure(said)
       if (failure) throw libcError('netlink', `find ${name}`, failure.errno)
-      return said.readInt32LE(HEADER_BYTES + 4)
+      const attributes = readAttributes(said, HEADER_BYTES + IFINFO_BYTES)
+      const kind = readAttributes(attributes.get(IFLA_LINKINFO) ?? NONE).get(IFLA_INFO_KIND) ?? NONE
+      return {
+        index: said.readInt32LE(HEADER_BYTES + 4),
+        address: Buffer.from(attributes.get(IFLA_ADDRESS) ?? NONE),
+        kind: readText(kind),
+        alias: readText(attributes.get(IFLA_IFALIAS) ?? NONE),
+      }
     },
     close: () => void c.close(fd),
   }
@@ -105,15 +129,20 @@ export function readFailure(answer: Buffer): { readonly errno: number; readonly 
   const errno = -answer.readInt32LE(HEADER_BYTES)
   if (errno === 0) return null
   // nlmsgerr holds the error and the header of the message that it is about; words follow.
-  const length = Math.min(answer.readUInt32LE(0), answer.length)
-  for (let at = 2 * HEADER_BYTES + 4; at + 4 <= length; ) {
-    const size = answer.readUInt16LE(at)
-    if (size < 4) break
-    if (answer.readUInt16LE(at + 2) === NLMSGERR_ATTR_MSG)
-      return { errno, text: answer.toString('latin1', at + 4, Math.min(at + size, length)).replace(/\0.*$/, '') }
+  const message = answer.subarray(0, answer.readUInt32LE(0))
+  return { errno, text: readText(readAttributes(message, 2 * HEADER_BYTES + 4).get(NLMSGERR_ATTR_MSG) ?? NONE) }
+}
+
+/** Attributes by type, from a place on; what does not fit is left out. */
+export function readAttributes(bytes: Buffer, from = 0): ReadonlyMap<number, Buffer> {
+  const found = new Map<number, Buffer>()
+  for (let at = from; at + 4 <= bytes.length; ) {
+    const size = bytes.readUInt16LE(at)
+    if (size < 4 || at + size > bytes.length) break
+    found.set(bytes.readUInt16LE(at + 2) & ATTRIBUTE_TYPE, bytes.subarray(at + 4, at + size))
     at += align(size)
   }
-  return { errno, text: '' }
+  return found
 }
 
 /** An attribute with its padding. */
@@ -138,4 +167,6 @@ export function numberAttribute(type: number, value: number, bytes: 1 | 2 | 4 = 
   return attribute(type, number)
 }
 
+const NONE = Buffer.alloc(0)
+const readText = (value: Buffer) => value.toString('latin1').replace(/\0.*$/, '')
 const align = (bytes: number) => (bytes + 3) & ~3

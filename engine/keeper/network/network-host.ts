@@ -10,10 +10,11 @@ import { createCaptures } from './inspect/capture.ts'
 import { countConnections } from './inspect/connections.ts'
 import { describeBridges, describeNamespace } from './inspect/namespace.ts'
 import { probe } from './inspect/probe.ts'
-import { createLinks } from './links.ts'
 import { createEncryption } from './overlay/encryption.ts'
 import { createLeaseKeeper } from './overlay/lease.ts'
 import { createVxlans } from './overlay/vxlan.ts'
+import { createParents } from './parents.ts'
+import { createPassage } from './passage.ts'
 import { createPorts, readAll } from './ports.ts'
 import { startPortProxy } from './proxy/client.ts'
 import type { BridgeRules } from './ruleset.ts'
@@ -75,7 +76,7 @@ export function createNetworkHost({
   const bridgeFolder = path.join(stateFolder, 'bridges')
   const bridgeFile = (bridge: string) => path.join(bridgeFolder, `${bridge}.json`)
   const prefix = bridgeNetns ? ['nsenter', `--net=${bridgeNetns}`] : []
-  const links = createLinks({
+  const parents = createParents({
     prefix,
     rootless: bridgeNetns !== '',
     vlanFolder: path.join(stateFolder, 'vlans'),
@@ -87,7 +88,13 @@ export function createNetworkHost({
     await firewall.repair(table)
     if (table === '' || table === `slipway-${tag}-vxlan`) await encryption.repair()
   }
-  const proxy = startPortProxy(keeperFile, bridgeNetns, (table) => void repair(table).catch(() => {}))
+  /** Other programs' rules are where root's bridges are; in a namespace of our own there are none. */
+  const passage = bridgeNetns ? null : createPassage(`SLIPWAY-${tag}`)
+  const bridges = new Set<string>()
+  const proxy = startPortProxy(keeperFile, bridgeNetns, {
+    onTableDeleted: (table) => void repair(table).catch(() => {}),
+    onFilterChanged: () => passage?.look(),
+  })
   const ports = createPorts(path.join(stateFolder, 'ports'), { proxy, firewall, isRootless: bridgeNetns !== '' })
   const thread = startSandboxThread(keeperFile, bridgeNetns)
   const { pathOf, ...sandboxes } = createSandboxes(path.join(stateFolder, 'netns'), thread)
@@ -116,20 +123,23 @@ export function createNetworkHost({
     openPorts: ports.openPorts,
     closePorts: ports.closePorts,
     async ensureBridge(params) {
-      await links.ensureBridge(params)
-      await firewall.setBridge(rulesOf(params))
+      await Promise.all([thread.carryOut({ type: 'ensure-bridge', params }), firewall.setBridge(rulesOf(params))])
       writeStateFile(bridgeFile(params.bridge), rulesOf(params))
+      if (bridges.has(params.bridge)) return
+      bridges.add(params.bridge)
+      await passage?.setBridges([...bridges])
     },
     async removeBridge({ bridge }) {
       await rm(bridgeFile(bridge), { force: true })
-      await links.remove(bridge)
-      await firewall.removeBridge(bridge)
+      await Promise.all([thread.carryOut({ type: 'remove-bridge', bridge }), firewall.removeBridge(bridge)])
+      if (bridges.delete(bridge)) await passage?.setBridges([...bridges])
     },
-    ensureParent: (params) => links.ensureParent(params),
-    removeParent: links.removeParent,
+    ...parents,
     async restore() {
-      const bridges = [...(await readAll<BridgeRules>(bridgeFolder)).values()]
-      await firewall.restore({ bridges, published: await ports.restore() })
+      const known = [...(await readAll<BridgeRules>(bridgeFolder)).values()]
+      await firewall.restore({ bridges: known, published: await ports.restore() })
+      for (const { bridge } of known) bridges.add(bridge)
+      if (known.length > 0) await passage?.setBridges([...bridges])
       await encryption.repair()
     },
     async close() {
@@ -137,6 +147,7 @@ export function createNetworkHost({
       await Promise.all([proxy.stop(), dns.stop(), thread.stop(), captures.endAll()])
       await encryption.setEncryption({ local: '', peers: [], vnis: [] }).catch(() => {})
       await firewall.remove().catch(() => {})
+      await passage?.remove().catch(() => {})
     },
   }
 }

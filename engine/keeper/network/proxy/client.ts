@@ -7,7 +7,13 @@ import type { FromProxy, ProxyListener, ProxyWorkerData, ToProxy } from './proto
 
 type Opened = Extract<FromProxy, { type: 'dns-opened' }>
 type Counted = Extract<FromProxy, { type: 'counted' }>
-type Answer = Exclude<FromProxy, { type: 'table-deleted' }>
+type Answer = Exclude<FromProxy, { type: 'table-deleted' | 'filter-changed' }>
+
+/** Who is told of changes to rules that are not ours, or that we did not make. */
+export interface RulesListener {
+  readonly onTableDeleted: (table: string) => void
+  readonly onFilterChanged: () => void
+}
 
 /** The proxy thread as the keeper's main thread sees it. */
 export interface PortProxy {
@@ -28,7 +34,7 @@ export interface PortProxy {
 export function startPortProxy(
   keeperFile: string,
   netnsPath: string,
-  onTableDeleted: (table: string) => void,
+  { onTableDeleted, onFilterChanged }: RulesListener,
 ): PortProxy {
   const wakeFd = createEventfd()
   const workerData: ProxyWorkerData = { role: 'port-proxy', netnsPath, wakeFd }
@@ -44,6 +50,7 @@ export function startPortProxy(
   })
   worker.on('message', (message: FromProxy) => {
     if (message.type === 'table-deleted') onTableDeleted(message.table)
+    else if (message.type === 'filter-changed') onFilterChanged()
     else calls.answer(message.call, message)
   })
   const tell = (message: ToProxy) => {

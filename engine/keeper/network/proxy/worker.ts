@@ -4,7 +4,7 @@ import { AF_INET, AF_INET6 } from '../../libc/address.ts'
 import { forgetUdpConnections, openConnectionTable } from '../../libc/conntrack.ts'
 import { EPOLLIN } from '../../libc/epoll.ts'
 import { closeListener, enterNetworkNamespace, openListener } from '../../libc/listen.ts'
-import { deletedTables, openRulesMonitor } from '../../libc/netlink.ts'
+import { openRulesMonitor, readRulesNews } from '../../libc/netlink.ts'
 import { EAGAIN, receiveDatagram } from '../../libc/relay.ts'
 import { clearEventfd } from '../../libc/socket.ts'
 import type { DnsSockets } from '../dns/protocol.ts'
@@ -67,7 +67,7 @@ export function runPortProxy(): void {
       receive(next.message)
     }
   })
-  watchRules(loop, (table) => tell({ type: 'table-deleted', table }))
+  watchRules(loop, tell)
   loop.run()
 }
 
@@ -136,14 +136,23 @@ function openListeners(host: string): DnsSockets {
 
 const PACKET_BYTES = 256 * 1024
 
-/** Tells of tables that go, so that an `nft flush ruleset` by hand or by a firewall service is mended. */
-function watchRules(loop: Loop, tell: (table: string) => void): void {
+/** The table that iptables keeps its rules in. */
+const FILTER = 'filter'
+
+/** Tells of tables that go, so that an `nft flush ruleset` by hand or by a firewall service is mended, and of iptables. */
+function watchRules(loop: Loop, tell: (news: FromProxy) => void): void {
   const monitor = openRulesMonitor()
   const packet = Buffer.allocUnsafeSlow(PACKET_BYTES)
   loop.watch(monitor, EPOLLIN, () => {
     const bytes = receiveDatagram(monitor, packet)
-    if (bytes > 0) for (const table of deletedTables(packet.subarray(0, bytes))) tell(table)
-    // More was said than the socket could hold: something of ours may have been among it.
-    else if (bytes < 0 && bytes !== -EAGAIN) tell('')
+    if (bytes > 0) {
+      const { deleted, changed } = readRulesNews(packet.subarray(0, bytes))
+      for (const table of deleted) tell({ type: 'table-deleted', table })
+      if (changed.includes(FILTER)) tell({ type: 'filter-changed' })
+    } else if (bytes < 0 && bytes !== -EAGAIN) {
+      // More was said than the socket could hold: something of ours may have been among it.
+      tell({ type: 'table-deleted', table: '' })
+      tell({ type: 'filter-changed' })
+    }
   })
 }

@@ -1,8 +1,14 @@
 import type { WireError } from '../../../contract/errors.ts'
-import type { SandboxEndpoint } from '../../../host/network.ts'
+import type { BridgeNetworkParams, SandboxEndpoint } from '../../../host/network.ts'
 
-/** One piece of work on a container's network namespace. */
+/** One piece of work on a bridge, or on a container's network namespace. */
 export type SandboxWork =
+  | { readonly type: 'ensure-bridge'; readonly params: BridgeNetworkParams }
+  | { readonly type: 'remove-bridge'; readonly bridge: string }
+  | NamespaceWork
+
+/** Work on the namespace that `netnsPath` names. */
+export type NamespaceWork =
   /** Makes a namespace, binds it to the file, and joins it to networks. */
   | { readonly type: 'create'; readonly netnsPath: string; readonly endpoints: readonly SandboxEndpoint[] }
   /** Joins it to one more. What was made of it is taken away on failure. */

@@ -5,7 +5,11 @@ import { AF_INET, AF_INET6, familyOf } from '../../libc/address.ts'
 import { attribute, nested, numberAttribute, type RouteRequest, textAttribute } from '../../libc/rtnetlink.ts'
 
 /*
- * What joins a container to a network, as rtnetlink requests. The same by hand, for a bridge:
+ * Bridges, and what joins a container to a network, as rtnetlink requests. The same by hand:
+ *
+ *   ip link add BRIDGE address A type bridge                                      bridgeRequest, where bridges are
+ *   ip link set BRIDGE alias slipway mtu M up                                     startRequest
+ *   ip addr add 172.17.0.1/16 dev BRIDGE                                          addressRequest
  *
  *   ip link add vethX mtu M type veth peer name eth0 address A mtu M netns N      linkRequests, where the bridge is
  *   ip link set vethX master BRIDGE up
@@ -30,6 +34,7 @@ const IFLA_MTU = 4
 const IFLA_LINK = 5
 const IFLA_MASTER = 10
 const IFLA_LINKINFO = 18
+const IFLA_IFALIAS = 20
 const IFLA_NET_NS_FD = 28
 const IFLA_INFO_KIND = 1
 const IFLA_INFO_DATA = 2
@@ -53,6 +58,32 @@ const RTN_UNICAST = 1
 
 const MACVLAN_MODES: Readonly<Record<string, number>> = { private: 1, vepa: 2, bridge: 4, passthru: 8 }
 const IPVLAN_MODES: Readonly<Record<string, number>> = { l2: 0, l3: 1, l3s: 2 }
+
+/**
+ * A bridge with a MAC address of its own: one that the kernel chooses is that of some port and changes as containers
+ * come and go, and those that stay lose their gateway until they ask for it anew.
+ */
+export const bridgeRequest = (name: string, mac: string): RouteRequest =>
+  newLink(`add bridge ${name}`, linkMessage(), [
+    textAttribute(IFLA_IFNAME, name),
+    attribute(IFLA_ADDRESS, hardwareAddress(mac)),
+    nested(IFLA_LINKINFO, textAttribute(IFLA_INFO_KIND, 'bridge')),
+  ])
+
+/** Sets a bridge up, under an alias and with an MTU of its own: one that was never given one takes that of its ports. */
+export const startRequest = (name: string, { alias, mtu }: { readonly alias: string; readonly mtu: number }) =>
+  changeLink(`set ${name} up with MTU ${mtu}`, linkMessage({ isUp: true }), [
+    textAttribute(IFLA_IFNAME, name),
+    textAttribute(IFLA_IFALIAS, alias),
+    numberAttribute(IFLA_MTU, mtu),
+  ])
+
+/** Gives an interface a MAC address for good, also when it has it already by the kernel's choice. */
+export const hardwareAddressRequest = (name: string, address: Buffer): RouteRequest =>
+  changeLink(`set the address of ${name}`, linkMessage(), [
+    textAttribute(IFLA_IFNAME, name),
+    attribute(IFLA_ADDRESS, address),
+  ])
 
 /** A new link whose end lies straight in the container's namespace; of a veth pair also how the bridge treats its port. */
 export function linkRequests(

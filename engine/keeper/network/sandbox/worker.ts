@@ -5,7 +5,8 @@ import type { SandboxEndpoint } from '../../../host/network.ts'
 import { enterNetworkNamespace, makeNetworkNamespace } from '../../libc/listen.ts'
 import { bindMount } from '../../libc/mount.ts'
 import { openRouteSocket, type RouteSocket } from '../../libc/rtnetlink.ts'
-import type { FromSandboxThread, SandboxThreadData, SandboxWork, ToSandboxThread } from './protocol.ts'
+import { ensureBridge, removeBridge } from './bridge.ts'
+import type { FromSandboxThread, NamespaceWork, SandboxThreadData, SandboxWork, ToSandboxThread } from './protocol.ts'
 import { addressRequest, deleteRequest, linkRequests, routeDevice, routeRequest, upRequest } from './requests.ts'
 
 /** The two ends of the work: where bridges are, and a container's namespace, which `netnsFd` names. */
@@ -16,7 +17,7 @@ interface Ends {
 }
 
 /**
- * The sandbox thread makes containers' network namespaces and joins them to networks, by system calls alone: a tool that
+ * The sandbox thread makes bridges and containers' network namespaces and joins them, by system calls alone: a tool that
  * is started for it costs more than the work. It lives where the bridges are, visits a container's namespace for the
  * moment that opens a socket there, and comes back; nothing else runs on it meanwhile.
  */
@@ -42,7 +43,7 @@ export function runSandboxes(): void {
 class Astray extends Error {}
 
 /** A socket in the container's namespace, which is made for it if it is a new one. The thread is home again afterwards. */
-function visit(work: SandboxWork, homeFd: number): RouteSocket {
+function visit(work: NamespaceWork, homeFd: number): RouteSocket {
   try {
     if (work.type === 'create') {
       makeNetworkNamespace()
@@ -62,7 +63,18 @@ function goHome(homeFd: number): void {
   }
 }
 
-function carryOut(work: SandboxWork, { home, homeFd }: { readonly home: RouteSocket; readonly homeFd: number }): void {
+interface Home {
+  readonly home: RouteSocket
+  readonly homeFd: number
+}
+
+function carryOut(work: SandboxWork, at: Home): void {
+  if (work.type === 'ensure-bridge') ensureBridge(at.home, work.params)
+  else if (work.type === 'remove-bridge') removeBridge(at.home, work.bridge)
+  else carryOutInside(work, at)
+}
+
+function carryOutInside(work: NamespaceWork, { home, homeFd }: Home): void {
   const inside = visit(work, homeFd)
   try {
     withFile(work.netnsPath, (netnsFd) => {
@@ -86,7 +98,7 @@ function carryOut(work: SandboxWork, { home, homeFd }: { readonly home: RouteSoc
 
 /** Joins the namespace to a network, or leaves both as they were. */
 function join({ home, inside, netnsFd }: Ends, endpoint: SandboxEndpoint): void {
-  const [add, ...rest] = linkRequests(endpoint, { linkIndex: home.indexOf(endpoint.link), netnsFd })
+  const [add, ...rest] = linkRequests(endpoint, { linkIndex: home.link(endpoint.link).index, netnsFd })
   if (!add) return
   try {
     home.request(add)
@@ -108,14 +120,14 @@ function join({ home, inside, netnsFd }: Ends, endpoint: SandboxEndpoint): void 
 function setUp(inside: RouteSocket, endpoint: SandboxEndpoint): void {
   const name = endpoint.containerInterface
   inside.request(upRequest(name))
-  const index = inside.indexOf(name)
+  const { index } = inside.link(name)
   for (const address of endpoint.addresses) inside.request(addressRequest(address, index))
   for (const route of endpoint.routes) setRoute(inside, route)
 }
 
 function setRoute(inside: RouteSocket, route: string): void {
   const device = routeDevice(route)
-  inside.request(routeRequest(route, device ? inside.indexOf(device) : 0))
+  inside.request(routeRequest(route, device ? inside.link(device).index : 0))
 }
 
 /** For what may be gone already. */

@@ -2,9 +2,9 @@ import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createFirewall } from '../../../../engine/keeper/network/firewall.ts'
-import { createLinks } from '../../../../engine/keeper/network/links.ts'
 import { createEncryption } from '../../../../engine/keeper/network/overlay/encryption.ts'
 import { createVxlans } from '../../../../engine/keeper/network/overlay/vxlan.ts'
+import { createParents } from '../../../../engine/keeper/network/parents.ts'
 import { createFakeTools } from '../../../helpers/fake-tools.ts'
 
 let tools: ReturnType<typeof createFakeTools>
@@ -34,47 +34,14 @@ describe('rules', () => {
 })
 
 describe('a device', () => {
-  const links = () =>
-    createLinks({ rootless: false, vlanFolder: path.join(tools.folder, 'vlans'), prefix: tools.prefix })
-  const bridge = {
-    bridge: 'br.five',
-    addresses: ['10.5.0.1/24', 'fd05::1/64'],
-    subnets: ['10.5.0.0/24', 'fd05::/64'],
-    mtu: 1500,
-    masquerade: true,
-    isInternal: false,
-    isOpenWithin: true,
-    gatewayModes: { ip: 'nat', ip6: 'nat' },
-  } as const
-
-  it('that is half-made is taken away again', async () => {
-    tools.refuse('link show', 'link add')
-    await expect(links().ensureBridge(bridge)).rejects.toThrow('it is refused')
-    expect(tools.asked()).toMatch(/link add[\s\S]*ip link delete br\.five/)
-  })
-
-  it('keeps the address that the kernel has chosen for it, for good', async () => {
-    tools.answer('7: br.five: <UP> link/ether 02:42:00:00:00:07 brd ff:ff:ff:ff:ff:ff')
-    await links().ensureBridge(bridge)
-    const asked = tools.asked()
-    expect(asked).not.toMatch(/link (add|delete)/)
-    expect(asked).toContain('link set br.five address 02:42:00:00:00:07')
-  })
-
-  it('may have dots in its name', async () => {
-    await links().ensureBridge(bridge)
-    const asked = tools.asked()
-    expect(asked).toContain('net/ipv4/conf/br.five/route_localnet=1')
-    expect(asked).toContain('net/ipv6/conf/br.five/accept_ra=0')
-  })
-
   it('that is a VLAN is noted before it is made, and forgotten when it cannot be', async () => {
     const folder = path.join(tools.folder, 'vlans')
+    const parents = createParents({ rootless: false, vlanFolder: folder, prefix: tools.prefix })
     tools.refuse('dev eth0.7', 'type vlan')
-    await expect(links().ensureParent({ parent: 'eth0.7', kind: 'macvlan', isOwn: false })).rejects.toThrow('VLAN')
+    await expect(parents.ensureParent({ parent: 'eth0.7', kind: 'macvlan', isOwn: false })).rejects.toThrow('VLAN')
     expect(readdirSync(folder)).toEqual([])
     tools.refuse('dev eth0.7', 'eth0.7 up')
-    await expect(links().ensureParent({ parent: 'eth0.7', kind: 'macvlan', isOwn: false })).rejects.toThrow()
+    await expect(parents.ensureParent({ parent: 'eth0.7', kind: 'macvlan', isOwn: false })).rejects.toThrow()
     expect(readdirSync(folder)).toEqual(['eth0.7'])
   })
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { deletedTables } from '../../../../engine/keeper/libc/netlink.ts'
+import { readRulesNews } from '../../../../engine/keeper/libc/netlink.ts'
 
 /** A message as the kernel sends it: header, nfgenmsg, one attribute with the table's name. */
 function message(type: number, name: string): Buffer {
@@ -15,12 +15,18 @@ function message(type: number, name: string): Buffer {
 }
 
 describe('the rules monitor', () => {
-  it('names the tables that a packet says were deleted, and no others', () => {
-    const packet = Buffer.concat([message(0x0a02, 'slipway-1'), message(0x0a00, 'made'), message(0x0a02, 'b')])
-    expect(deletedTables(packet)).toEqual(['slipway-1', 'b'])
+  it('names the tables that a packet says were deleted or changed, and no others', () => {
+    const packet = Buffer.concat([
+      message(0x0a02, 'slipway-1'),
+      message(0x0a00, 'made'),
+      message(0x0a02, 'b'),
+      message(0x0a03, 'filter'),
+      message(0x0a06, 'rule-added'),
+    ])
+    expect(readRulesNews(packet)).toEqual({ deleted: ['slipway-1', 'b'], changed: ['filter'] })
   })
 
   it('takes nothing from a packet that ends too early', () => {
-    expect(deletedTables(message(0x0a02, 'slipway-1').subarray(0, 18))).toEqual([])
+    expect(readRulesNews(message(0x0a02, 'slipway-1').subarray(0, 18))).toEqual({ deleted: [], changed: [] })
   })
 })

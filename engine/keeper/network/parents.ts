@@ -2,23 +2,19 @@ import { existsSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { EngineError } from '../../contract/errors.ts'
-import type { BridgeNetworkParams, ParentParams } from '../../host/network.ts'
-import { createLocks } from '../../lib/async.ts'
-import { randomMac } from '../../lib/mac.ts'
+import type { ParentParams } from '../../host/network.ts'
 import { run } from '../exec.ts'
-import { bridgeBatch } from './batch.ts'
 
-/** Devices in the namespace where bridges live; `prefix` is the argv that enters it. `vlanFolder` tells VLANs of ours. */
-export function createLinks(options: {
+/** What macvlan and ipvlan networks stand on, in the namespace where bridges live; `prefix` is the argv that enters it. `vlanFolder` tells VLANs of ours. */
+export function createParents(options: {
   readonly prefix: readonly string[]
   readonly rootless: boolean
   readonly vlanFolder: string
 }) {
   const { prefix, rootless, vlanFolder } = options
   const ip = (batch: string) => run([...prefix, 'ip', '-batch', '-'], { input: batch })
-  const describe = (name: string) => run([...prefix, 'ip', '-o', 'link', 'show', 'dev', name], { okExitCodes: [0, 1] })
-  const exists = async (name: string) => (await describe(name)).exitCode === 0
-  const locks = createLocks()
+  const exists = async (name: string) =>
+    (await run([...prefix, 'ip', 'link', 'show', 'dev', name], { okExitCodes: [0, 1] })).exitCode === 0
 
   /** Makes a child for a moment: the only sure way to learn whether the kernel can, and whether the parent allows it. */
   const probe = async ({ kind, parent }: ParentParams) => {
@@ -55,35 +51,8 @@ export function createLinks(options: {
     }
     await ip(`link set ${parent} up\n`)
   }
-  const remove = (name: string) => run([...prefix, 'ip', 'link', 'delete', name], { okExitCodes: [0, 1] })
-  /** A batch ends at its first failure, and what is half-made would be taken for whole the next time. */
-  const makeBridge = async (params: BridgeNetworkParams) => {
-    await ip(bridgeBatch(params, randomMac())).catch(async (error: unknown) => {
-      await remove(params.bridge).catch(() => {})
-      throw error
-    })
-  }
-  const ensureBridge = async (params: BridgeNetworkParams) => {
-    const { exitCode, stdout } = await describe(params.bridge)
-    // Earlier versions left the choice of its address to the kernel: the one that it has now is kept.
-    const [, mac = ''] = /link\/ether ([0-9a-f:]{17})/.exec(stdout) ?? []
-    if (exitCode !== 0) await makeBridge(params)
-    else if (mac) await ip(`link set ${params.bridge} address ${mac}\n`)
-    const hasIPv6 = params.subnets.some((subnet) => subnet.includes(':'))
-    await run([
-      ...prefix,
-      'sysctl',
-      '-qw',
-      'net.ipv4.ip_forward=1',
-      // With slashes, since a bridge's name may have dots.
-      `net/ipv4/conf/${params.bridge}/route_localnet=1`,
-      ...(hasIPv6 ? ['net.ipv6.conf.all.forwarding=1', `net/ipv6/conf/${params.bridge}/accept_ra=0`] : []),
-    ])
-  }
 
   return {
-    exists,
-    ensureBridge: (params: BridgeNetworkParams) => locks.withLock(params.bridge, () => ensureBridge(params)),
     async ensureParent(params: ParentParams) {
       if (!(await exists(params.parent))) {
         // A bridge without ports stands in for the `dummy` device, which not every kernel has.
@@ -92,11 +61,10 @@ export function createLinks(options: {
       }
       await probe(params)
     },
-    remove,
     async removeParent({ parent, isOwn }: { readonly parent: string; readonly isOwn: boolean }) {
       const note = path.join(vlanFolder, parent)
       if (!isOwn && !existsSync(note)) return
-      await remove(parent)
+      await run([...prefix, 'ip', 'link', 'delete', parent], { okExitCodes: [0, 1] })
       await rm(note, { force: true })
     },
   }
