@@ -1,4 +1,5 @@
 import { koffi, libc, libcError } from './core.ts'
+import { readAttributes, readText } from './rtnetlink.ts'
 
 const AF_NETLINK = 16
 const SOCK_RAW = 3
@@ -56,15 +57,8 @@ export function readRulesNews(packet: Buffer): RulesNews {
 const message = (kind: number) => (NFNL_SUBSYS_NFTABLES << 8) | kind
 
 function tableNames(attributes: Buffer): string[] {
-  const names: string[] = []
-  for (let at = 0; at + 4 <= attributes.length; ) {
-    const length = attributes.readUInt16LE(at)
-    if (length < 4) break
-    if (attributes.readUInt16LE(at + 2) === NFTA_TABLE_NAME)
-      names.push(attributes.toString('latin1', at + 4, at + length - 1))
-    at += align(length)
-  }
-  return names
+  const name = readAttributes(attributes).get(NFTA_TABLE_NAME)
+  return name ? [readText(name)] : []
 }
 
 const align = (bytes: number) => (bytes + 3) & ~3

@@ -22,12 +22,13 @@ const NLMSGERR_ATTR_MSG = 1
 const NLM_F_REQUEST = 1
 const NLM_F_ACK = 4
 const RTM_GETLINK = 18
-const IFLA_ADDRESS = 1
-const IFLA_IFNAME = 3
-const IFLA_LINKINFO = 18
-const IFLA_IFALIAS = 20
-const IFLA_INFO_KIND = 1
 const IFINFO_BYTES = 16
+/** Of linux/if_link.h, in what is asked and answered alike. */
+export const IFLA_ADDRESS = 1
+export const IFLA_IFNAME = 3
+export const IFLA_LINKINFO = 18
+export const IFLA_GROUP = 27
+export const IFLA_INFO_KIND = 1
 /** A type's bits beside two flags. */
 const ATTRIBUTE_TYPE = 0x3fff
 const ANSWER_BYTES = 32 * 1024
@@ -57,8 +58,8 @@ export interface Link {
   readonly address: Buffer
   /** `bridge`, `veth`, …; `''` for a card. */
   readonly kind: string
-  /** A note that its maker left on it (`ip link set dev … alias …`), `''` without one. */
-  readonly alias: string
+  /** A number that its maker gave it (`ip link … group …`), 0 without one. */
+  readonly group: number
 }
 
 /** A socket of the namespace that the calling thread is in when it opens it, wherever the thread goes afterwards. */
@@ -101,7 +102,7 @@ export function openRouteSocket(): RouteSocket {
         index: said.readInt32LE(HEADER_BYTES + 4),
         address: Buffer.from(attributes.get(IFLA_ADDRESS) ?? NONE),
         kind: readText(kind),
-        alias: readText(attributes.get(IFLA_IFALIAS) ?? NONE),
+        group: attributes.get(IFLA_GROUP)?.readUInt32LE() ?? 0,
       }
     },
     close: () => void c.close(fd),
@@ -168,5 +169,6 @@ export function numberAttribute(type: number, value: number, bytes: 1 | 2 | 4 = 
 }
 
 const NONE = Buffer.alloc(0)
-const readText = (value: Buffer) => value.toString('latin1').replace(/\0.*$/, '')
+/** A text without what ends it. */
+export const readText = (value: Buffer) => value.toString('latin1').replace(/\0.*$/, '')
 const align = (bytes: number) => (bytes + 3) & ~3

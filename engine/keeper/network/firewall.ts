@@ -17,6 +17,8 @@ const FAMILIES: readonly Family[] = ['ip', 'ip6']
 
 /** The engine's own nft tables, kept as they should be. Other tables are not touched. */
 export interface Firewall {
+  /** Names of the bridges that have rules. */
+  bridges(): readonly string[]
   setBridge(rules: BridgeRules): Promise<void>
   removeBridge(bridge: string): Promise<void>
   /** Makes these the ports of a container, in one transaction with those that go. */
@@ -65,6 +67,7 @@ export function createFirewall(table: string, prefix: readonly string[]): Firewa
     joinElements(publications.map((publication) => publicationElements(family, publication)))
 
   return {
+    bridges: () => [...bridges.keys()],
     setBridge: (rules) =>
       inTurn(async () => {
         const known = bridges.get(rules.bridge)

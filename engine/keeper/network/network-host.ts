@@ -90,7 +90,6 @@ export function createNetworkHost({
   }
   /** Other programs' rules are where root's bridges are; in a namespace of our own there are none. */
   const passage = bridgeNetns ? null : createPassage(`SLIPWAY-${tag}`)
-  const bridges = new Set<string>()
   const proxy = startPortProxy(keeperFile, bridgeNetns, {
     onTableDeleted: (table) => void repair(table).catch(() => {}),
     onFilterChanged: () => passage?.look(),
@@ -123,23 +122,22 @@ export function createNetworkHost({
     openPorts: ports.openPorts,
     closePorts: ports.closePorts,
     async ensureBridge(params) {
-      await Promise.all([thread.carryOut({ type: 'ensure-bridge', params }), firewall.setBridge(rulesOf(params))])
+      await thread.carryOut({ type: 'ensure-bridge', params })
+      await firewall.setBridge(rulesOf(params))
       writeStateFile(bridgeFile(params.bridge), rulesOf(params))
-      if (bridges.has(params.bridge)) return
-      bridges.add(params.bridge)
-      await passage?.setBridges([...bridges])
+      await passage?.setBridges(firewall.bridges())
     },
     async removeBridge({ bridge }) {
       await rm(bridgeFile(bridge), { force: true })
+      // At once, since the kernel takes its time for both; nobody is on the bridge any more.
       await Promise.all([thread.carryOut({ type: 'remove-bridge', bridge }), firewall.removeBridge(bridge)])
-      if (bridges.delete(bridge)) await passage?.setBridges([...bridges])
+      await passage?.setBridges(firewall.bridges())
     },
     ...parents,
     async restore() {
-      const known = [...(await readAll<BridgeRules>(bridgeFolder)).values()]
-      await firewall.restore({ bridges: known, published: await ports.restore() })
-      for (const { bridge } of known) bridges.add(bridge)
-      if (known.length > 0) await passage?.setBridges([...bridges])
+      const bridges = [...(await readAll<BridgeRules>(bridgeFolder)).values()]
+      await firewall.restore({ bridges, published: await ports.restore() })
+      await passage?.setBridges(firewall.bridges())
       await encryption.repair()
     },
     async close() {

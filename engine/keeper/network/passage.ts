@@ -24,7 +24,7 @@ export interface Passage {
 }
 
 /** What `iptables-save -t filter` says of forwarding. */
-export interface ForwardRules {
+interface ForwardRules {
   readonly isDropping: boolean
   readonly hasJump: boolean
   /** Rules of our chain, `-A` and all. */
@@ -34,6 +34,8 @@ export interface ForwardRules {
 /** Creates it with the name of its chain, at most 28 characters. */
 export function createPassage(chain: string): Passage {
   let bridges: readonly string[] = []
+  /** The bridges that the tools' rules are about, for all we know. */
+  let known = ''
   /** The tools that may have something to do: all at first, afterwards those whose rules drop. */
   let concerned: readonly string[] = TOOLS
   let timer: NodeJS.Timeout | undefined
@@ -44,18 +46,26 @@ export function createPassage(chain: string): Passage {
     return result
   }
   const apply = async (tools: readonly string[], wanted: readonly string[]) => {
-    const answers = await Promise.all(tools.map((tool) => settle(tool, chain, wanted)))
-    concerned = TOOLS.filter((tool) => (tools.includes(tool) ? answers[tools.indexOf(tool)] : concerned.includes(tool)))
+    const answers = await Promise.all(tools.map(async (tool) => ((await settle(tool, chain, wanted)) ? [tool] : [])))
+    concerned = answers.flat()
   }
   return {
     setBridges: (now) =>
       inTurn(async () => {
         bridges = now
+        if (known === now.join()) return
         await apply(concerned, bridges)
+        known = now.join()
       }),
     look() {
-      clearTimeout(timer)
-      timer = setTimeout(() => void inTurn(() => apply(TOOLS, bridges)).catch(() => {}), SETTLE_MS)
+      timer ??= setTimeout(() => {
+        timer = undefined
+        void inTurn(() => apply(TOOLS, bridges)).catch(() => {
+          // Somebody held the tool's lock: the next change of ours tries again.
+          known = ''
+          concerned = TOOLS
+        })
+      }, SETTLE_MS)
       timer.unref()
     },
     remove: () => {
@@ -80,7 +90,7 @@ async function settle(tool: string, chain: string, bridges: readonly string[]): 
 }
 
 /** Reads what `iptables-save -t filter` prints. */
-export function readForwardRules(saved: string, chain: string): ForwardRules {
+function readForwardRules(saved: string, chain: string): ForwardRules {
   const lines = saved.split('\n')
   return {
     isDropping: lines.some((line) => line.startsWith(':FORWARD DROP')),
@@ -90,7 +100,7 @@ export function readForwardRules(saved: string, chain: string): ForwardRules {
 }
 
 /** The rules of our chain. */
-export function passageRules(chain: string, bridges: readonly string[]): string[] {
+function passageRules(chain: string, bridges: readonly string[]): string[] {
   return [
     ...bridges.map((bridge) => `-A ${chain} -o ${bridge} -j ACCEPT`),
     ...OTHERS.map((bridge) => `-A ${chain} -o ${bridge} -j RETURN`),

@@ -140,6 +140,7 @@ const CANDIDATES: Readonly<Record<string, readonly TextField[]>> = {
   'network.invalid': ['name'],
   'network.name-in-use': ['name'],
   'network.bridge-in-use': ['bridgeName'],
+  'network.not-a-bridge': ['bridgeName'],
   'network.overlaps': ['subnet', 'subnet6'],
   'network.pools-exhausted': ['subnet'],
   'network.invalid-subnet': ADDRESSES,

@@ -2,52 +2,62 @@ import { writeFileSync } from 'node:fs'
 import { EngineError } from '../../../contract/errors.ts'
 import type { BridgeNetworkParams } from '../../../host/network.ts'
 import { randomMac } from '../../../lib/mac.ts'
-import type { Link, RouteRequest, RouteSocket } from '../../libc/rtnetlink.ts'
+import type { Link, RouteSocket } from '../../libc/rtnetlink.ts'
 import { addressRequest, bridgeRequest, deleteRequest, hardwareAddressRequest, startRequest } from './requests.ts'
 
-/** The alias that an interface of our making has: so somebody else's is known whatever was forgotten meanwhile. */
-const MARK = 'slipway'
+/** The group of interfaces of our making. The kernel sets it with the creation itself, so that none is ever unmarked. */
+const GROUP = 0x5119
 
 /** Makes a network's bridge, or takes up the one that is there. On failure none is left that was not there before. */
 export function ensureBridge(home: RouteSocket, params: BridgeNetworkParams): void {
-  const found = find(home, params.bridge)
-  if (!found) makeBridge(home, params)
-  else if (found.kind === 'bridge') home.request(hardwareAddressRequest(params.bridge, found.address))
-  else
+  const { bridge } = params
+  const found = find(home, bridge)
+  if (found && found.kind !== 'bridge')
     throw new EngineError(
       'conflict',
       'network.not-a-bridge',
-      `the interface ${params.bridge} is there already and is no bridge: give the network another bridge name`,
-      { details: { interface: params.bridge } },
+      `the interface ${bridge} is there already and is no bridge: give the network another bridge name`,
+      { details: { interface: bridge } },
     )
-  setSwitches(params)
+  if (!found) home.request(bridgeRequest(bridge, { mac: randomMac(), group: GROUP }))
+  try {
+    if (found) home.request(hardwareAddressRequest(bridge, found.address))
+    // One of ours may have been left half-made by a keeper that was killed; another's is as its owner wants it.
+    if (!found || isOurs(found)) setUp(home, params, found)
+    setSwitches(params)
+  } catch (error) {
+    if (!found) home.request(deleteRequest(bridge))
+    throw error
+  }
 }
 
 /** Takes a bridge of our making away; one that was there before the network stays, and a missing one is fine. */
 export function removeBridge(home: RouteSocket, name: string): void {
-  if (find(home, name)?.alias === MARK) home.request(deleteRequest(name))
+  const found = find(home, name)
+  if (found && isOurs(found)) home.request(deleteRequest(name))
 }
+
+const isOurs = ({ group }: Link) => group === GROUP
+const isReason = (error: unknown, reason: string) => EngineError.from(error).reason === reason
 
 function find(home: RouteSocket, name: string): Link | undefined {
   try {
     return home.link(name)
   } catch (error) {
-    if (EngineError.from(error).reason === 'libc.enodev') return undefined
+    if (isReason(error, 'libc.enodev')) return undefined
     throw error
   }
 }
 
-function makeBridge(home: RouteSocket, { bridge, mtu, addresses }: BridgeNetworkParams): void {
-  const requests = (index: number): RouteRequest[] => [
-    startRequest(bridge, { alias: MARK, mtu }),
-    ...addresses.map((address) => addressRequest(address, index)),
-  ]
-  home.request(bridgeRequest(bridge, randomMac()))
-  try {
-    for (const request of requests(home.link(bridge).index)) home.request(request)
-  } catch (error) {
-    home.request(deleteRequest(bridge))
-    throw error
+function setUp(home: RouteSocket, { bridge, mtu, addresses }: BridgeNetworkParams, found: Link | undefined): void {
+  home.request(startRequest(bridge, mtu))
+  const { index } = found ?? home.link(bridge)
+  for (const address of addresses) {
+    try {
+      home.request(addressRequest(address, index))
+    } catch (error) {
+      if (!found || !isReason(error, 'libc.eexist')) throw error
+    }
   }
 }
 

@@ -2,13 +2,24 @@ import ipaddr from 'ipaddr.js'
 import { EngineError } from '../../../contract/errors.ts'
 import type { SandboxEndpoint } from '../../../host/network.ts'
 import { AF_INET, AF_INET6, familyOf } from '../../libc/address.ts'
-import { attribute, nested, numberAttribute, type RouteRequest, textAttribute } from '../../libc/rtnetlink.ts'
+import {
+  attribute,
+  IFLA_ADDRESS,
+  IFLA_GROUP,
+  IFLA_IFNAME,
+  IFLA_INFO_KIND,
+  IFLA_LINKINFO,
+  nested,
+  numberAttribute,
+  type RouteRequest,
+  textAttribute,
+} from '../../libc/rtnetlink.ts'
 
 /*
  * Bridges, and what joins a container to a network, as rtnetlink requests. The same by hand:
  *
- *   ip link add BRIDGE address A type bridge                                      bridgeRequest, where bridges are
- *   ip link set BRIDGE alias slipway mtu M up                                     startRequest
+ *   ip link add BRIDGE group 20761 address A type bridge                          bridgeRequest, where bridges are
+ *   ip link set BRIDGE mtu M up                                                   startRequest
  *   ip addr add 172.17.0.1/16 dev BRIDGE                                          addressRequest
  *
  *   ip link add vethX mtu M type veth peer name eth0 address A mtu M netns N      linkRequests, where the bridge is
@@ -28,15 +39,10 @@ const NLM_F_REPLACE = 0x100
 const NLM_F_EXCL = 0x200
 const NLM_F_CREATE = 0x400
 const IFF_UP = 1
-const IFLA_ADDRESS = 1
-const IFLA_IFNAME = 3
 const IFLA_MTU = 4
 const IFLA_LINK = 5
 const IFLA_MASTER = 10
-const IFLA_LINKINFO = 18
-const IFLA_IFALIAS = 20
 const IFLA_NET_NS_FD = 28
-const IFLA_INFO_KIND = 1
 const IFLA_INFO_DATA = 2
 const IFLA_INFO_SLAVE_KIND = 4
 const IFLA_INFO_SLAVE_DATA = 5
@@ -63,18 +69,18 @@ const IPVLAN_MODES: Readonly<Record<string, number>> = { l2: 0, l3: 1, l3s: 2 }
  * A bridge with a MAC address of its own: one that the kernel chooses is that of some port and changes as containers
  * come and go, and those that stay lose their gateway until they ask for it anew.
  */
-export const bridgeRequest = (name: string, mac: string): RouteRequest =>
+export const bridgeRequest = (name: string, { mac, group }: { readonly mac: string; readonly group: number }) =>
   newLink(`add bridge ${name}`, linkMessage(), [
     textAttribute(IFLA_IFNAME, name),
+    numberAttribute(IFLA_GROUP, group),
     attribute(IFLA_ADDRESS, hardwareAddress(mac)),
     nested(IFLA_LINKINFO, textAttribute(IFLA_INFO_KIND, 'bridge')),
   ])
 
-/** Sets a bridge up, under an alias and with an MTU of its own: one that was never given one takes that of its ports. */
-export const startRequest = (name: string, { alias, mtu }: { readonly alias: string; readonly mtu: number }) =>
+/** Sets a bridge up with an MTU of its own: one that was never given one takes that of its ports. */
+export const startRequest = (name: string, mtu: number): RouteRequest =>
   changeLink(`set ${name} up with MTU ${mtu}`, linkMessage({ isUp: true }), [
     textAttribute(IFLA_IFNAME, name),
-    textAttribute(IFLA_IFALIAS, alias),
     numberAttribute(IFLA_MTU, mtu),
   ])
 
