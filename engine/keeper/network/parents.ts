@@ -5,7 +5,10 @@ import { EngineError } from '../../contract/errors.ts'
 import type { ParentParams } from '../../host/network.ts'
 import { run } from '../exec.ts'
 
-/** What macvlan and ipvlan networks stand on, in the namespace where bridges live; `prefix` is the argv that enters it. `vlanFolder` tells VLANs of ours. */
+/**
+ * What macvlan and ipvlan networks stand on, in the namespace where bridges live; `prefix` is the argv that enters it.
+ * `vlanFolder` tells VLANs of ours.
+ */
 export function createParents(options: {
   readonly prefix: readonly string[]
   readonly rootless: boolean
