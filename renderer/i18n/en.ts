@@ -689,7 +689,7 @@ export const en = {
     show: 'Show the check',
     canRun: 'This machine runs containers.',
     cannotRun: 'This machine does not run containers yet.',
-    counts: '{{passed}} passed, {{notes}} notes, {{problems}} problems',
+    counts: 'Passed {{passed}}, notes {{notes}}, problems {{problems}}',
     state: { passed: 'Passed', note: 'Note', problem: 'Problem' },
     check: CHECK_TEXTS,
   },
