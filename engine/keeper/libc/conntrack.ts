@@ -1,3 +1,4 @@
+import { align, readAttributes, TYPE_MASK } from './attributes.ts'
 import { koffi, libc, libcError } from './core.ts'
 
 /*
@@ -31,7 +32,6 @@ const LED_ELSEWHERE = 1 << 5
 const CTA_TUPLE_PROTO = 2
 const CTA_PROTO_NUM = 1
 const CTA_PROTO_DST_PORT = 3
-const TYPE_MASK = 0x3fff
 const IPPROTO_UDP = 17
 const PACKET_BYTES = 256 * 1024
 const MSG_DONTWAIT = 0x40
@@ -153,23 +153,12 @@ export function forgetUdpConnections(family: number, ports: ReadonlySet<number>)
 /** Copies of the original tuples in a packet that go to one of the UDP ports; answers whether the list is over. */
 export function collectTuples(packet: Buffer, ports: ReadonlySet<number>, found: Buffer[]): boolean {
   return eachConnection(packet, (start, end) => {
-    const tuple = attributes(packet.subarray(start, end)).get(CTA_TUPLE_ORIG)
-    const proto = tuple && attributes(attributes(tuple).get(CTA_TUPLE_PROTO) ?? Buffer.alloc(0))
+    const tuple = readAttributes(packet.subarray(start, end)).get(CTA_TUPLE_ORIG)
+    const proto = tuple && readAttributes(readAttributes(tuple).get(CTA_TUPLE_PROTO) ?? Buffer.alloc(0))
     const isUdp = proto?.get(CTA_PROTO_NUM)?.[0] === IPPROTO_UDP
     const port = proto?.get(CTA_PROTO_DST_PORT)?.readUInt16BE(0)
     if (tuple && isUdp && port !== undefined && ports.has(port)) found.push(Buffer.from(tuple))
   })
-}
-
-function attributes(bytes: Buffer): Map<number, Buffer> {
-  const found = new Map<number, Buffer>()
-  for (let at = 0; at + 4 <= bytes.length; ) {
-    const length = bytes.readUInt16LE(at)
-    if (length < 4) break
-    found.set(bytes.readUInt16LE(at + 2) & TYPE_MASK, bytes.subarray(at + 4, at + length))
-    at += align(length)
-  }
-  return found
 }
 
 function message(question: {
@@ -198,5 +187,3 @@ function message(question: {
 function send(fd: number, bytes: Buffer): void {
   if (Number(c.send(fd, bytes, bytes.length, 0)) < 0) throw libcError('send', 'netlink', koffi.errno())
 }
-
-const align = (bytes: number) => (bytes + 3) & ~3

@@ -1,5 +1,5 @@
+import { align, readAttributes, readText } from './attributes.ts'
 import { koffi, libc, libcError } from './core.ts'
-import { readAttributes, readText } from './rtnetlink.ts'
 
 const AF_NETLINK = 16
 const SOCK_RAW = 3
@@ -60,5 +60,3 @@ function tableNames(attributes: Buffer): string[] {
   const name = readAttributes(attributes).get(NFTA_TABLE_NAME)
   return name ? [readText(name)] : []
 }
-
-const align = (bytes: number) => (bytes + 3) & ~3

@@ -1,3 +1,4 @@
+import { readAttributes, readText, textAttribute } from './attributes.ts'
 import { koffi, libc, libcError } from './core.ts'
 
 /*
@@ -5,7 +6,7 @@ import { koffi, libc, libcError } from './core.ts'
  *
  *   nlmsghdr   length u32 · type u16 · flags u16 · sequence u32 · port u32
  *   body       a fixed structure of the type (ifinfomsg, ifaddrmsg, rtmsg)
- *   attributes length u16 · type u16 · value, each padded to four bytes; a value may be attributes again
+ *   attributes see attributes.ts
  *
  * and the kernel answers each one before `send` returns: an error number (0: done), with words where it has some.
  */
@@ -29,8 +30,6 @@ export const IFLA_IFNAME = 3
 export const IFLA_LINKINFO = 18
 export const IFLA_GROUP = 27
 export const IFLA_INFO_KIND = 1
-/** A type's bits beside two flags. */
-const ATTRIBUTE_TYPE = 0x3fff
 const ANSWER_BYTES = 32 * 1024
 
 const c = {
@@ -134,41 +133,4 @@ export function readFailure(answer: Buffer): { readonly errno: number; readonly 
   return { errno, text: readText(readAttributes(message, 2 * HEADER_BYTES + 4).get(NLMSGERR_ATTR_MSG) ?? NONE) }
 }
 
-/** Attributes by type, from a place on; what does not fit is left out. */
-export function readAttributes(bytes: Buffer, from = 0): ReadonlyMap<number, Buffer> {
-  const found = new Map<number, Buffer>()
-  for (let at = from; at + 4 <= bytes.length; ) {
-    const size = bytes.readUInt16LE(at)
-    if (size < 4 || at + size > bytes.length) break
-    found.set(bytes.readUInt16LE(at + 2) & ATTRIBUTE_TYPE, bytes.subarray(at + 4, at + size))
-    at += align(size)
-  }
-  return found
-}
-
-/** An attribute with its padding. */
-export function attribute(type: number, value: Buffer): Buffer {
-  const bytes = Buffer.alloc(align(4 + value.length))
-  bytes.writeUInt16LE(4 + value.length, 0)
-  bytes.writeUInt16LE(type, 2)
-  value.copy(bytes, 4)
-  return bytes
-}
-
-/** An attribute of attributes. */
-export const nested = (type: number, ...parts: readonly Buffer[]): Buffer => attribute(type, Buffer.concat(parts))
-
-/** An attribute that is a text. */
-export const textAttribute = (type: number, text: string): Buffer => attribute(type, Buffer.from(`${text}\0`))
-
-/** An attribute that is a number of one, two or four bytes. */
-export function numberAttribute(type: number, value: number, bytes: 1 | 2 | 4 = 4): Buffer {
-  const number = Buffer.alloc(bytes)
-  number.writeUIntLE(value, 0, bytes)
-  return attribute(type, number)
-}
-
 const NONE = Buffer.alloc(0)
-/** A text without what ends it. */
-export const readText = (value: Buffer) => value.toString('latin1').replace(/\0.*$/, '')
-const align = (bytes: number) => (bytes + 3) & ~3

@@ -2,17 +2,14 @@ import ipaddr from 'ipaddr.js'
 import { EngineError } from '../../../contract/errors.ts'
 import type { SandboxEndpoint } from '../../../host/network.ts'
 import { AF_INET, AF_INET6, familyOf } from '../../libc/address.ts'
+import { attribute, nested, numberAttribute, textAttribute } from '../../libc/attributes.ts'
 import {
-  attribute,
   IFLA_ADDRESS,
   IFLA_GROUP,
   IFLA_IFNAME,
   IFLA_INFO_KIND,
   IFLA_LINKINFO,
-  nested,
-  numberAttribute,
   type RouteRequest,
-  textAttribute,
 } from '../../libc/rtnetlink.ts'
 
 /*

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { SandboxEndpoint } from '../../../../engine/host/network.ts'
-import { attribute, encodeMessage, readAttributes, readFailure } from '../../../../engine/keeper/libc/rtnetlink.ts'
+import { attribute, readAttributes } from '../../../../engine/keeper/libc/attributes.ts'
+import { encodeMessage, readFailure } from '../../../../engine/keeper/libc/rtnetlink.ts'
 import { addressRequest, linkRequests, routeRequest } from '../../../../engine/keeper/network/sandbox/requests.ts'
 
 const endpoint: SandboxEndpoint = {
