@@ -39,8 +39,8 @@ export interface Cluster {
   addNetwork(plan: (known: readonly ClusterNetwork[]) => ClusterNetwork): Promise<ClusterNetwork>
   /** `network.in-use` while any host has a container on it. */
   removeNetwork(id: string): Promise<void>
-  /** Takes an endpoint's addresses for it; false when another has one of them. */
-  claim(endpoint: OwnEndpoint): Promise<boolean>
+  /** Takes an endpoint's addresses for it, all or none: answers with those that another has. */
+  claim(endpoint: OwnEndpoint): Promise<readonly string[]>
   /** Gives an endpoint's addresses back; when etcd is away, as soon as it answers. */
   release(network: string, container: string): Promise<void>
   /** What the store has of ours. */
@@ -124,7 +124,7 @@ export function createCluster(parts: ClusterParts): Cluster {
     const held = new Set(snapshot.holdings(hostId).map(({ network, container }) => `${network}/${container}`))
     for (const endpoint of own.values()) {
       if (lease === placedLease && held.has(keyOf(endpoint))) continue
-      const placed = await place({ store, snapshot, hostId, lease }, endpoint)
+      const { placed } = await place({ store, snapshot, hostId, lease }, endpoint)
       if (placed === 'placed') continue
       own.delete(keyOf(endpoint))
       listener.onLost(endpoint, placed)
@@ -240,10 +240,10 @@ export function createCluster(parts: ClusterParts): Cluster {
       const { lease } = session
       pending.add(keyOf(endpoint))
       try {
-        const placed = await attempt((store) => place({ store, snapshot, hostId, lease }, endpoint))
+        const { placed, taken } = await attempt((store) => place({ store, snapshot, hostId, lease }, endpoint))
         if (placed === 'network-gone') throw noNetwork(endpoint.network)
         if (placed === 'placed') own.set(keyOf(endpoint), endpoint)
-        return placed === 'placed'
+        return taken
       } finally {
         pending.delete(keyOf(endpoint))
       }

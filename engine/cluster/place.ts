@@ -13,6 +13,12 @@ export interface OwnEndpoint extends Omit<ClusterEndpoint, 'host'> {
 /** What became of an endpoint that was put into the store. */
 export type Placed = 'placed' | 'address-taken' | 'network-gone'
 
+/** With the addresses that others have. */
+export interface Placement {
+  readonly placed: Placed
+  readonly taken: readonly string[]
+}
+
 interface Place {
   readonly store: Store
   readonly snapshot: Snapshot
@@ -24,7 +30,7 @@ interface Place {
  * Puts an endpoint and its addresses under a lease, in one transaction: an address must be nobody's, or this container's
  * from before. So two hosts cannot give out the same one, however old what they know is.
  */
-export async function place({ store, snapshot, hostId, lease }: Place, endpoint: OwnEndpoint): Promise<Placed> {
+export async function place({ store, snapshot, hostId, lease }: Place, endpoint: OwnEndpoint): Promise<Placement> {
   const { network, container, ...facts } = endpoint
   const addresses = [facts.ipv4, facts.ipv6].filter(Boolean)
   const value = JSON.stringify({ host: hostId, container })
@@ -44,16 +50,17 @@ export async function place({ store, snapshot, hostId, lease }: Place, endpoint:
     if (revision) {
       for (const change of changes)
         if ('put' in change) snapshot.put({ key: change.put, value: change.value, revision })
-      return 'placed'
+      return { placed: 'placed', taken: [] }
     }
     // What we knew was old, or it cannot be: the store itself tells which.
     known = await fresh(store, [networkKey(network), ...addresses.map((address) => addressKey(network, address))])
-    if (known.revisionOf(networkKey(network)) === '0') return 'network-gone'
+    if (known.revisionOf(networkKey(network)) === '0') return { placed: 'network-gone', taken: [] }
     const own = new Set(ofContainer(known.holdings(hostId), endpoint).map(({ key }) => key))
     const isOthers = (key: string) => known.revisionOf(key) !== '0' && !own.has(key)
-    if (addresses.some((address) => isOthers(addressKey(network, address)))) return 'address-taken'
+    const taken = addresses.filter((address) => isOthers(addressKey(network, address)))
+    if (taken.length > 0) return { placed: 'address-taken', taken }
   }
-  return 'address-taken'
+  return { placed: 'address-taken', taken: addresses }
 }
 
 const ofContainer = (holdings: readonly Holding[], { network, container }: OwnEndpoint) =>

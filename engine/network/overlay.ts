@@ -8,6 +8,8 @@ import { readBridgeOptions } from './bridge-options.ts'
 import { type NetworkDriver, OPTION } from './driver.ts'
 
 const UNDERLAY_MTU = 1500
+/** The kernel has no IPv6 on interfaces whose MTU is smaller. */
+const IPV6_MTU = 1280
 /** Outer Ethernet, IP, UDP and VXLAN headers over IPv4; IPv6 has 20 bytes more. */
 const VXLAN_BYTES = 50
 /** ESP with AES-GCM: header, IV, padding and check value; the rest is rounded down to four bytes. */
@@ -17,6 +19,7 @@ const FIRST_VNI = 4097
 const LAST_VNI = 0xfffffe
 
 type Options = Pick<NetworkRecord, 'options'>
+type Versions = Pick<NetworkRecord, 'options' | 'ipv6'>
 
 /** VXLAN network identifier that a network was given, or asks for; 0: none. */
 export function vniOf({ options }: Options): number {
@@ -45,11 +48,16 @@ export const isEncrypted = ({ options }: Options): boolean =>
   OPTION.encrypted in options && options[OPTION.encrypted] !== 'false'
 
 /** MTU of containers: as Docker has it, the option is the MTU between the hosts and the headers go off. */
-export function overlayMtu(network: Options, isIPv6Underlay = false): number {
+export function overlayMtu(network: Versions, isIPv6Underlay = false): number {
   const rest = mtuOf(network, UNDERLAY_MTU) - VXLAN_BYTES - (isIPv6Underlay ? 20 : 0)
   const mtu = isEncrypted(network) ? (rest - ESP_BYTES) & ~3 : rest
-  if (mtu >= 68) return mtu
-  throw new EngineError('invalidArgument', 'network.invalid-option', `the MTU leaves ${mtu} bytes to containers`)
+  const [least, who] = network.ipv6 ? [IPV6_MTU, 'IPv6'] : [68, 'IPv4']
+  if (mtu >= least) return mtu
+  throw new EngineError(
+    'invalidArgument',
+    'network.invalid-option',
+    `the MTU leaves ${mtu} bytes to containers, and ${who} needs ${least}: set ${OPTION.mtu} higher`,
+  )
 }
 
 /** Name of a network's tunnel. */

@@ -113,7 +113,7 @@ async function handleLoss(
   if (!network) return
   if (why === 'network-gone') {
     const isBack = await restoreOverlay(context, network)
-      .then(() => context.cluster.claim(endpoint))
+      .then(async () => (await context.cluster.claim(endpoint)).length === 0)
       .catch((error: unknown) => {
         context.log.warn({ network: network.name, error: String(error) }, 'network not put back')
         return false

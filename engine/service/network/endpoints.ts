@@ -100,11 +100,12 @@ async function addressPlace(context: ServiceContext, place: Place): Promise<Endp
   const refused: string[] = []
   for (;;) {
     const endpoint = await address(context, place, [...context.cluster.addresses(network.id, record.id), ...refused])
-    if (await context.cluster.claim(ownEndpoint(record, network, endpoint))) {
+    const taken = await context.cluster.claim(ownEndpoint(record, network, endpoint))
+    if (taken.length === 0) {
       await refreshEncryption(context)
       return endpoint
     }
-    refused.push(endpoint.ipAddress, endpoint.ipv6Address)
+    refused.push(...taken)
   }
 }
 

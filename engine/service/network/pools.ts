@@ -47,7 +47,8 @@ export function planPool(request: PoolRequest, taken: readonly string[]): Pool {
       throw refuse('network.address-outside', `no matching subnet for ${address}: it is outside ${subnet}`)
   if (request.ipRange && !contains(subnet, request.ipRange))
     throw refuse('network.invalid-range', `the range ${request.ipRange} is outside the subnet ${subnet}`)
-  const auxiliary = Object.values(request.auxiliary)
+  // As addresses are written when they are given out.
+  const auxiliary = Object.values(request.auxiliary).map((address) => toAddress(toNumber(address), range.version))
   return { subnet, gateway, ipRange: request.ipRange, auxiliary, auxiliaryNames: request.auxiliary, lastAddress: '' }
 }
 

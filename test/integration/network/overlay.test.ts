@@ -71,6 +71,34 @@ describe.skipIf(clusterLack !== '')(`an overlay network of two hosts${clusterLac
     expect((await peers(b)).map(({ IP }) => IP)).toEqual([a.address])
   })
 
+  it('joins containers by IPv6 too where it has both, by name as well, and forgets those that go', async () => {
+    const id = await a.ok('network', 'create', '-d', 'overlay', '--ipv6', '--subnet', 'fd77:1::/64', 'both')
+    await waitUntil(async () => (await b.docker('network', 'inspect', 'both')).code === 0)
+    for (const [host, name] of [
+      [a, 'here'],
+      [b, 'there'],
+    ] as const)
+      await host.ok('run', '-d', '--name', name, '--network', 'both', IMAGE, 'sleep', '600')
+    const facts = await b.ok('inspect', '-f', '{{json .NetworkSettings.Networks.both}}', 'there')
+    const { IPAddress, GlobalIPv6Address } = JSON.parse(facts) as Record<string, string>
+    expect(GlobalIPv6Address).toMatch(/^fd77:1::/)
+    for (const address of [IPAddress ?? '', GlobalIPv6Address ?? ''])
+      await waitUntil(() => canReach(a, 'here', address), address)
+    await waitUntil(async () => {
+      const { stdout } = await a.docker('exec', 'here', 'nslookup', '-type=aaaa', 'there')
+      return stdout.includes(GlobalIPv6Address ?? '')
+    })
+    const neighbours = () => onHost(a, 'ip', '-6', 'neigh', 'show', 'dev', `vx-${id.slice(0, 12)}`)
+    expect(neighbours()).toContain(`${GlobalIPv6Address} `)
+    const narrow = ['--opt', 'com.docker.network.driver.mtu=1300', 'narrow']
+    const refused = await a.docker('network', 'create', '-d', 'overlay', '--ipv6', ...narrow)
+    expect(refused.stderr).toContain('leaves 1250 bytes to containers, and IPv6 needs 1280')
+    await b.ok('rm', '-f', 'there')
+    await waitUntil(() => !neighbours().includes(GlobalIPv6Address ?? ''))
+    await a.ok('rm', '-f', 'here')
+    await waitUntil(async () => (await a.docker('network', 'rm', 'both')).code === 0)
+  })
+
   it('serves a published port to the outside and large answers to the other host', async () => {
     const serve = 'echo hello >/tmp/index.html; exec httpd -f -p 80 -h /tmp'
     await b.ok('run', '-d', '--name', 'web', '--network', 'shop', '-p', '8080:80', IMAGE, 'sh', '-c', serve)

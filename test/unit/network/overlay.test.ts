@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { choosePool } from '../../../engine/network/ipam.ts'
 import { chooseVni, deriveEncryption, isEncrypted, overlayMtu, vniOf } from '../../../engine/network/overlay.ts'
+import { NO_POOL, planPool } from '../../../engine/service/network/pools.ts'
 
-const options = (of: Record<string, string>) => ({ options: of })
+const options = (of: Record<string, string>) => ({ options: of, ipv6: null })
 const MTU = 'com.docker.network.driver.mtu'
 const VNI = 'com.docker.network.driver.overlay.vxlanid_list'
 
@@ -13,6 +14,9 @@ describe('options of an overlay network', () => {
     expect(overlayMtu(options({ [MTU]: '9000' }))).toBe(8950)
     expect(overlayMtu(options({}), true)).toBe(1430)
     expect(() => overlayMtu(options({ [MTU]: '100' }))).toThrow('leaves 50 bytes')
+    const ipv6 = planPool({ ...NO_POOL, subnet: 'fd00::/64' }, [])
+    expect(overlayMtu({ options: { [MTU]: '1330' }, ipv6 })).toBe(1280)
+    expect(() => overlayMtu({ options: { [MTU]: '1329' }, ipv6 })).toThrow('leaves 1279 bytes to containers, and IPv6')
   })
 
   it('have one VXLAN id, the one asked for or the first that is free', () => {
