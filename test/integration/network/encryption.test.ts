@@ -17,9 +17,9 @@ const inside = (netns: string, argv: readonly string[], input = '') => {
   return execFileSync(command, args, { input }).toString()
 }
 const batch = (netns: string, lines: readonly string[]) => inside(netns, ['ip', '-batch', '-'], lines.join('\n'))
-/** Whether the right side has an answer from an address of the left one. */
-const answers = (address: string) => {
-  const [command = '', ...args] = [...enter(right), 'busybox', 'ping', '-c', '1', '-W', '1', address]
+/** Whether a side, the right one, has an answer from an address of the other. */
+const answers = (address: string, from = right) => {
+  const [command = '', ...args] = [...enter(from), 'busybox', 'ping', '-c', '1', '-W', '1', address]
   return spawnSync(command, args).status === 0
 }
 
@@ -63,7 +63,12 @@ describe.skipIf(!isRoot)(`plain VXLAN of an encrypted network${isRoot ? '' : ' (
     expect([answers('10.77.1.1'), answers('10.77.2.1')]).toEqual([true, true])
     await encryption.setEncryption({ local: '10.76.0.1', peers: [], vnis: [4097] })
     expect([answers('10.77.1.1'), answers('10.77.2.1')]).toEqual([false, true])
-    expect(inside(left, ['nft', 'list', 'ruleset'])).toMatch(/counter packets [1-9]\d* bytes \d+ drop/)
+    const rules = () => inside(left, ['nft', 'list', 'ruleset'])
+    expect(rules()).toMatch(/meta ipsec missing .*counter packets [1-9]\d* bytes \d+ drop/)
+    // Without policies, what goes out is dropped too.
+    expect(rules()).toMatch(/rt ipsec missing .*counter packets 0 /)
+    answers('10.77.1.2', left)
+    expect(rules()).toMatch(/rt ipsec missing .*counter packets [1-9]\d* bytes \d+ drop/)
   })
 
   it('is dropped again after all rules were flushed, once the keeper has seen it', async () => {

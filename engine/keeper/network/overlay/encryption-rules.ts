@@ -6,7 +6,8 @@ import { VXLAN_PORT } from './batch.ts'
  * Encrypted networks: ESP in transport mode between two hosts that both have containers on one. The kernel's policies
  * are of the whole path (UDP 4789 from host to host) and demand ESP both ways, so that nothing goes out plain when a
  * rule is missing, and a plain packet with the peer's address is dropped by the kernel itself. What comes plain from
- * anywhere else with the number of an encrypted network is dropped by a rule that looks at the VNI:
+ * anywhere else with the number of an encrypted network, or would leave plain because somebody took the policies away
+ * (other IPsec programs flush them), is dropped by rules that look at the VNI:
  *
  *   UDP header (8 bytes) · VXLAN flags (4 bytes) · VNI (3 bytes) · 0      → 24 bits at bit 96 of the transport header
  */
@@ -60,7 +61,7 @@ export function probeLines(): { add: string; remove: string } {
   return { add: `${addState(way)}\n`, remove: `xfrm state delete ${idOf(way)}\n` }
 }
 
-/** The table that drops what comes plain, made anew as one transaction; without networks it goes. */
+/** The table that drops what comes or goes plain, made anew as one transaction; without networks it goes. */
 export function plainDropTable(table: string, vnis: EncryptionParams['vnis']): string {
   const remove = `table inet ${table} {}\ndelete table inet ${table}\n`
   if (vnis.length === 0) return remove
@@ -72,6 +73,10 @@ export function plainDropTable(table: string, vnis: EncryptionParams['vnis']): s
   chain input {
     type filter hook input priority filter; policy accept;
     udp dport ${VXLAN_PORT} meta ipsec missing @th,96,24 @encrypted counter drop
+  }
+  chain output {
+    type filter hook output priority filter; policy accept;
+    udp dport ${VXLAN_PORT} rt ipsec missing @th,96,24 @encrypted counter drop
   }
 }
 `

@@ -77,17 +77,22 @@ export function createEncryption(
         if (params.vnis.length === 0 && params.peers.length === 0) return rm(file, { force: true })
         writeStateFile(file, params)
       }),
-    /** Sets the rule again when somebody flushed all rules. */
+    /** Sets again what somebody flushed: the rules, policies and states. What is there stays, with its counters. */
     repair: () =>
       inTurn(async () => {
-        const { vnis } = read()
+        const { local, peers, vnis } = read()
         if (vnis.length === 0) return
         const { stdout } = await run([...prefix, 'nft', 'list', 'tables'])
         if (!stdout.split('\n').includes(`table inet ${table}`)) await nft(plainDropTable(table, vnis))
+        for (const peer of peers) {
+          const { policies, states } = encryptBatch(local, peer)
+          await anyway([...linesOf(policies), ...linesOf(states)])
+        }
       }),
   }
 }
 
+const linesOf = (batch: string) => batch.split('\n').filter(Boolean)
 const isSame = (a: EncryptionParams, b: EncryptionParams) => textOf(a) === textOf(b)
 const textOf = ({ local, peers, vnis }: EncryptionParams) => JSON.stringify([local, peers, vnis])
 const unique = (all: readonly EncryptionParams[]) => [...new Map(all.map((one) => [textOf(one), one])).values()]

@@ -60,9 +60,10 @@ describe('encryption', () => {
     )
   })
 
-  it('drops what comes plain with the number of an encrypted network, and has no table without one', () => {
+  it('drops what comes or goes plain with the number of an encrypted network, and has no table without one', () => {
     expect(plainDropTable('t', [4098, 4097])).toContain('elements = { 4097, 4098 }')
     expect(plainDropTable('t', [4097])).toContain('udp dport 4789 meta ipsec missing @th,96,24 @encrypted counter drop')
+    expect(plainDropTable('t', [4097])).toContain('udp dport 4789 rt ipsec missing @th,96,24 @encrypted counter drop')
     expect(plainDropTable('t', [])).toBe('table inet t {}\ndelete table inet t\n')
   })
 })
