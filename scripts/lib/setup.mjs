@@ -50,12 +50,14 @@ export function ensurePackages() {
   execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: ROOT, stdio: ['ignore', 2, 2] })
 }
 
+// Where Debian has the command on its own, it needs no daemon.
+const DOCKER = { any: ['docker'], package: ['docker-cli', 'docker.io'] }
+const ETCD = { any: ['etcd'], package: 'etcd-server' }
 /** What the window's suite needs beside the app. */
 const TEST_TOOLS = [
   { any: ['Xvfb'], package: 'xvfb' },
   { any: ['openbox'], package: 'openbox' },
-  // Where Debian has the command on its own, it needs no daemon.
-  { any: ['docker'], package: ['docker-cli', 'docker.io'] },
+  DOCKER,
   { any: ['docker-compose'], package: 'docker-compose' },
   { any: ['openssl'], package: 'openssl' },
   { file: '/usr/lib/python3/dist-packages/docker/__init__.py', package: 'python3-docker' },
@@ -63,7 +65,7 @@ const TEST_TOOLS = [
   { any: ['dbus-daemon'], package: 'dbus' },
   { library: 'libnotify.so.4', package: 'libnotify4' },
   { any: ['skopeo'], package: 'skopeo' },
-  { any: ['etcd'], package: 'etcd-server' },
+  ETCD,
 ]
 /** What the emulated machine of `npm run guest` needs: its kernel, and the runtime that the tests here do not use. */
 const GUEST_TOOLS = [
@@ -76,6 +78,8 @@ const GUEST_TOOLS = [
   { file: '/usr/lib/systemd/systemd', package: 'systemd-sysv' },
   { file: '/usr/lib/x86_64-linux-gnu/security/pam_systemd.so', package: 'libpam-systemd' },
   { file: '/usr/bin/python3', package: 'python3' },
+  DOCKER,
+  ETCD,
 ]
 /** What `npm run dist` needs to make a .deb. */
 const DIST_TOOLS = [

@@ -40,6 +40,8 @@ export interface ClusterHost {
 /** Two engines and an etcd, each in a namespace, on one underlay. */
 export interface ClusterTest {
   readonly hosts: readonly [ClusterHost, ClusterHost]
+  /** argv in front of a command that shall run in the store's namespace, where `to-a` and `to-b` lead to the hosts. */
+  readonly fabric: readonly string[]
   readonly etcd: {
     start(): Promise<void>
     stop(): Promise<void>
@@ -55,12 +57,12 @@ export interface ClusterTest {
 }
 
 /** Builds the namespaces and starts everything; the engine must have been built. What fails half-way is taken away. */
-export async function startCluster(): Promise<ClusterTest> {
+export async function startCluster({ leaseSeconds = 5 } = {}): Promise<ClusterTest> {
   const base = mkdtempSync(path.join(os.tmpdir(), 'slc-'))
   const netns = (name: string) => `slw-${path.basename(base).slice(4)}-${name}`
   const enter = (name: string) => ['nsenter', `--net=/run/netns/${netns(name)}`]
   const host = (name: keyof typeof ADDRESSES) =>
-    createHost({ base: path.join(base, name), address: ADDRESSES[name], enter: enter(name) })
+    createHost({ base: path.join(base, name), address: ADDRESSES[name], enter: enter(name), leaseSeconds })
   const hosts = [host('a'), host('b')] as const
   const etcd = createEtcd({
     folder: path.join(base, 'etcd'),
@@ -90,7 +92,7 @@ export async function startCluster(): Promise<ClusterTest> {
     await destroy().catch(() => {})
     throw error
   }
-  return { hosts, etcd: { ...etcd, ...storeCalls(script) }, outside: script, destroy }
+  return { hosts, fabric: enter('s'), etcd: { ...etcd, ...storeCalls(script) }, outside: script, destroy }
 }
 
 /** The namespaces of store and hosts, on one bridge. */
@@ -114,7 +116,14 @@ function layUnderlay(netns: (name: string) => string, enter: (name: string) => r
   }
 }
 
-function createHost({ base, address, enter }: { base: string; address: string; enter: readonly string[] }) {
+interface HostOptions {
+  readonly base: string
+  readonly address: string
+  readonly enter: readonly string[]
+  readonly leaseSeconds: number
+}
+
+function createHost({ base, address, enter, leaseSeconds }: HostOptions) {
   const socket = path.join(base, 'run/docker.sock')
   const folders = ['--root', path.join(base, 'root'), '--runtime-dir', path.join(base, 'run'), '--socket', socket]
   const [command = '', ...args] = [...enter, process.execPath, path.resolve('out/main/engine.js'), ...folders]
@@ -122,7 +131,7 @@ function createHost({ base, address, enter }: { base: string; address: string; e
     ...process.env,
     XDG_RUNTIME_DIR: '',
     DOCKER_CONFIG: path.join(base, 'docker'),
-    SLIPWAY_CLUSTER_LEASE_SECONDS: '5',
+    SLIPWAY_CLUSTER_LEASE_SECONDS: String(leaseSeconds),
     SLIPWAY_CLUSTER_STORE: `http://${STORE}:2379`,
     SLIPWAY_CLUSTER_ADVERTISE: address,
   }

@@ -3,6 +3,9 @@ import { once } from 'node:events'
 import net, { type AddressInfo } from 'node:net'
 import { waitUntil } from './engine.ts'
 
+/** The emulated machine of `npm run guest` takes many times what others take. */
+const START_MS = 60_000
+
 /** Whether etcd is here. */
 export const hasEtcd = spawnSync('etcd', ['--version']).status === 0
 
@@ -44,11 +47,12 @@ export function createEtcd({
       started.on('error', (error) => {
         text += String(error)
       })
-      await waitUntil(() => {
+      const isServing = () => {
         if (started.pid === undefined || started.exitCode !== null || started.signalCode !== null)
           throw new Error(`etcd ended before it served:\n${text.slice(-3000)}`)
         return /serving (insecure )?client requests/.test(text)
-      }, 'etcd')
+      }
+      await waitUntil(isServing, 'etcd', START_MS)
     },
     async stop() {
       if (!etcd || etcd.exitCode !== null || etcd.signalCode !== null) return

@@ -12,10 +12,11 @@ as_user() {
   setpriv --reuid="$1" --regid="$1" --init-groups --inh-caps=-all env -i PATH="$PATH" HOME="/mnt/$1/home" \\
     TMPDIR="/mnt/$1" XDG_RUNTIME_DIR="$2" ${process.execPath} ${inside} "$3" /dev/ttyS1
 }
-modprobe -a bridge veth nf_tables nft_chain_nat nft_masq nft_fib_inet tun
+modprobe -a bridge veth nf_tables nft_chain_nat nft_masq nft_fib_inet tun vxlan esp4 xfrm_user
 chmod 0666 /dev/ttyS1
 chmod 0711 /mnt
 (systemctl start dbus.socket systemd-logind; loginctl enable-linger slipway-guest) &
+as_root cluster runc 'two hosts of a cluster'
 as_root runc runc 'root with runc'
 as_user slipway-guest /run/user/4321 'a user with delegation'
 as_root crun crun 'root with crun'
