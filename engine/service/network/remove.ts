@@ -1,9 +1,11 @@
 import { EngineError } from '../../contract/errors.ts'
+import { isEncrypted } from '../../network/overlay.ts'
 import type { NetworkRecord } from '../../store/schema.ts'
 import { isAlive } from '../container/state.ts'
 import type { ServiceContext } from '../context.ts'
 import { containersOn } from './endpoints.ts'
 import { assertChangeable, findNetwork, PREDEFINED } from './find.ts'
+import { refreshEncryption } from './overlay.ts'
 
 /** Removes a network that no running container is on. */
 export async function removeNetwork(context: ServiceContext, ref: string): Promise<void> {
@@ -61,6 +63,11 @@ async function removeLocked(context: ServiceContext, record: NetworkRecord): Pro
     .some((other) => other.id !== record.id && other.interface === record.interface)
   if (!isShared) await context.network.remove(record)
   await context.networks.delete(record.name)
+  // The store tells of what others change, not of this.
+  if (record.driver === 'overlay' && isEncrypted(record))
+    await refreshEncryption(context).catch((error: unknown) =>
+      context.log.warn({ network: record.name, error: String(error) }, 'encryption not made true'),
+    )
   context.bus.publish({
     type: 'network',
     action: 'destroy',

@@ -7,6 +7,7 @@ import { joinCluster } from '../../../../engine/service/network/cluster.ts'
 import { connectNetwork } from '../../../../engine/service/network/connect.ts'
 import { addOverlay } from '../../../../engine/service/network/create-overlay.ts'
 import { portsOf } from '../../../../engine/service/network/publish.ts'
+import { removeNetwork } from '../../../../engine/service/network/remove.ts'
 import type { ContainerRecord } from '../../../../engine/store/schema.ts'
 import { createContext, networkOf } from './context.ts'
 
@@ -81,6 +82,21 @@ describe('networks of the cluster', () => {
     await join(test, [shared('z')])
     await vi.waitUntil(() => test.context.networks.get('z'))
     expect(test.context.networks.list().map(({ name }) => name)).toEqual(['x', 'z'])
+  })
+
+  it('take the rule against plain packets along when they are removed here', async () => {
+    const options = { encrypted: '', 'com.docker.network.driver.overlay.vxlanid_list': '4097' }
+    const { context, parts } = createContext({ networks: [networkOf({ name: 'x', driver: 'overlay', options })] })
+    Object.assign(parts.cluster, {
+      isConfigured: true,
+      removeNetwork: async () => {},
+      own: () => [],
+      hosts: () => [],
+      encryptionKey: () => '',
+      self: () => ({ id: '1', value: { name: 'here', address: '10.0.0.1', boot: '' } }),
+    })
+    await removeNetwork(context, 'x')
+    expect(parts.network.setEncryption).toHaveBeenCalledWith({ local: '10.0.0.1', vnis: [], peers: [] })
   })
 
   it('are left out when their gateway is not in their subnet', async () => {
