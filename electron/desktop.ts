@@ -22,7 +22,7 @@ import { openSettings } from './settings.ts'
 import { createTexts } from './texts.ts'
 import { type AppTray, createTray } from './tray.ts'
 import type { TrayActions } from './tray-menu.ts'
-import { openUpdater, readKey } from './updater.ts'
+import { hasPackage, openUpdater, readKey } from './updater.ts'
 import { createUpdates } from './updates.ts'
 
 export interface DesktopOptions {
@@ -42,7 +42,8 @@ export function startDesktop(options: DesktopOptions): void {
   const updates = createUpdates({
     ...base,
     hasKey: key !== '',
-    openUpdater: (onPercent) => openUpdater({ log: base.log, key, onPercent }),
+    hasPackage: hasPackage(),
+    openUpdater: (onPercent) => openUpdater({ ...base, key, onPercent }),
     leave: frame.quit.leaveForUpdate,
   })
   serveWindow({

@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { app } from 'electron'
 import type { AppLog } from '../engine/log.ts'
+import type { StartCommand } from './autostart.ts'
 import { isPackaged, updateKey } from './paths.ts'
+import { whyFailed } from './update-failure.ts'
 import type { Updater } from './updates.ts'
 import { writeWhole } from './write-file.ts'
 
@@ -15,10 +17,16 @@ export function readKey(keyFile: string | undefined): string {
   }
 }
 
+/** Whether the app runs from something that a newer package can take the place of; electron-updater asks the same two. */
+export const hasPackage = (): boolean =>
+  Boolean(process.env['APPIMAGE']) || existsSync(path.join(process.resourcesPath, 'package-type'))
+
 /** electron-updater, that believes only what is signed with `key`. */
 export async function openUpdater(options: {
   readonly log: AppLog
   readonly key: string
+  /** Starts the app again as it is. */
+  readonly command: StartCommand
   readonly onPercent: (percent: number) => void
 }): Promise<Updater> {
   const { default: updaters } = await import('electron-updater')
@@ -51,6 +59,8 @@ export async function openUpdater(options: {
       signal.addEventListener('abort', cancel, { once: true })
       try {
         if (!signal.aborted) await updater.downloadUpdate(token)
+      } catch (error) {
+        throw new Error(`the package was not fetched: ${whyFailed(error)}`, { cause: error })
       } finally {
         signal.removeEventListener('abort', cancel)
       }
@@ -58,7 +68,13 @@ export async function openUpdater(options: {
     install() {
       // The new version finds the old one gone: engine, lock and window.
       app.releaseSingleInstanceLock()
+      let hasFailed = false
+      updater.once('error', () => {
+        hasFailed = true
+      })
       updater.quitAndInstall(false, true)
+      // A password that was not given, a folder that is not writable: a person is not left without the app.
+      if (hasFailed) app.relaunch({ execPath: options.command.program, args: [...options.command.args] })
     },
   }
 }

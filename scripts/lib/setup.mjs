@@ -198,7 +198,8 @@ function writeLoader(electronFolder) {
   const app = path.join(electronFolder, 'resources/app')
   rmSync(app, { recursive: true, force: true })
   mkdirSync(app, { recursive: true })
-  writeFileSync(path.join(app, 'package.json'), '{"name":"slipway","type":"module","main":"main.js"}')
+  const { name, version } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'))
+  writeFileSync(path.join(app, 'package.json'), JSON.stringify({ name, version, type: 'module', main: 'main.js' }))
   writeFileSync(path.join(app, 'main.js'), LOADER)
 }
 
