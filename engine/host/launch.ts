@@ -3,6 +3,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync }
 import path from 'node:path'
 import { EngineError } from '../contract/errors.ts'
 import { connectHost, type HostClient } from './client.ts'
+import { withoutInheritance } from './inheritance.ts'
 import { newScope, scopeArguments } from './user-scope.ts'
 
 /** Long, for a machine that is slow or busy: a keeper that ends meanwhile is not waited for. */
@@ -78,15 +79,17 @@ export async function ensureKeeper(options: LaunchOptions): Promise<HostClient> 
 function start(options: StartOptions, logFile: string, scope: string) {
   const [command = '', ...args] = keeperArguments(options, namespaceHolder(options.runtimeDir), scope)
   const log = openSync(logFile, 'w', 0o600)
-  const child = spawn(command, args, {
-    detached: true,
-    cwd: '/',
-    stdio: ['ignore', log, log],
-    env: {
-      ...withoutMount(process.env, options.appMount),
-      ...(process.versions['electron'] ? { ELECTRON_RUN_AS_NODE: '1' } : {}),
-    },
-  })
+  const child = withoutInheritance(() =>
+    spawn(command, args, {
+      detached: true,
+      cwd: '/',
+      stdio: ['ignore', log, log],
+      env: {
+        ...withoutMount(process.env, options.appMount),
+        ...(process.versions['electron'] ? { ELECTRON_RUN_AS_NODE: '1' } : {}),
+      },
+    }),
+  )
   child.on('error', () => {})
   child.unref()
   closeSync(log)

@@ -52,10 +52,11 @@ export function startApp(
   home: AppHome,
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
+  executablePath = process.env['SLIPWAY_ELECTRON'] as string,
 ): Promise<ElectronApplication> {
   keepSettings(home)
   return _electron.launch({
-    executablePath: process.env['SLIPWAY_ELECTRON'] as string,
+    executablePath,
     args: [ROOT, ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), ...appFolders(home), ...args],
     env: { ...appEnvironment(home), ...env },
     timeout: 30_000,

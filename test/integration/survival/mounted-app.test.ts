@@ -10,6 +10,8 @@ import { processesOf } from '../../helpers/survival/traces.ts'
 
 const reason = process.getuid?.() === 0 ? '' : 'only root mounts folders'
 
+const MOUNT_DESCRIPTOR = 1023
+
 /** An AppImage is a mount that goes when the app does. */
 describe.skipIf(reason !== '')(`an engine that runs from a mounted image${reason && ` (${reason})`}`, () => {
   let base: string
@@ -25,10 +27,11 @@ describe.skipIf(reason !== '')(`an engine that runs from a mounted image${reason
     cpSync(process.execPath, path.join(base, 'image/slipway'))
     mkdirSync(mount, { recursive: true })
     execFileSync('mount', ['--bind', path.join(base, 'image'), mount])
-    // The runtime of an AppImage leaves a descriptor open to whoever it starts.
-    const held = openSync(path.join(mount, 'slipway'), 'r')
+    // The runtime of an AppImage leaves the folder open to whoever it starts, under a number that Node does not look at.
+    const held = openSync(mount, 'r')
+    const others = Array.from({ length: MOUNT_DESCRIPTOR - 3 }, () => 'ignore' as const)
     const app = spawn(path.join(mount, 'slipway'), [path.join(mount, 'out/main/engine.js'), ...folders], {
-      stdio: ['ignore', 'pipe', 'inherit', held],
+      stdio: ['ignore', 'pipe', 'inherit', ...others, held],
       env: { ...process.env, APPDIR: mount, APPIMAGE: path.join(base, 'Slipway.AppImage'), XDG_RUNTIME_DIR: base },
     })
     running = app
