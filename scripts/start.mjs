@@ -18,9 +18,9 @@ if (process.env.DISPLAY || process.env.WAYLAND_DISPLAY) {
   const isRoot = process.getuid() === 0
   if (isRoot)
     process.stderr.write('slipway: as root the window runs without its sandbox; start it as an ordinary user\n')
-  const child = spawn(electron, [ROOT, ...(isRoot ? ['--no-sandbox'] : []), ...process.argv.slice(2)], {
-    stdio: 'inherit',
-  })
+  // As the desktop entry does, for an Electron before 38.
+  const options = ['--ozone-platform-hint=auto', ...(isRoot ? ['--no-sandbox'] : [])]
+  const child = spawn(electron, [ROOT, ...options, ...process.argv.slice(2)], { stdio: 'inherit' })
   child.on('exit', (code) => process.exit(code ?? 1))
 } else {
   process.stderr.write('slipway: there is no display, so the engine runs without a window\n')

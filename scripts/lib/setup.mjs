@@ -66,6 +66,7 @@ const TEST_TOOLS = [
   { library: 'libnotify.so.4', package: 'libnotify4' },
   { any: ['skopeo'], package: 'skopeo' },
   ETCD,
+  { any: ['weston'], package: 'weston' },
 ]
 /** What the emulated machine of `npm run guest` needs: its kernel, and the runtime that the tests here do not use. */
 const GUEST_TOOLS = [
