@@ -198,6 +198,8 @@ export type ContainerSummary = z.output<typeof ContainerSummary>
 export const ContainerDetail = ContainerSummary.extend({
   pid: z.number().int(),
   restartCount: z.number().int(),
+  /** Of its latest start: a name, `unconfined`, or `''` where AppArmor confines no container. */
+  appArmorProfile: z.string(),
   path: z.string(),
   args: z.array(z.string()),
   config: CreateContainer,

@@ -8,6 +8,7 @@ export const CHECKS = [
   'modules',
   'overlay',
   'seccomp',
+  'appArmor',
   'userNamespaces',
   'subordinateIds',
   'idMapTools',
@@ -62,6 +63,11 @@ export const CHECK_TEXTS: Readonly<
     title: 'System call filter (seccomp)',
     cause: 'The profile of the distribution is not installed.',
     cost: 'Containers run without a filter of system calls, which is less safe.',
+  },
+  appArmor: {
+    title: 'AppArmor profile (apparmor_parser)',
+    cause: 'The kernel has AppArmor, and the tool that loads a profile is not installed.',
+    cost: 'Containers run without an AppArmor profile, which is less safe.',
   },
   userNamespaces: {
     title: 'User namespaces',

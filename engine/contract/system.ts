@@ -31,6 +31,8 @@ export const SystemInfo = z.object({
   keeperPid: z.number().int(),
   /** The file of the namespace where bridges are, as the keeper sees it; `''` for the machine's own. */
   innerNetns: z.string(),
+  /** Containers get an AppArmor profile unless told otherwise. */
+  hasAppArmorProfile: z.boolean(),
   warnings: z.array(z.string()),
   /** The store that overlay networks are shared through; `''` when this engine is alone. */
   cluster: z.object({

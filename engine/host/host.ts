@@ -40,6 +40,8 @@ export interface HostInfo {
   /** e.g. `runc 1.1.5` */
   readonly runtime: string
   readonly egress: 'kernel' | 'pasta' | 'slirp4netns' | 'none'
+  /** Of the default AppArmor profile; `none` where AppArmor confines no container: the kernel has none, or the keeper is not root. */
+  readonly appArmor: 'loaded' | 'missing' | 'none'
   readonly warnings: readonly string[]
 }
 
@@ -217,6 +219,12 @@ export interface Host extends NetworkHost, ArchiveHost {
   /** What is mounted below a folder. */
   readonly listMounts: Call<{ readonly folder: string }, readonly string[]>
 
+  /**
+   * Sees to it that an AppArmor profile can be used, and answers with its name. The default one is loaded when it is not;
+   * `''` when it cannot be. Another that is not loaded is `apparmor.unknown-profile`.
+   */
+  readonly ensureProfile: Call<{ readonly name: string }, string>
+
   readonly createContainer: Call<CreateContainerParams, CreatedContainer>
   readonly startContainer: Call<{ readonly containerId: string }>
   readonly signalContainer: Call<{ readonly containerId: string; readonly signal: string; readonly all?: boolean }>
@@ -254,8 +262,8 @@ export interface Host extends NetworkHost, ArchiveHost {
   readonly events: (params: Record<string, never>) => Promise<Duplex>
 }
 
-/** 2: control groups and inner namespace in `info`, `listTraces`. */
-export const HOST_PROTOCOL = 2
+/** 2: control groups and inner namespace in `info`, `listTraces`. 3: AppArmor in `info`, `ensureProfile`. */
+export const HOST_PROTOCOL = 3
 /** The calls that open a stream; all others are unary. */
 export const HOST_STREAMS = ['attach', 'exec', 'events', 'capture'] as const
 export type HostStreamName = (typeof HOST_STREAMS)[number]

@@ -32,6 +32,7 @@ export async function readMachine(options: {
     missingModules: MODULES.filter((name) => !hasModule(name)),
     hasOverlay: /\boverlay$/m.test(read('/proc/filesystems')) || hasModule('overlay'),
     hasSeccompProfile: existsSync(seccompProfile),
+    hasAppArmor: read('/sys/module/apparmor/parameters/enabled').startsWith('Y'),
     userNamespaces,
     subordinateIds: { uids: countIds('/etc/subuid'), gids: countIds('/etc/subgid') },
     tun: readTun(),
@@ -66,7 +67,7 @@ function findTool(name: string): string {
 }
 
 async function readTools(): Promise<MachineFacts['tools']> {
-  const names = ['runc', 'crun', 'conmon', 'ip', 'nft', 'slirp4netns', 'pasta', 'busybox'] as const
+  const names = ['runc', 'crun', 'conmon', 'ip', 'nft', 'slirp4netns', 'pasta', 'busybox', 'apparmor_parser'] as const
   const entries = names.map(async (name) => [name, await readTool(name, VERSION_FLAGS[name] ?? '--version')] as const)
   return Object.fromEntries(await Promise.all(entries)) as MachineFacts['tools']
 }

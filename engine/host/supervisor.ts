@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs'
 import { EngineError } from '../contract/errors.ts'
+import { DEFAULT_PROFILE } from '../lib/apparmor.ts'
 import type { HostClient } from './client.ts'
 import type { HostInfo } from './host.ts'
 
@@ -8,7 +10,7 @@ const REPEATABLE: ReadonlySet<string> = new Set<keyof HostClient>([
   ...(['info', 'stats', 'treeSize', 'readInRoot', 'statPath', 'listProcesses', 'listMounts'] as const),
   ...(['listContainers', 'listTraces', 'deleteContainer', 'removeTree', 'unmount', 'releaseMounts'] as const),
   ...(['makeFolder', 'mountShm', 'closePorts', 'removeSandbox', 'openResolver', 'setZone'] as const),
-  ...(['ensureBridge', 'removeBridge', 'removeParent', 'resizeContainer', 'updateContainer'] as const),
+  ...(['ensureProfile', 'ensureBridge', 'removeBridge', 'removeParent', 'resizeContainer', 'updateContainer'] as const),
 ])
 const MAX_ATTEMPTS = 20
 const STEP_MS = 25
@@ -57,6 +59,13 @@ export async function createHostSupervisor(
     info: async (params: Record<string, never>) => completeInfo((await call('info')(params)) as HostInfo),
     listTraces: async (params: Record<string, never>) =>
       (await own.info(params)).protocol < 2 ? [] : call('listTraces')(params),
+    ensureProfile: (params: { readonly name: string }) =>
+      call('ensureProfile')(params).catch((error: unknown) => {
+        // A keeper of before protocol 3 has no profile of its own; of others the runtime says whether they are there.
+        if (error instanceof EngineError && error.reason === 'host.no-such-call')
+          return params.name === DEFAULT_PROFILE ? '' : params.name
+        throw error
+      }),
     shutdown: (params: Record<string, never>) => {
       isClosing = true
       return current.shutdown(params)
@@ -88,11 +97,19 @@ export async function createHostSupervisor(
 
 const ALL_CONTROLLERS = ['cpu', 'cpuset', 'io', 'memory', 'pids']
 
-/** What a keeper of protocol 1 did not tell: it limited containers as root, and not otherwise. */
+/** What older keepers did not tell. One of protocol 1 limited containers as root, and not otherwise. */
 function completeInfo(info: HostInfo): HostInfo {
-  if (info.protocol >= 2) return info
+  if (info.protocol >= 3) return info
   const isRoot = info.mode === 'rootful'
-  return { ...info, cgroupRoot: isRoot ? '/' : '', controllers: isRoot ? ALL_CONTROLLERS : [], innerNetns: '' }
+  const appArmor = isRoot && existsSync('/sys/kernel/security/apparmor') ? 'missing' : 'none'
+  if (info.protocol === 2) return { ...info, appArmor }
+  return {
+    ...info,
+    appArmor,
+    cgroupRoot: isRoot ? '/' : '',
+    controllers: isRoot ? ALL_CONTROLLERS : [],
+    innerNetns: '',
+  }
 }
 
 /** A signal that ends what it is sent to may come twice, others not. */

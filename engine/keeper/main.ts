@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
@@ -7,12 +7,14 @@ import { isMainThread, workerData } from 'node:worker_threads'
 import { EngineError } from '../contract/errors.ts'
 import { HOST_PROTOCOL, type Host, type HostEvent } from '../host/host.ts'
 import { serveHost } from '../host/serve.ts'
+import { createConfinement } from './apparmor/confinement.ts'
 import { createArchiveHost } from './archive/archive-calls.ts'
 import { runArchiveWorker } from './archive/worker.ts'
 import { detectCgroup } from './cgroup-layout.ts'
 import { createContainerHost } from './containers/shim/host.ts'
 import { runAttachRelay } from './containers/shim/relay-worker.ts'
 import { run } from './exec.ts'
+import { findTool } from './find-tool.ts'
 import { takeGroups } from './groups.ts'
 import { takeLock } from './libc/lock.ts'
 import { mountOverlay, unmount } from './libc/mount.ts'
@@ -68,6 +70,9 @@ async function serve(): Promise<void> {
   const onEvent = (event: HostEvent) => {
     for (const listener of listeners) listener.write(Buffer.from(JSON.stringify(event)))
   }
+  const confinement = createConfinement({ rootless })
+  // Nobody waits for it here; whoever asks for it waits for this same work.
+  void confinement.settle()
   const egress = rootless
     ? await startEgress(stateFolder)
     : { netnsPath: '', kind: 'kernel' as const, stop: async () => {} }
@@ -99,27 +104,33 @@ async function serve(): Promise<void> {
     releaseMounts: async ({ folder }) => releaseMounts(folder),
     listTraces: async () => listTraces(stateFolder),
     listMounts: async ({ folder }) => listMounts(readFileSync('/proc/self/mountinfo', 'utf8'), folder),
-    info: async () => ({
-      protocol: HOST_PROTOCOL,
-      version: '0.1.0',
-      pid: process.pid,
-      mode: rootless ? 'rootless' : 'rootful',
-      kernel: os.release(),
-      cgroup: detectCgroup(),
-      cgroupRoot: groups.root,
-      controllers: groups.controllers,
-      innerNetns: egress.netnsPath,
-      cpus: os.cpus().length,
-      memoryBytes: os.totalmem(),
-      runtime: runtimeVersion,
-      egress: egress.kind,
-      warnings: [
-        ...(egress.kind === 'none' ? ['containers reach nothing outside: install pasta (passt) or slirp4netns'] : []),
-        ...(groups.controllers.length === 0
-          ? ['containers have no limits: no control groups are delegated here; --doctor says how to get them']
-          : []),
-      ],
-    }),
+    ensureProfile: confinement.ensureProfile,
+    info: async () => {
+      const { appArmor, warning } = await confinement.settle()
+      return {
+        protocol: HOST_PROTOCOL,
+        version: '0.1.0',
+        pid: process.pid,
+        mode: rootless ? 'rootless' : 'rootful',
+        kernel: os.release(),
+        cgroup: detectCgroup(),
+        cgroupRoot: groups.root,
+        controllers: groups.controllers,
+        innerNetns: egress.netnsPath,
+        cpus: os.cpus().length,
+        memoryBytes: os.totalmem(),
+        runtime: runtimeVersion,
+        egress: egress.kind,
+        appArmor,
+        warnings: [
+          ...(egress.kind === 'none' ? ['containers reach nothing outside: install pasta (passt) or slirp4netns'] : []),
+          ...(groups.controllers.length === 0
+            ? ['containers have no limits: no control groups are delegated here; --doctor says how to get them']
+            : []),
+          ...(warning ? [warning] : []),
+        ],
+      }
+    },
     shutdown: async () => {
       await Promise.all([closeContainers(), closeNetwork()])
       await egress.stop()
@@ -162,10 +173,4 @@ function findRuntime(name: string): string {
   const found = (name ? [name] : ['runc', 'crun']).map(findTool).find((file) => file.startsWith('/'))
   if (found || !name) return found ?? 'runc'
   throw new EngineError('unavailable', 'runtime.missing', `${name} was asked for and is not installed`)
-}
-
-/** Full path of a tool: services start with a short PATH. */
-function findTool(name: string): string {
-  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/usr/bin', '/sbin', '/bin']
-  return folders.map((folder) => path.join(folder, name)).find((file) => existsSync(file)) ?? name
 }

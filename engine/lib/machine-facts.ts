@@ -11,7 +11,10 @@ export interface MachineFacts {
   readonly user: string
   readonly packageManager: 'apt-get' | 'dnf' | 'pacman' | 'zypper' | ''
   readonly tools: Readonly<
-    Record<'runc' | 'crun' | 'conmon' | 'ip' | 'nft' | 'slirp4netns' | 'pasta' | 'busybox', ToolFact>
+    Record<
+      'runc' | 'crun' | 'conmon' | 'ip' | 'nft' | 'slirp4netns' | 'pasta' | 'busybox' | 'apparmor_parser',
+      ToolFact
+    >
   >
   /** Both tools are there and have the right to map ids. */
   readonly canMapIds: boolean
@@ -19,6 +22,8 @@ export interface MachineFacts {
   readonly missingModules: readonly string[]
   readonly hasOverlay: boolean
   readonly hasSeccompProfile: boolean
+  /** The kernel confines programs by AppArmor. */
+  readonly hasAppArmor: boolean
   readonly userNamespaces: {
     readonly works: boolean
     readonly message: string

@@ -20,7 +20,6 @@ const INIT_PATHS = [
   '/usr/libexec/podman/catatonit',
   '/usr/bin/docker-init',
 ]
-const APPARMOR_ENABLED = '/sys/module/apparmor/parameters/enabled'
 
 /** What a spec follows from beside the record. */
 export interface SpecFacts {
@@ -30,6 +29,8 @@ export interface SpecFacts {
   readonly seccompProfile: string
   readonly user: ResolvedUser
   readonly capabilities: readonly string[]
+  /** `''`: no AppArmor profile. */
+  readonly appArmor: string
   readonly netnsPath: string
   /** The container whose hosts, hostname and resolv.conf it has. */
   readonly filesOf: string
@@ -57,7 +58,7 @@ export async function assembleSpec(record: ContainerRecord, facts: SpecFacts): P
     capabilities,
     seccomp: seccompOf(record, facts, security.seccomp),
     noNewPrivileges: security.noNewPrivileges,
-    appArmor: (await hasAppArmor()) ? security.appArmor : '',
+    appArmor: facts.appArmor,
     netnsPath: facts.netnsPath,
     places: facts.places,
     files: {
@@ -76,11 +77,6 @@ export async function assembleSpec(record: ContainerRecord, facts: SpecFacts): P
     cpuCount: info.cpus,
     ...(rootless ? { mountInfo: await readFile('/proc/self/mountinfo', 'utf8') } : {}),
   })
-}
-
-/** Whether the kernel confines programs by AppArmor. */
-export async function hasAppArmor(): Promise<boolean> {
-  return (await readFile(APPARMOR_ENABLED, 'utf8').catch(() => '')).startsWith('Y')
 }
 
 function seccompOf(record: ContainerRecord, facts: SpecFacts, asked: string): object | null {

@@ -10,7 +10,8 @@ import type { CreatedContainer, Host, HostInfo, HostStats, OverlayMount, Process
 import { ociJson } from '../lib/oci-json.ts'
 import type { Layout } from '../store/layout.ts'
 import type { ContainerRecord } from '../store/schema.ts'
-import { assembleSpec, hasAppArmor } from './assemble-spec.ts'
+import { chooseProfile, discardedProfile } from './apparmor.ts'
+import { assembleSpec } from './assemble-spec.ts'
 import { parseCapabilityMask, resolveCapabilities } from './capabilities.ts'
 import {
   buildHosts,
@@ -74,6 +75,11 @@ export interface SharedNamespaces {
   readonly ipc: '' | 'host' | 'none' | 'shareable' | { readonly init: number; readonly shmOf: string }
 }
 
+/** A container that waits for its start, and its AppArmor profile, `''` without one. */
+export interface RunnableContainer extends CreatedContainer {
+  readonly appArmor: string
+}
+
 /** Containers as services see them: records in, processes out. */
 export interface ContainerRuntime {
   mountRoot(mount: OverlayMount): Promise<void>
@@ -84,7 +90,9 @@ export interface ContainerRuntime {
   ownerOf(record: ContainerRecord): Promise<{ readonly uid: number; readonly gid: number }>
   /** Limits that this machine holds, and what to tell of those that it does not. */
   checkLimits(resources: ResourceLimits): CheckedLimits
-  create(record: ContainerRecord, network: ContainerNetwork, namespaces: SharedNamespaces): Promise<CreatedContainer>
+  /** Refuses an AppArmor profile that is not loaded; answers with what to tell of one that cannot be had here. */
+  checkProfile(config: ContainerRecord['config']): Promise<readonly string[]>
+  create(record: ContainerRecord, network: ContainerNetwork, namespaces: SharedNamespaces): Promise<RunnableContainer>
   /** Takes away what `create` has mounted beside the root. */
   releaseMounts(id: string): Promise<void>
   /** Ids of containers below whose folder something is mounted. */
@@ -181,6 +189,10 @@ export function createContainerRuntime({
     return resolveCapabilities({ add, drop, privileged, available: parseCapabilityMask(status) })
   }
 
+  /** Loaded or refused: a runtime says of a profile that is missing only that a file is. */
+  const ensureProfile = async (name: string) =>
+    name === '' || name === 'unconfined' ? name : host.ensureProfile({ name })
+
   const writeNetworkFiles = async (id: string, { hosts, resolvConf }: NetworkFiles) => {
     if (hosts) {
       const text = 'copyOfHost' in hosts ? await copyHosts(hosts.extraHosts) : buildHosts(hosts)
@@ -198,7 +210,7 @@ export function createContainerRuntime({
   }
 
   const execProcess = async (record: ContainerRecord, spec: Omit<ExecSpec, 'columns' | 'rows'>) => {
-    const { noNewPrivileges, appArmor } = parseSecurityOptions(record.config.securityOptions)
+    const { noNewPrivileges } = parseSecurityOptions(record.config.securityOptions)
     return buildProcess({
       args: spec.command,
       env: mergeEnv(addContainerEnv(record.process.env, { hostname: record.hostname, tty: spec.tty }), spec.env),
@@ -208,7 +220,8 @@ export function createContainerRuntime({
       capabilities: await capabilitiesOf(record, spec.isPrivileged),
       ulimits: record.config.ulimits,
       noNewPrivileges: noNewPrivileges && !spec.isPrivileged,
-      appArmor: (await hasAppArmor()) ? appArmor : '',
+      // As its container, also when that was started while there was no profile, and also with all capabilities.
+      appArmor: await ensureProfile(record.state.appArmor),
     })
   }
 
@@ -221,6 +234,10 @@ export function createContainerRuntime({
       return { uid, gid }
     },
     checkLimits: (resources) => checkLimits(resources, limitFacts(info())),
+    async checkProfile(config) {
+      await ensureProfile(chooseProfile(config, info()))
+      return discardedProfile(config, info())
+    },
     releaseMounts: (id) => host.releaseMounts({ folder: layout.mounts(id) }),
     async listMounted() {
       const points = await host.listMounts({ folder: layout.containers })
@@ -233,13 +250,14 @@ export function createContainerRuntime({
       await host.removeTree({ path: bundle })
       const [user] = await Promise.all([userOf(record, wanted.user), mkdir(bundle, { recursive: true, mode: 0o700 })])
       const capabilities = await capabilitiesOf(record)
+      const appArmor = await ensureProfile(chooseProfile(config, info()))
       const mounts = await mountParts(record)
       const spec = await assembleSpec(record, {
-        ...{ info: info(), layout, seccompProfile, user, capabilities, netnsPath, filesOf, mounts },
+        ...{ info: info(), layout, seccompProfile, user, capabilities, appArmor, netnsPath, filesOf, mounts },
         places: await placesOf(record, namespaces),
       })
       await writeFile(`${bundle}/config.json`, ociJson(spec), { mode: 0o600 })
-      return host.createContainer({
+      const created = await host.createContainer({
         containerId: id,
         bundle,
         logPath: config.log.driver === 'none' ? '' : layout.log(id),
@@ -247,6 +265,7 @@ export function createContainerRuntime({
         tty: config.tty,
         openStdin: config.openStdin,
       })
+      return { ...created, appArmor }
     },
     start: (containerId) => host.startContainer({ containerId }),
     signal: (containerId, signal) => host.signalContainer({ containerId, signal }),

@@ -224,6 +224,7 @@ async function describeSystem(context: ServiceContext, machine: MachineFacts): P
     images: context.images.list().length,
     keeperPid: info.pid,
     innerNetns: info.innerNetns,
+    hasAppArmorProfile: info.appArmor === 'loaded',
     warnings: [...info.warnings],
     cluster: describeCluster(context),
   }

@@ -45,6 +45,8 @@ export const ContainerState = z.object({
   finishedAt: z.string(),
   init: ProcessRef.nullable(),
   conmon: ProcessRef.nullable(),
+  /** The AppArmor profile of its latest start; `''`: none. What is run in it beside has the same. */
+  appArmor: z.string().default(''),
   health: HealthState,
   restartCount: z.number().int(),
   /** A person stopped it: restart policies `always` and `unless-stopped` rest until it is started again. */

@@ -693,6 +693,11 @@ export const ko: Translation<typeof en> = {
         cause: '배포판의 프로필이 설치되어 있지 않습니다.',
         cost: '컨테이너가 시스템 호출 필터 없이 실행되어 덜 안전합니다.',
       },
+      appArmor: {
+        title: 'AppArmor 프로필(apparmor_parser)',
+        cause: '커널에 AppArmor가 있지만 프로필을 불러오는 도구가 설치되어 있지 않습니다.',
+        cost: '컨테이너가 AppArmor 프로필 없이 실행되어 덜 안전합니다.',
+      },
       userNamespaces: {
         title: '사용자 네임스페이스',
         cause: '이 시스템은 일반 사용자가 사용자 네임스페이스를 만들지 못하게 합니다.',

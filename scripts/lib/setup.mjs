@@ -68,11 +68,12 @@ const TEST_TOOLS = [
   ETCD,
   { any: ['weston'], package: 'weston' },
 ]
-/** What the emulated machine of `npm run guest` needs: its kernel, and the runtime that the tests here do not use. */
+/** What the emulated machine of `npm run guest` needs: its kernel, and the runtime and the loader of profiles that the tests here do not use. */
 const GUEST_TOOLS = [
   { any: ['qemu-system-x86_64'], package: 'qemu-system-x86' },
   { folder: '/boot', prefix: 'vmlinuz-', package: 'linux-image-amd64' },
   { any: ['crun'], package: 'crun' },
+  { any: ['apparmor_parser'], package: 'apparmor' },
   { any: ['mkfs.ext4'], package: 'e2fsprogs' },
   { any: ['cpio'], package: 'cpio' },
   { any: ['modprobe'], package: 'kmod' },

@@ -1,6 +1,5 @@
 import type { CreateContainer } from '../../contract/container.ts'
 import { EngineError } from '../../contract/errors.ts'
-import { hasAppArmor } from '../../runtime/assemble-spec.ts'
 import { parseDeviceRule } from '../../runtime/devices.ts'
 import { assertOomScore, rootOnlySettings } from '../../runtime/limits.ts'
 import { ineffectiveLogOptions, readLogLimits } from '../../runtime/log-options.ts'
@@ -26,14 +25,11 @@ export async function completeRequest(
   if (!['default', 'unconfined'].includes(security.seccomp)) parseProfile(security.seccomp)
   const limits = context.runtime.checkLimits(config.resources)
   const ineffective = ineffectiveLogOptions(config.log)
-  const isUnconfined = ['', 'unconfined', 'docker-default'].includes(security.appArmor)
   const warnings = [
     ...limits.warnings,
     ...(context.config.mode === 'rootless' ? rootOnlySettings(config) : []),
     ...(ineffective.length > 0 ? [`log options without effect here: ${ineffective.join(', ')}`] : []),
-    ...(isUnconfined || (await hasAppArmor())
-      ? []
-      : [`This system has no AppArmor. Profile ${security.appArmor} discarded.`]),
+    ...(await context.runtime.checkProfile(config)),
     ...(config.network === 'host' && config.ports.length > 0
       ? ['Published ports are discarded when using host network mode']
       : []),

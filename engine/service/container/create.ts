@@ -57,6 +57,7 @@ async function createLocked(
         finishedAt: '',
         init: null,
         conmon: null,
+        appArmor: '',
         health: 'none',
         restartCount: 0,
         isStoppedByUser: false,

@@ -73,6 +73,7 @@ export async function launch(context: ServiceContext, before: ContainerRecord): 
         startedAt,
         init: created.init,
         conmon: created.conmon,
+        appArmor: created.appArmor,
         isStoppedByUser: false,
         isBeingReplaced: false,
         health: record.process.healthcheck ? 'starting' : 'none',

@@ -16,6 +16,7 @@ const PACKAGES: Readonly<Record<string, Readonly<Partial<Record<MachineFacts['pa
     zypper: 'libcontainers-common',
   },
   'busybox-static': { dnf: 'busybox', pacman: 'busybox' },
+  apparmor: { zypper: 'apparmor-parser' },
 }
 const INSTALL: Readonly<Record<MachineFacts['packageManager'], string>> = {
   'apt-get': 'sudo apt-get install -y',
@@ -42,7 +43,7 @@ export function judgeMachine(facts: MachineFacts): DoctorReport {
   const judged: Partial<Record<Check['id'], Judgement>> = {
     ...judgeTools(facts),
     ...judgeKernel(facts),
-    ...(facts.mode === 'rootless' ? judgeRootless(facts) : {}),
+    ...(facts.mode === 'rootless' ? judgeRootless(facts) : judgeAppArmor(facts)),
     cgroups: judgeCgroups(facts),
     subnets: facts.freeSubnet ? passed(facts.freeSubnet) : failed('note', ''),
     disk: judgeDisk(facts),
@@ -75,6 +76,15 @@ function judgeKernel(facts: MachineFacts): Partial<Record<Check['id'], Judgement
         : failed('problem', missingModules.join(', '), `sudo modprobe -a ${missingModules.join(' ')}`),
     overlay: hasOverlay ? passed('') : failed('problem', '', 'sudo modprobe overlay'),
     seccomp: hasSeccompProfile ? passed('') : failed('note', '', install(facts, 'golang-github-containers-common')),
+  }
+}
+
+/** Root alone loads profiles; a kernel without AppArmor has nothing to be told of. */
+function judgeAppArmor(facts: MachineFacts): Partial<Record<Check['id'], Judgement>> {
+  if (!facts.hasAppArmor) return {}
+  const { apparmor_parser: parser } = facts.tools
+  return {
+    appArmor: parser.path ? passed(parser.version || parser.path) : failed('note', '', install(facts, 'apparmor')),
   }
 }
 

@@ -53,6 +53,21 @@ describe('a host that survives its keeper', () => {
     expect(await host.listTraces({})).toEqual([])
   })
 
+  it('asks a keeper that has no default AppArmor profile for others alone', async () => {
+    const unknown = new EngineError('notImplemented', 'host.no-such-call', 'the keeper has no call')
+    const keeper = {
+      info: async () => ({ protocol: 2, mode: 'rootless', controllers: ['pids'] }),
+      ensureProfile: async () => Promise.reject(unknown),
+    }
+    const host = await createHostSupervisor(
+      async () => keeper as unknown as HostClient,
+      () => {},
+    )
+    expect(await host.info({})).toMatchObject({ appArmor: 'none', controllers: ['pids'] })
+    expect(await host.ensureProfile({ name: 'slipway-default' })).toBe('')
+    expect(await host.ensureProfile({ name: 'mine' })).toBe('mine')
+  })
+
   it('kills for certain', async () => {
     const { host, calls } = await startDying(1)
     await host.signalContainer({ containerId: 'a', signal: 'SIGKILL' })

@@ -14,6 +14,7 @@ const tools = {
   slirp4netns: here('slirp4netns'),
   pasta: missing,
   busybox: here('busybox'),
+  apparmor_parser: missing,
 }
 /** A desktop on which everything is as it should be. */
 const healthy: MachineFacts = {
@@ -25,6 +26,7 @@ const healthy: MachineFacts = {
   missingModules: [],
   hasOverlay: true,
   hasSeccompProfile: true,
+  hasAppArmor: true,
   userNamespaces: { works: true, message: '', forbiddenBy: '' },
   subordinateIds: { uids: 65_536, gids: 65_536 },
   tun: 'ok',
@@ -42,9 +44,12 @@ const complaints = (change: Partial<MachineFacts>) =>
       .map(({ id, state, command }) => [id, `${state}: ${command}`]),
   )
 
+/** Root alone loads profiles. */
+const OF_USERS = CHECKS.filter((id) => id !== 'appArmor')
+
 describe('a machine check', () => {
   it('passes everything on a healthy desktop, and asks an ordinary user for what root does not need', () => {
-    expect(judge().map(({ state }) => state)).toEqual(CHECKS.map(() => 'passed'))
+    expect(judge().map(({ state }) => state)).toEqual(OF_USERS.map(() => 'passed'))
     const asked = judge({ mode: 'rootful' }).map(({ id }) => id)
     expect(CHECKS.filter((id) => !asked.includes(id))).toEqual([
       'userNamespaces',
@@ -57,7 +62,16 @@ describe('a machine check', () => {
   })
 
   it('tells them in the order of what builds on what', () => {
-    expect(judge().map(({ id }) => id)).toEqual(CHECKS)
+    expect(judge().map(({ id }) => id)).toEqual(OF_USERS)
+  })
+
+  it('asks root for the tool that loads profiles, where the kernel has AppArmor', () => {
+    const asRoot = (change: Partial<MachineFacts>) =>
+      judge({ mode: 'rootful', ...change }).find(({ id }) => id === 'appArmor')
+    expect(asRoot({})).toMatchObject({ state: 'note', command: 'sudo apt-get install -y apparmor' })
+    expect(asRoot({ packageManager: 'zypper' })?.command).toBe('sudo zypper install -y apparmor-parser')
+    expect(asRoot({ tools: { ...tools, apparmor_parser: here('apparmor_parser') } })).toMatchObject({ state: 'passed' })
+    expect(asRoot({ hasAppArmor: false })).toBeUndefined()
   })
 
   test.each([

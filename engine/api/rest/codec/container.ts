@@ -85,7 +85,7 @@ export function toInspect(detail: ContainerDetail, version: number) {
     Platform: 'linux',
     MountLabel: '',
     ProcessLabel: '',
-    AppArmorProfile: '',
+    AppArmorProfile: detail.appArmorProfile,
     ExecIDs: null,
     HostConfig: toHostConfig(detail),
     GraphDriver: { Name: 'overlay2', Data: {} },

@@ -123,7 +123,11 @@ async function infoOf({ system, container }: Services) {
       Error: '',
       RemoteManagers: null,
     },
-    SecurityOptions: ['name=seccomp,profile=builtin', ...(info.mode === 'rootless' ? ['name=rootless'] : [])],
+    SecurityOptions: [
+      ...(info.hasAppArmorProfile ? ['name=apparmor'] : []),
+      'name=seccomp,profile=builtin',
+      ...(info.mode === 'rootless' ? ['name=rootless'] : []),
+    ],
     Warnings: info.warnings,
   }
 }
