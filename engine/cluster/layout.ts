@@ -68,6 +68,9 @@ export type ClusterHost = z.output<typeof ClusterHost>
 export const ClusterAddress = z.object({ host: HostId, container: Id })
 export type ClusterAddress = z.output<typeof ClusterAddress>
 
+/** Ports of an endpoint that the others are told of. */
+export const MOST_PORTS = 256
+
 /** A container on a network. Addresses are empty where the network has none of that version. */
 export const ClusterEndpoint = z.object({
   host: HostId,
@@ -76,6 +79,11 @@ export const ClusterEndpoint = z.object({
   ipv6: z.union([z.ipv6(), z.literal('')]),
   mac: Mac,
   names: z.array(Name).max(64),
+  /** What it says it listens on, for questions for its services; engines of before do not tell. */
+  ports: z
+    .array(z.string().regex(/^\d{1,5}\/(tcp|udp|sctp)$/))
+    .max(MOST_PORTS)
+    .optional(),
 })
 export type ClusterEndpoint = z.output<typeof ClusterEndpoint>
 

@@ -126,6 +126,8 @@ export interface DnsHost {
   readonly names: readonly string[]
   readonly ipv4: string
   readonly ipv6: string
+  /** What it says it listens on: `80/tcp` … */
+  readonly ports: readonly string[]
 }
 
 /** A container's view of names: its networks in order, and names that it alone has for others. */

@@ -4,6 +4,7 @@ import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { assertModeFits, parseNetworkMode } from '../network/mode.ts'
 import { portsOf } from '../network/publish.ts'
+import { refreshNames } from '../network/refresh.ts'
 import { currentContainer, findContainer } from './find.ts'
 import { isAlive } from './state.ts'
 import { publishContainer } from './update-state.ts'
@@ -31,6 +32,12 @@ export async function setContainerPorts(
         await context.network.publish(id, record.ports)
         throw error
       }
+      // Others find its services by these.
+      await refreshNames(
+        context,
+        next.endpoints.map(({ network }) => network),
+        id,
+      )
     }
     publishContainer(context, next, 'update')
   })

@@ -1,3 +1,4 @@
+import { MOST_PORTS } from '../../cluster/layout.ts'
 import type { OwnEndpoint } from '../../cluster/place.ts'
 import type { RemoteEndpoint } from '../../cluster/snapshot.ts'
 import { contains } from '../../network/ipam.ts'
@@ -5,7 +6,7 @@ import { deriveEncryption, isEncrypted, vniOf } from '../../network/overlay.ts'
 import type { ContainerRecord, EndpointRecord, NetworkRecord } from '../../store/schema.ts'
 import { isAlive } from '../container/state.ts'
 import type { ServiceContext } from '../context.ts'
-import { dnsNamesOf } from './names.ts'
+import { dnsNamesOf, servicePortsOf } from './names.ts'
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,252}$/
 
@@ -33,6 +34,7 @@ export function ownEndpoint(record: ContainerRecord, network: NetworkRecord, end
     ipv6: endpoint.ipv6Address,
     mac: endpoint.macAddress,
     names: dnsNamesOf(record, endpoint).filter((name) => NAME.test(name)),
+    ports: servicePortsOf(record).slice(0, MOST_PORTS),
   }
 }
 

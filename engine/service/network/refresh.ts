@@ -4,7 +4,7 @@ import { isAlive } from '../container/state.ts'
 import type { ServiceContext } from '../context.ts'
 import { containersOn } from './endpoints.ts'
 import { hasEmbeddedDns, linkedTo, rewriteLinks } from './hosts.ts'
-import { dnsNamesOf } from './names.ts'
+import { dnsNamesOf, servicePortsOf } from './names.ts'
 import { ensureOverlay, remotesOf, syncPlaces } from './overlay.ts'
 
 /**
@@ -29,12 +29,13 @@ export async function setZone(context: ServiceContext, network: string): Promise
   const hosts = containersOn(context, network)
     .filter(({ record }) => isAlive(record.state.status))
     .map(({ record, endpoint }): DnsHost => {
-      const { ipAddress, ipv6Address } = endpoint
-      return { names: dnsNamesOf(record, endpoint), ipv4: ipAddress, ipv6: ipv6Address }
+      const { ipAddress: ipv4, ipv6Address: ipv6 } = endpoint
+      return { names: dnsNamesOf(record, endpoint), ipv4, ipv6, ports: servicePortsOf(record) }
     })
   const record = context.networks.get(network)
-  const remote = record?.driver === 'overlay' ? remotesOf(context, record) : []
-  await context.network.setZone(network, [...hosts, ...remote.map(({ names, ipv4, ipv6 }) => ({ names, ipv4, ipv6 }))])
+  const remotes = record?.driver === 'overlay' ? remotesOf(context, record) : []
+  const elsewhere = remotes.map(({ names, ipv4, ipv6, ports = [] }): DnsHost => ({ names, ipv4, ipv6, ports }))
+  await context.network.setZone(network, [...hosts, ...elsewhere])
 }
 
 /** Serves names to a container that has its namespace, when it is on a network that has names. */
@@ -47,7 +48,7 @@ function resolverOf(context: ServiceContext, record: ContainerRecord): Omit<Reso
   const own = linkedTo(context, record).flatMap(({ other, alias }): DnsHost[] => {
     const place = other.endpoints.find(({ network }) => networks.includes(network))
     return place && isAlive(other.state.status)
-      ? [{ names: [alias], ipv4: place.ipAddress, ipv6: place.ipv6Address }]
+      ? [{ names: [alias], ipv4: place.ipAddress, ipv6: place.ipv6Address, ports: servicePortsOf(other) }]
       : []
   })
   const isForwarding = record.endpoints.some(({ network }) => !context.networks.get(network)?.isInternal)

@@ -2,7 +2,7 @@ import dgram from 'node:dgram'
 import net from 'node:net'
 import * as dns from 'dns-packet'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { ContainerDetail } from '../../../engine/contract/container.ts'
+import { type ContainerDetail, PortBinding } from '../../../engine/contract/container.ts'
 import { CreateNetwork, EndpointSpec } from '../../../engine/contract/network.ts'
 import { type NetworkTest, startNetworkTest } from '../../helpers/containers.ts'
 import { runInside } from '../../helpers/inside.ts'
@@ -74,6 +74,29 @@ describe('names on a user-defined network', () => {
     expect(answers[0]?.toSorted()).toEqual(members.map(({ ipAddress }) => ipAddress).toSorted())
     expect(new Set(answers.map(([first]) => first)).size).toBe(3)
     await Promise.all(members.map(({ id }) => t.remove(id)))
+  })
+
+  it('have the services that their containers expose, as they change too', async () => {
+    const shared = { network: 'names', endpoints: [{ network: 'names', aliases: ['shop'] }] }
+    const first = await run({ ...shared, name: 'first', exposedPorts: ['80/tcp'] })
+    await run({ ...shared, name: 'second', ports: [{ containerPort: 80 }] })
+    await run({ ...shared, name: 'third', exposedPorts: ['53/udp'] })
+    const client = await run({ network: 'names', links: ['first:db'] })
+    const server = (port: number, name: string) => ({ name, port, priority: 0, weight: 1 })
+    const both = [server(80, 'first.names'), server(80, 'second.names')]
+    const askAll = async (name: string) =>
+      ((await ask(client, name, 'SRV')) as typeof both).toSorted((a, b) => a.name.localeCompare(b.name))
+    expect(await askAll('_http._tcp.shop')).toEqual(both)
+    expect(await askAll('_80._tcp.shop.names')).toEqual(both)
+    expect(await ask(client, '_domain._udp.shop', 'SRV')).toEqual([server(53, 'third.names')])
+    expect(await ask(client, '_http._tcp.db', 'SRV')).toEqual([server(80, 'db')])
+    expect(await ask(client, 'first.names')).toEqual([first.ipAddress])
+    expect(await ask(client, '_9000._tcp.shop', 'SRV')).toBe('ENODATA')
+    expect(await ask(client, '_http._tcp.missing.test', 'SRV')).toBe('ENOTFOUND')
+    const ports = [PortBinding.parse({ containerPort: 9000 })]
+    await t.handlers().container.setPorts({ id: 'third', ports }, context)
+    expect(await ask(client, '_9000._tcp.shop', 'SRV')).toEqual([server(9000, 'third.names')])
+    await Promise.all(['first', 'second', 'third', client.id].map((id) => t.remove(id)))
   })
 
   it('come with a connection and go with it, and a link is known to its own container alone', async () => {

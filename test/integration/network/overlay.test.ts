@@ -104,6 +104,8 @@ describe.skipIf(clusterLack !== '')(`an overlay network of two hosts${clusterLac
     await b.ok('run', '-d', '--name', 'web', '--network', 'shop', '-p', '8080:80', IMAGE, 'sh', '-c', serve)
     const page = `const answer = await fetch('http://${b.address}:8080/'); console.log(await answer.text())`
     await waitUntil(async () => (await cluster.outside(page).catch(() => '')).trim() === 'hello')
+    const service = async () => (await a.docker('exec', 'one', 'nslookup', '-type=srv', '_http._tcp.web')).stdout
+    await expect.poll(service, { timeout: 10_000 }).toContain('service = 0 1 80 web.shop')
     await b.ok(
       'exec',
       'web',

@@ -34,6 +34,7 @@ describe('a value of the store', () => {
     ['an IPv6 network that is IPv4', networkKey(NETWORK), { ...network, ipv6: pool }],
     ['an address that is none', endpointKey(NETWORK, CONTAINER), { ...endpoint, ipv4: '10.0.1.5/24' }],
     ['a name with a space', endpointKey(NETWORK, CONTAINER), { ...endpoint, names: ['a b'] }],
+    ['a port with more behind it', endpointKey(NETWORK, CONTAINER), { ...endpoint, ports: ['80/tcp x'] }],
     ['a host whose address is a name', hostKey(OTHER), { name: 'b', address: 'b.example', boot: '' }],
     ['an id that is none', hostKey('../etc'), { name: 'b', address: '10.0.0.2', boot: '' }],
     ['an address in the key that is none', addressKey(NETWORK, 'x'), { host: OTHER, container: CONTAINER }],

@@ -5,12 +5,18 @@ declare module 'dns-packet' {
     readonly type: string
     readonly class?: string
   }
+  export interface Service {
+    readonly priority: number
+    readonly weight: number
+    readonly port: number
+    readonly target: string
+  }
   export interface Answer {
     readonly name: string
     readonly type: string
     readonly ttl?: number
     readonly class?: string
-    readonly data?: string
+    readonly data?: string | Service
     readonly udpPayloadSize?: number
     readonly flags?: number
   }

@@ -4,11 +4,17 @@ import { answerQuestion } from '../../../../engine/keeper/network/dns/answer.ts'
 import { frame, parseUpstream, takeFrames } from '../../../../engine/keeper/network/dns/forward.ts'
 import { createZone, reverseName } from '../../../../engine/keeper/network/dns/zones.ts'
 
-const host = (ipv4: string, ...names: string[]) => ({ names, ipv4, ipv6: '' })
+const host = (ipv4: string, ...names: string[]) => ({ names, ipv4, ipv6: '', ports: [] })
+const LONG = 'x'.repeat(64)
 const view = {
-  own: createZone('', [host('10.0.0.9', 'db')]),
+  own: createZone('', [{ ...host('10.0.0.9', 'db'), ports: ['3306/tcp'] }]),
   zones: [
-    createZone('front', [host('10.0.0.2', 'web', 'pool'), host('10.0.0.3', 'api', 'pool')]),
+    createZone('front', [
+      { ...host('10.0.0.2', 'web', 'pool', 'Pool'), ports: ['80/tcp', '53/udp'] },
+      { ...host('10.0.0.3', 'api', 'pool'), ipv6: 'fd00::3', ports: ['80/tcp'] },
+      host('10.0.0.4', 'idle', 'pool'),
+      { ...host('10.0.0.5', LONG, '0123456789ab', 'long'), ports: ['80/tcp'] },
+    ]),
     createZone('back', [host('10.1.0.2', 'web')]),
   ],
 }
@@ -22,6 +28,11 @@ const ask = (name: string, type = 'A', more: object = {}) => {
   expect(packet.id).toBe(7)
   return { rcode: packet.rcode, data: packet.answers.map(({ data }) => data) }
 }
+const decode = (outcome: unknown) => {
+  expect(outcome).toBeInstanceOf(Buffer)
+  return dns.decode(outcome as Buffer)
+}
+const service = (port: number, target: string) => ({ priority: 0, weight: 1, port, target })
 
 describe('the embedded DNS', () => {
   it('answers from the first network that knows the name, without regard to case', () => {
@@ -31,7 +42,7 @@ describe('the embedded DNS', () => {
   })
 
   it('brings shared names in another order each time', () => {
-    expect(ask('pool', 'A', { rotate: () => 1 })).toMatchObject({ data: ['10.0.0.3', '10.0.0.2'] })
+    expect(ask('pool', 'A', { rotate: () => 1 })).toMatchObject({ data: ['10.0.0.3', '10.0.0.4', '10.0.0.2'] })
   })
 
   it('has nothing to say of a known name’s other records, and does not ask outside for them', () => {
@@ -39,8 +50,9 @@ describe('the embedded DNS', () => {
     expect(ask('web', 'TXT')).toEqual({ rcode: 'NOERROR', data: [] })
   })
 
-  it('names an address in reverse', () => {
+  it('names an address in reverse, by a name that fits into DNS', () => {
     expect(ask('2.0.0.10.in-addr.arpa', 'PTR')).toEqual({ rcode: 'NOERROR', data: ['web.front'] })
+    expect(ask('5.0.0.10.in-addr.arpa', 'PTR')).toEqual({ rcode: 'NOERROR', data: ['0123456789ab.front'] })
     expect(reverseName('fd00::1')).toBe(`1${'.0'.repeat(27)}.0.0.d.f.ip6.arpa`)
   })
 
@@ -64,6 +76,56 @@ describe('the embedded DNS', () => {
     expect((short as Buffer).length).toBeLessThanOrEqual(512)
     expect(dns.decode(short as Buffer).flags & dns.TRUNCATED_RESPONSE).not.toBe(0)
     expect(dns.decode(long as Buffer).answers).toHaveLength(60)
+  })
+
+  it('names the containers of a service and its port, each with its addresses, each first in turn', () => {
+    const packet = decode(answerQuestion(query('_HTTP._tcp.pool', 'SRV'), view, options))
+    expect(packet.answers).toMatchObject(
+      ['web.front', 'api.front'].map((target) => ({ name: '_HTTP._tcp.pool', type: 'SRV', data: service(80, target) })),
+    )
+    expect(packet.additionals).toMatchObject([
+      { name: 'web.front', type: 'A', data: '10.0.0.2' },
+      { name: 'api.front', type: 'A', data: '10.0.0.3' },
+      { name: 'api.front', type: 'AAAA', data: 'fd00::3' },
+    ])
+    const turned = [service(80, 'api.front'), service(80, 'web.front')]
+    expect(ask('_80._tcp.pool.front', 'SRV', { rotate: () => 1 })).toEqual({ rcode: 'NOERROR', data: turned })
+    expect(ask('_domain._udp.web', 'SRV')).toMatchObject({ data: [service(53, 'web.front')] })
+    expect(ask('_mysql._tcp.db', 'SRV')).toMatchObject({ data: [service(3306, 'db')] })
+    expect(ask('_http._tcp.long', 'SRV')).toMatchObject({ data: [service(80, '0123456789ab.front')] })
+  })
+
+  it('has nothing to say of a service that a known name does not have, and asks outside for names it does not know', () => {
+    const nothing = { rcode: 'NOERROR', data: [] }
+    for (const name of ['_http._udp.web', '_8080._tcp.web', '_nonsense._tcp.web', '_http._tcp.idle', 'web'])
+      expect(ask(name, 'SRV'), name).toEqual(nothing)
+    expect(ask('_http._tcp.web', 'A')).toEqual(nothing)
+    expect(ask('_http._tcp.example.org', 'SRV')).toBe('forward')
+    expect(ask('_http.web', 'SRV')).toBe('forward')
+    expect(ask('_http._tcp.example.org', 'SRV', { isForwarding: false })).toEqual({ rcode: 'NXDOMAIN', data: [] })
+  })
+
+  it('leaves addresses out before it cuts the servers of a service', () => {
+    const zoneOf = (count: number) => ({
+      own: createZone('', []),
+      zones: [
+        createZone(
+          'n',
+          Array.from({ length: count }, (_, index) => ({
+            ...host(`10.2.0.${index}`, `s${index}`, 'many'),
+            ports: ['80/tcp'],
+          })),
+        ),
+      ],
+    })
+    const askMany = (count: number, isStream = false) =>
+      decode(answerQuestion(query('_http._tcp.many', 'SRV'), zoneOf(count), { ...options, isStream }))
+    expect(askMany(2).additionals).toHaveLength(2)
+    expect(askMany(9)).toMatchObject({ answers: { length: 9 }, additionals: [] })
+    expect(askMany(9).flags & dns.TRUNCATED_RESPONSE).toBe(0)
+    expect(askMany(60)).toMatchObject({ answers: [], additionals: [] })
+    expect(askMany(60).flags & dns.TRUNCATED_RESPONSE).not.toBe(0)
+    expect(askMany(60, true)).toMatchObject({ answers: { length: 60 }, additionals: { length: 60 } })
   })
 
   it('reads resolvers with a port, and messages from a stream in pieces', () => {
