@@ -106,20 +106,28 @@ export function claimAddress(pool: AddressPool, wanted: string, used: ReadonlySe
   return address
 }
 
-/** Where subnets come from by themselves: up to, and without, the second address. */
-const POOLS = { local: ['172.17.0.0', '172.32.0.0'], global: ['10.0.1.0', '11.0.0.0'] } as const
+const TENS = ['10.0.1.0', '11.0.0.0'] as const
+/**
+ * Where subnets come from by themselves: up to, and without, the second address. A VPN may lead to one of them as a whole;
+ * one that comes up later does no harm, since a bridge's own route is longer than such.
+ */
+const POOLS = { local: [['172.17.0.0', '172.32.0.0'], ['192.168.0.0', '192.169.0.0'], TENS], global: [TENS] } as const
 
 /** The first /24 of the pools that meets none of the subnets in use on this machine (and, `global`, in the cluster). */
 export function choosePool(taken: readonly string[], scope: keyof typeof POOLS = 'local'): string {
-  const [start, end] = POOLS[scope]
   const ranges = taken.map(parseSubnet).filter(({ version }) => version === 4)
-  for (let first = toNumber(start); first < toNumber(end); first += 256n) {
-    if (!ranges.some((range) => range.first <= first + 255n && first <= range.last)) return `${toAddress(first)}/24`
+  for (const [start, end] of POOLS[scope]) {
+    let first = toNumber(start)
+    while (first < toNumber(end)) {
+      const met = ranges.find((range) => range.first <= first + 255n && first <= range.last)
+      if (!met) return `${toAddress(first)}/24`
+      first = (met.last / 256n + 1n) * 256n
+    }
   }
   throw new EngineError(
     'unavailable',
     'network.pools-exhausted',
-    'all predefined address pools have been fully subnetted',
+    'all predefined address pools have been fully subnetted: remove networks that nobody is on, or routes that cover all private addresses',
   )
 }
 
@@ -129,18 +137,22 @@ export function choosePool6(networkId: string): string {
   return `${toAddress(toNumber(`fd${hex.slice(0, 2)}:${hex.slice(2, 6)}:${hex.slice(6, 10)}:${hex.slice(10, 14)}::`), 6)}/64`
 }
 
-/** Destinations of the text of `/proc/net/route`, without the default route. */
+/** Routes of VPNs for everything (`0.0.0.0/1`) say no more than the default route does: nothing private is so large. */
+const WIDEST_PREFIX = 8
+
+/** Destinations of the text of `/proc/net/route`, without those that stand for everything. */
 export function routesOf(table: string): string[] {
   const little = (hex: string) => BigInt(`0x${hex.match(/../g)?.reverse().join('') || '0'}`)
   return table
     .split('\n')
     .slice(1)
     .map((line) => line.split('\t'))
-    .filter((fields) => fields.length > 7 && fields[7] !== '00000000')
+    .filter((fields) => fields.length > 7)
     .map((fields) => {
       const prefix = little(fields[7] ?? '')
         .toString(2)
         .replaceAll('0', '').length
-      return `${toAddress(little(fields[1] ?? ''))}/${prefix}`
+      return { subnet: `${toAddress(little(fields[1] ?? ''))}/${prefix}`, prefix }
     })
+    .flatMap(({ subnet, prefix }) => (prefix < WIDEST_PREFIX ? [] : [subnet]))
 }

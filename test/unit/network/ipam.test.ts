@@ -32,6 +32,13 @@ describe('address management', () => {
     expect(taken.some((subnet) => isOverlapping(subnet, chosen))).toBe(false)
   })
 
+  it('takes another private range when one is led to as a whole, and says so when none is left', () => {
+    const ranges = ['172.16.0.0/12', '192.168.0.0/16', '10.0.0.0/8']
+    expect(choosePool(ranges.slice(0, 1))).toBe('192.168.0.0/24')
+    expect(choosePool(ranges.slice(0, 2))).toBe('10.0.1.0/24')
+    expect(() => choosePool(ranges)).toThrow('routes that cover all private addresses')
+  })
+
   it('keeps to the range within the subnet, and away from addresses of others', () => {
     const narrow = { ...pool, subnet: '172.17.0.0/24', ipRange: '172.17.0.128/30', auxiliary: ['172.17.0.129'] }
     expect(nextAddress(narrow, new Set())).toBe('172.17.0.128')
@@ -58,12 +65,15 @@ describe('address management', () => {
       expect(() => parseSubnet(text), text).toThrow(/invalid/)
   })
 
-  it('reads the routes of this machine without the default one', () => {
+  it('reads the routes of this machine without the default one, nor those by which a VPN takes its place', () => {
     const table = `Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT
 eth0\t00000000\t0100A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0
 eth0\t0000A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
+tun0\t00000000\t0200630A\t0003\t0\t0\t0\t00000080\t0\t0\t0
+tun0\t00000080\t0200630A\t0003\t0\t0\t0\t00000080\t0\t0\t0
+tun0\t0000000A\t0200630A\t0003\t0\t0\t0\t000000FF\t0\t0\t0
 `
-    expect(routesOf(table)).toEqual(['192.168.0.0/24'])
+    expect(routesOf(table)).toEqual(['192.168.0.0/24', '10.0.0.0/8'])
   })
 
   it('knows what lies within a subnet', () => {
