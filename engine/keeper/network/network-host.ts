@@ -14,7 +14,9 @@ import { createEncryption } from './overlay/encryption.ts'
 import { createLeaseKeeper } from './overlay/lease.ts'
 import { createVxlans } from './overlay/vxlan.ts'
 import { createParents } from './parents.ts'
-import { createPassage } from './passage.ts'
+import { createFirewalldPassage } from './passage/firewalld.ts'
+import { createIptablesPassage } from './passage/iptables.ts'
+import { createPassage } from './passage/passage.ts'
 import { createPorts, readAll } from './ports.ts'
 import { startPortProxy } from './proxy/client.ts'
 import type { BridgeRules } from './ruleset.ts'
@@ -89,10 +91,17 @@ export function createNetworkHost({
     if (table === '' || table === `slipway-${tag}-vxlan`) await encryption.repair()
   }
   /** Other programs' rules are where root's bridges are; in a namespace of our own there are none. */
-  const passage = bridgeNetns ? null : createPassage(`SLIPWAY-${tag}`)
+  const chain = `SLIPWAY-${tag}`
+  const passage = bridgeNetns
+    ? null
+    : createPassage([
+        createIptablesPassage('iptables', chain),
+        createIptablesPassage('ip6tables', chain),
+        createFirewalldPassage(),
+      ])
   const proxy = startPortProxy(keeperFile, bridgeNetns, {
     onTableDeleted: (table) => void repair(table).catch(() => {}),
-    onFilterChanged: () => passage?.look(),
+    onFirewallChanged: () => passage?.look(),
   })
   const ports = createPorts(path.join(stateFolder, 'ports'), { proxy, firewall, isRootless: bridgeNetns !== '' })
   const thread = startSandboxThread(keeperFile, bridgeNetns)

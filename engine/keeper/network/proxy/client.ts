@@ -7,12 +7,12 @@ import type { FromProxy, ProxyListener, ProxyWorkerData, ToProxy } from './proto
 
 type Opened = Extract<FromProxy, { type: 'dns-opened' }>
 type Counted = Extract<FromProxy, { type: 'counted' }>
-type Answer = Exclude<FromProxy, { type: 'table-deleted' | 'filter-changed' }>
+type Answer = Exclude<FromProxy, { type: 'table-deleted' | 'firewall-changed' }>
 
 /** Who is told of changes to rules that are not ours, or that we did not make. */
 export interface RulesListener {
   readonly onTableDeleted: (table: string) => void
-  readonly onFilterChanged: () => void
+  readonly onFirewallChanged: () => void
 }
 
 /** The proxy thread as the keeper's main thread sees it. */
@@ -34,7 +34,7 @@ export interface PortProxy {
 export function startPortProxy(
   keeperFile: string,
   netnsPath: string,
-  { onTableDeleted, onFilterChanged }: RulesListener,
+  { onTableDeleted, onFirewallChanged }: RulesListener,
 ): PortProxy {
   const wakeFd = createEventfd()
   const workerData: ProxyWorkerData = { role: 'port-proxy', netnsPath, wakeFd }
@@ -50,7 +50,7 @@ export function startPortProxy(
   })
   worker.on('message', (message: FromProxy) => {
     if (message.type === 'table-deleted') onTableDeleted(message.table)
-    else if (message.type === 'filter-changed') onFilterChanged()
+    else if (message.type === 'firewall-changed') onFirewallChanged()
     else calls.answer(message.call, message)
   })
   const tell = (message: ToProxy) => {

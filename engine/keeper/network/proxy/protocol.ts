@@ -36,8 +36,8 @@ export type FromProxy =
     }
   /** An nft table was deleted in the namespace of the bridges, by whomever; `''`: one may have been. */
   | { readonly type: 'table-deleted'; readonly table: string }
-  /** Somebody has changed iptables' `filter` table there. */
-  | { readonly type: 'filter-changed' }
+  /** Somebody has changed the rules of another firewall there. */
+  | { readonly type: 'firewall-changed' }
 /** Told to the thread when it starts. `wakeFd` is an eventfd: messages wait while the thread waits for the kernel. */
 export interface ProxyWorkerData {
   readonly role: 'port-proxy'

@@ -136,10 +136,10 @@ function openListeners(host: string): DnsSockets {
 
 const PACKET_BYTES = 256 * 1024
 
-/** The table that iptables keeps its rules in. */
-const FILTER = 'filter'
+/** The tables that iptables and firewalld keep their rules in. */
+const FIREWALLS: readonly string[] = ['filter', 'firewalld']
 
-/** Tells of tables that go, so that an `nft flush ruleset` by hand or by a firewall service is mended, and of iptables. */
+/** Tells of tables that go, so that an `nft flush ruleset` by hand or by a firewall service is mended, and of other firewalls. */
 function watchRules(loop: Loop, tell: (news: FromProxy) => void): void {
   const monitor = openRulesMonitor()
   const packet = Buffer.allocUnsafeSlow(PACKET_BYTES)
@@ -148,11 +148,11 @@ function watchRules(loop: Loop, tell: (news: FromProxy) => void): void {
     if (bytes > 0) {
       const { deleted, changed } = readRulesNews(packet.subarray(0, bytes))
       for (const table of deleted) tell({ type: 'table-deleted', table })
-      if (changed.includes(FILTER)) tell({ type: 'filter-changed' })
+      if (changed.some((table) => FIREWALLS.includes(table))) tell({ type: 'firewall-changed' })
     } else if (bytes < 0 && bytes !== -EAGAIN) {
       // More was said than the socket could hold: something of ours may have been among it.
       tell({ type: 'table-deleted', table: '' })
-      tell({ type: 'filter-changed' })
+      tell({ type: 'firewall-changed' })
     }
   })
 }
