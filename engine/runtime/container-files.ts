@@ -88,9 +88,13 @@ export function createContainerFiles(options: {
     })
     isOver.catch(() => {})
     const socket = await Promise.race([one.accept(), isOver]).finally(() => one.close())
-    // The connection closes when nobody wants it any more, which ends the worker.
-    if (signal.aborted) socket.destroy()
-    signal.addEventListener('abort', () => socket.destroy(), { once: true })
+    // The connection closes when nobody wants it any more, which ends the worker, and when the worker has closed its half:
+    // ours would stay open for ever.
+    const close = () => socket.destroy()
+    if (signal.aborted) close()
+    signal.addEventListener('abort', close, { once: true })
+    socket.once('end', close)
+    socket.once('close', () => signal.removeEventListener('abort', close))
     return { socket, ended, stat: async () => (await Promise.race([known, isOver]), stat as PathStat) }
   }
   const readPlace = async (place: ArchivePlace, path: string, signal: AbortSignal): Promise<OutgoingTar> => {
@@ -126,6 +130,8 @@ export function createContainerFiles(options: {
       const call = (socketPath: string, context: HostCallContext) =>
         host.writeArchive({ place, path, socketPath, keepKinds, owner }, context)
       const { socket, ended } = await withSocket(call, signal)
+      // It says nothing on it, and is heard to the end.
+      socket.resume()
       // What goes wrong at the worker says more than a broken pipe.
       await Promise.all([pipeline(input, socket).catch(() => socket.destroy()), ended])
     },
