@@ -35,7 +35,7 @@ async function isOutsideOfApp(): Promise<void> {
   const scope = /\/user@\d+\.service\/slipway\.slice\/(slipway-[^/]+\.scope)\/keeper$/.exec(groupOf(keeperPid))?.[1]
   assert.ok(scope, groupOf(keeperPid))
   assert.ok(!groupOf(process.pid).includes('slipway.slice'))
-  assert.deepEqual([...limits].sort(), ['cpu', 'memory', 'pids'])
+  assert.deepEqual([...limits].sort(), ['cpu', 'memory', 'pids', 'swap'])
   const said = execFileSync('systemctl', ['--user', 'show', scope, '-p', 'Delegate', '-p', 'Slice']).toString()
   assert.match(said, /Delegate=yes/)
 }

@@ -82,10 +82,10 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
   const runtime = async (
     containerId: string,
     verb: readonly string[],
-    { input = '', config = configOf(containerId) } = {},
+    { config = configOf(containerId) } = {},
   ): Promise<void> => {
     const argv = [config.runtime, ...runtimeGlobals(config, ''), ...verb]
-    await run(argv, { timeoutSeconds: RUNTIME_SECONDS, input }).catch((error: unknown) => {
+    await run(argv, { timeoutSeconds: RUNTIME_SECONDS }).catch((error: unknown) => {
       const said =
         error instanceof EngineError && error.reason === 'process.failed' && error.code === 'internal'
           ? String(error.details?.['stderr'] ?? '')
@@ -238,8 +238,11 @@ export function createContainerHost(options: ContainerHostOptions): ContainerHos
       if (file.tty && !file.exit) await writeControl(file.bundle, resizeLine(columns, rows))
     },
     async updateContainer({ containerId, resources }) {
-      await find(containerId)
-      await runtime(containerId, ['update', '--resources', '-', containerId], { input: JSON.stringify(resources) })
+      const { bundle } = (await find(containerId)).file
+      // In a file: crun opens /dev/stdin by its name, which the kernel refuses where that is a socket, as Node's pipes are.
+      const asked = `${bundle}/resources.json`
+      fs.writeFileSync(asked, JSON.stringify(resources))
+      await runtime(containerId, ['update', '--resources', asked, containerId])
     },
     async listProcesses({ containerId, psArgs }) {
       return listProcesses((await find(containerId)).file.init, psArgs)

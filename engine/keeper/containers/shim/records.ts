@@ -36,7 +36,18 @@ export interface ContainerFiles {
 }
 
 /** Files that conmon and the runtime leave in a bundle. */
-const LEFT_IN_BUNDLE = ['pidfile', 'conmon.pid', 'attach', 'ctl', 'winsz', 'shutdown', 'oci-log', 'oom', 'exit']
+const LEFT_IN_BUNDLE = [
+  'pidfile',
+  'conmon.pid',
+  'attach',
+  'ctl',
+  'winsz',
+  'shutdown',
+  'oci-log',
+  'oom',
+  'exit',
+  'resources.json',
+]
 
 /** Takes what an earlier run left in a bundle away; `config.json` stays. */
 export function cleanBundle(bundle: string): void {
