@@ -21,7 +21,9 @@ import {
 } from '../../lib/tar-headers.ts'
 import { assertNoBomb, type Compression, createZstdInflater, detectCompression, findTool } from './layer-stream.ts'
 
-const MAX_ENTRIES = 1_000_000
+/** An image has a few files for each of its layers; what has more entries is a root file system, and its names are of no use. */
+const MAX_LISTED = 50_000
+const IMAGE_INDEX = /^(\.?\/)*(manifest|index)\.json$/
 const WINDOW = 64 * 1024
 const TYPES: Readonly<Partial<Record<TarHeader['type'], ArchiveEntry['type']>>> = {
   file: 'file',
@@ -139,11 +141,12 @@ function settle(work: () => Promise<void> | void, done: (error?: Error) => void)
     .then(() => done(), done)
 }
 
-/** Reads headers and passes over contents. */
+/** Reads headers and passes over contents. Of a root file system with very many entries the first are listed. */
 async function scanTar(handle: FileHandle, signal?: AbortSignal): Promise<ArchiveEntry[]> {
   const { size: total } = await handle.stat()
   const read = createWindow(handle)
   const entries: ArchiveEntry[] = []
+  let hasIndex = false
   let next: TarOverrides = {}
   let at = 0
   for (; at + TAR_BLOCK <= total; ) {
@@ -172,18 +175,15 @@ async function scanTar(handle: FileHandle, signal?: AbortSignal): Promise<Archiv
       continue
     }
     next = {}
-    entries.push({
-      name: header.name,
-      linkName: header.linkName,
-      type: TYPES[header.type] ?? 'other',
-      offset,
-      size: header.size,
-    })
-    if (entries.length > MAX_ENTRIES)
+    hasIndex ||= IMAGE_INDEX.test(header.name)
+    if (entries.length < MAX_LISTED) {
+      const { name, linkName, size } = header
+      entries.push({ name, linkName, type: TYPES[header.type] ?? 'other', offset, size })
+    } else if (hasIndex)
       throw new EngineError(
         'invalidArgument',
         'archive.too-many-entries',
-        `the archive has more than ${MAX_ENTRIES} entries`,
+        `the image archive has more than ${MAX_LISTED} entries`,
       )
   }
   if (entries.length === 0) throw notAnArchive(total === 0 ? 'it is empty' : 'it holds nothing')

@@ -10,12 +10,19 @@ const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = fs.constants
 const O_NEW = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
 const SPECIAL_BITS = 0o7000
 const YES = Buffer.from('y')
+/** Ten times the files of the largest images; what is kept in memory of each folder until the end stays below 1 GiB. */
+const MAX_ENTRIES = 4_000_000
+/** Attributes of folders, which are kept in memory with the rest. */
+const MAX_KEPT_BYTES = 128 * 1024 * 1024
 
 export interface LayerWriterOptions {
   readonly rootless: boolean
   /** `layer`: whiteouts become overlay's own marks. `plain`: names are names. */
   readonly names: 'layer' | 'plain'
 }
+
+/** What is set once an entry is written. */
+type Facts = Pick<TarHeader, 'type' | 'uid' | 'gid' | 'mode' | 'mtime' | 'xattrs'>
 
 /** Writes entries below `/` of a process whose root is the layer's folder. */
 export interface LayerWriter extends TarSink {
@@ -29,10 +36,12 @@ export interface LayerWriter extends TarSink {
 /** Nothing is followed out of the root, because there is no outside: the process has entered it. */
 export function createLayerWriter(options: LayerWriterOptions): LayerWriter {
   const opaqueName = options.rootless ? 'user.overlay.opaque' : 'trusted.overlay.opaque'
-  const folders = new Map<string, TarHeader>()
+  const folders = new Map<string, Facts>()
   const whiteouts = new Set<string>()
   let fd = -1
   let target = ''
+  let entries = 0
+  let keptBytes = 0
   let sizeBytes = 0
   let skippedDevices = 0
 
@@ -96,7 +105,7 @@ export function createLayerWriter(options: LayerWriterOptions): LayerWriter {
     makeNew(target, () => makeNode(target, kind | 0o600, device))
   }
 
-  const applyFacts = (place: string, header: TarHeader) => {
+  const applyFacts = (place: string, header: Facts) => {
     const uid = header.uid || 0
     const gid = header.gid || 0
     const isOpen = fd >= 0
@@ -110,6 +119,14 @@ export function createLayerWriter(options: LayerWriterOptions): LayerWriter {
     const time = header.mtime || 0
     if (isOpen) fs.futimesSync(fd, time, time)
     else fs.lutimesSync(place, time, time)
+  }
+
+  /** A folder's facts wait until all is in it; a later entry for the same folder has its turn later. */
+  const setLater = (place: string, { type, uid, gid, mode, mtime, xattrs }: TarHeader) => {
+    for (const value of xattrs?.values() ?? []) keptBytes += value.length
+    if (keptBytes > MAX_KEPT_BYTES) throw tooMuch(`more than ${MAX_KEPT_BYTES} bytes of attributes of folders`)
+    folders.delete(place)
+    folders.set(place, { type, uid, gid, mode, mtime, xattrs })
   }
 
   const readName = (name: string): LayerName => {
@@ -128,8 +145,7 @@ export function createLayerWriter(options: LayerWriterOptions): LayerWriter {
     switch (header.type) {
       case 'directory':
         makeFolder(target)
-        folders.delete(target)
-        folders.set(target, header)
+        setLater(target, header)
         target = ''
         return
       case 'symlink':
@@ -166,12 +182,14 @@ export function createLayerWriter(options: LayerWriterOptions): LayerWriter {
       return skippedDevices
     },
     begin(header) {
+      entries += 1
+      if (entries > MAX_ENTRIES) throw tooMuch(`more than ${MAX_ENTRIES} entries`)
       const name = readName(header.name)
       target = ''
       fd = -1
       if (name.kind === 'metadata') return
       if (name.kind === 'root') {
-        if (header.type === 'directory') folders.set('/', header)
+        if (header.type === 'directory') setLater('/', header)
       } else if (name.kind === 'opaque') {
         makeParents(path.posix.join(name.path, 'x'))
         setXattr(name.path, opaqueName, YES)
@@ -206,6 +224,10 @@ export function createLayerWriter(options: LayerWriterOptions): LayerWriter {
 /** Writes all of a chunk. */
 export function writeAll(fd: number, chunk: Buffer): void {
   for (let at = 0; at < chunk.length; ) at += fs.writeSync(fd, chunk, at)
+}
+
+function tooMuch(what: string): EngineError {
+  return new EngineError('invalidArgument', 'layer.too-many-entries', `the layer has ${what} and was refused`)
 }
 
 function makeLink(header: TarHeader, target: string, makeNew: (place: string, make: () => void) => void): void {

@@ -1,21 +1,23 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPushQueue } from '../../../engine/lib/async.ts'
 import { createRegistry } from '../../../engine/registry/registry.ts'
 import { createLayout } from '../../../engine/store/layout.ts'
 import { buildConfig, buildDockerArchive, buildTar, digest } from '../../fixtures/archives.ts'
-import { startEngine, type TestEngine } from '../../helpers/engine.ts'
+import { request, startEngine, type TestEngine, waitUntil } from '../../helpers/engine.ts'
 import { hasRegistry, startRegistry } from '../../helpers/registry.ts'
 import { listStore } from '../../helpers/store.ts'
+import { findDamage, findGarbage } from '../../helpers/verify-store.ts'
 
 const isRoot = process.getuid?.() === 0
 
-describe.skipIf(!isRoot)('a disk that fills up in the middle of an import (needs root to mount a small one)', () => {
+describe.skipIf(!isRoot)('a disk that fills up (needs root to mount a small one)', () => {
   let folder: string
   let test: TestEngine
   const earlier = process.env['SLIPWAY_TEST_FOLDER']
@@ -31,7 +33,8 @@ describe.skipIf(!isRoot)('a disk that fills up in the middle of an import (needs
     await test?.destroy()
     if (earlier === undefined) delete process.env['SLIPWAY_TEST_FOLDER']
     else process.env['SLIPWAY_TEST_FOLDER'] = earlier
-    execFileSync('umount', [path.join(folder, 'disk')])
+    // A worker that waited for its next layer ends a moment after its keeper.
+    await waitUntil(() => spawnSync('umount', [path.join(folder, 'disk')]).status === 0, 'the release of the disk')
     rmSync(folder, { recursive: true, force: true })
   })
 
@@ -106,5 +109,64 @@ describe.skipIf(!isRoot)('a disk that fills up in the middle of an import (needs
     }
     await importBytes(await buildDockerArchive([await buildTar([{ name: 'small', content: 'x' }])]))
     expect(stored()).toHaveLength(4)
+  })
+
+  it('says so in the middle of a commit, and commits what is small afterwards', async () => {
+    const { services } = test.engine
+    const { signal } = new AbortController()
+    await importBytes(
+      await buildDockerArchive([await buildTar([{ name: 'small', content: 'y' }])], { tags: ['full:1'] }),
+    )
+    const before = stored()
+    const { id } = await services.container.create(request({ image: 'full:1', command: ['x'] }))
+    const put = async (content: Buffer) => {
+      const target = { id, path: '/', keepKinds: true, ownedByUser: false }
+      const tar = Readable.from([await buildTar([{ name: 'data', content }])])
+      await services.container.writeArchive(target, tar, signal)
+    }
+    const commit = () =>
+      services.image.commit(
+        { container: id, reference: 'full:made', author: '', comment: '', pause: false, changes: [] },
+        signal,
+      )
+    // The layer lies in the container; its tar fits beside it, the unpacked copy does not.
+    await put(randomBytes(9_000_000))
+    await expect(commit()).rejects.toMatchObject({ reason: 'disk.full' })
+    expect(stored()).toEqual(before)
+    await put(Buffer.from('little'))
+    await commit()
+    expect(stored().length).toBeGreaterThan(before.length)
+    await services.container.remove(id, { force: true, volumes: true })
+    await services.image.remove('full:made', false)
+    expect(stored()).toEqual(before)
+  })
+
+  it.skipIf(!hasRegistry)('says so when a push has no room to compress in, and pushes once there is some', async () => {
+    const remote = await startRegistry()
+    const { image } = test.engine.services
+    const { signal } = new AbortController()
+    const reference = `${remote.host}/full/plain:1`
+    const filler = path.join(folder, 'disk/filler')
+    const push = async () => {
+      for await (const _ of image.push({ reference }, signal));
+    }
+    try {
+      const layer = await buildTar([{ name: 'plain', content: randomBytes(4_000_000) }])
+      await importBytes(await buildDockerArchive([layer], { tags: [reference] }))
+      const before = stored()
+      // Everything but half of what the compressed layer needs.
+      const { bavail, bsize } = statfsSync(path.join(folder, 'disk'))
+      writeFileSync(filler, Buffer.alloc(bavail * bsize - 2_000_000))
+      await expect(push()).rejects.toMatchObject({ reason: 'disk.full' })
+      expect(stored()).toEqual(before)
+      rmSync(filler)
+      await push()
+      expect(await findDamage(test.config.root)).toEqual([])
+      expect(findGarbage(test.config.root)).toEqual([])
+    } finally {
+      rmSync(filler, { force: true })
+      await image.remove(reference, false)
+      await remote.stop()
+    }
   })
 })
