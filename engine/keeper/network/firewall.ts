@@ -1,4 +1,5 @@
 import { run } from '../exec.ts'
+import { createNftSession } from './nft-session.ts'
 import {
   type BridgeRules,
   bridgeElements,
@@ -46,6 +47,7 @@ export function createFirewall(table: string, prefix: readonly string[]): Firewa
     return result
   }
   const nft = (input: string) => run([...prefix, 'nft', '-f', '-'], { input })
+  const session = createNftSession(prefix)
   const makeAnew = async () => {
     // Until it is done, the kernel may have anything: the next change then makes everything anew.
     isApplied = false
@@ -56,11 +58,11 @@ export function createFirewall(table: string, prefix: readonly string[]): Firewa
   /** The change alone, in one transaction; where the kernel has something else than we thought, everything anew. */
   const change = async (before: (family: Family) => Elements, after: (family: Family) => Elements) => {
     if (!isApplied) return makeAnew()
-    const text = FAMILIES.map((family) => {
+    const commands = FAMILIES.flatMap((family) => {
       const { gone, fresh } = compareElements(before(family), after(family))
-      return changeElements('delete', family, table, gone) + changeElements('add', family, table, fresh)
-    }).join('')
-    if (text) await nft(text).catch(makeAnew)
+      return [...changeElements('delete', family, table, gone), ...changeElements('add', family, table, fresh)]
+    })
+    if (commands.length > 0) await session.commit(commands).catch(makeAnew)
   }
   const nothing = () => ({})
   const ofContainer = (publications: readonly Publication[]) => (family: Family) =>
@@ -106,6 +108,7 @@ export function createFirewall(table: string, prefix: readonly string[]): Firewa
       }),
     remove: () =>
       inTurn(async () => {
+        session.stop()
         if (isApplied) await nft(FAMILIES.map((family) => removeTable(family, table)).join(''))
         isApplied = false
       }),

@@ -103,14 +103,13 @@ export function compareElements(
 }
 
 /** Commands that add or delete elements, for one transaction. A map's element is deleted by its key. */
-export function changeElements(verb: 'add' | 'delete', family: Family, table: string, elements: Elements): string {
+export function changeElements(verb: 'add' | 'delete', family: Family, table: string, elements: Elements): string[] {
   return Object.entries(elements)
     .filter(([, values]) => values.length > 0)
     .map(([set, values]) => {
       const chosen = verb === 'add' ? values : values.map((value) => value.split(' : ')[0])
-      return `${verb} element ${family} ${table} ${set} { ${chosen.join(', ')} }\n`
+      return `${verb} element ${family} ${table} ${set} { ${chosen.join(', ')} }`
     })
-    .join('')
 }
 
 /** The whole table of a family made anew, as one transaction. */
@@ -121,7 +120,9 @@ export function renderTable(family: Family, table: string, ruleset: Ruleset): st
   ])
   return `${removeTable(family, table)}table ${family} ${table} {
 ${renderSets(family)}${renderChains(family)}}
-${changeElements('add', family, table, elements)}`
+${changeElements('add', family, table, elements)
+  .map((command) => `${command}\n`)
+  .join('')}`
 }
 
 /** Takes the table of a family away, there or not. */

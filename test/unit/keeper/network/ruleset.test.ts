@@ -81,9 +81,9 @@ describe('the rules of a published port', () => {
   })
 
   it('are deleted by their key', () => {
-    expect(changeElements('delete', 'ip', 't', publicationElements('ip', port))).toBe(
-      'delete element ip t published { tcp . 80 }\n',
-    )
+    expect(changeElements('delete', 'ip', 't', publicationElements('ip', port))).toEqual([
+      'delete element ip t published { tcp . 80 }',
+    ])
   })
 
   it('stay in one command however many they are', () => {
