@@ -38,7 +38,9 @@ export function createFirewalldPassage(): OtherFirewall {
 }
 
 async function findTable(): Promise<number | undefined> {
-  const { stdout } = await run(['nft', '--json', 'list', 'tables', 'inet'])
+  const { exitCode, stdout } = await run(['nft', '--json', 'list', 'tables', 'inet'], { okExitCodes: 'any' })
+  // One that was built without JSON is of a system without firewalld, which needs it.
+  if (exitCode !== 0) return undefined
   const { nftables } = JSON.parse(stdout) as { nftables: { table?: { name: string; handle: number } }[] }
   return nftables.find(({ table }) => table?.name === TABLE)?.table?.handle
 }
