@@ -10,13 +10,21 @@ export function createFakeTools() {
     file('enter'),
     // With what the shell has of its own: further processes would cost more than the test.
     `#!/bin/sh
+refuse() {
+  if [ -e ${file('refused')} ]; then while read -r pattern; do
+    case "$1" in *$pattern*) echo 'it is refused' >&2; return 1 ;; esac
+  done < ${file('refused')}; fi
+}
 asked="$*"
+# An nft that stays: a line is a change, and what it does not know it complains about.
+case "$asked" in *'nft -i') while IFS= read -r line; do
+  case "$line" in slipway_end_*) printf 'Error: unknown\\n%s\\n^\\n' "$line" >&2 ;;
+  *) printf '%s\\n' "$asked $line" >> ${file('asked')}; refuse "$line" ;; esac
+done; exit ;; esac
 while IFS= read -r line; do asked="$asked
 $line"; done
 printf '%s\n' "$asked" >> ${file('asked')}
-if [ -e ${file('refused')} ]; then while read -r pattern; do
-  case "$asked" in *$pattern*) echo 'it is refused' >&2; exit 1 ;; esac
-done < ${file('refused')}; fi
+refuse "$asked" || exit 1
 if [ -e ${file('answer')} ]; then while IFS= read -r line; do printf '%s\n' "$line"; done < ${file('answer')}; fi
 `,
   )

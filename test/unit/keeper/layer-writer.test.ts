@@ -13,7 +13,10 @@ describe('the writer of a layer', () => {
     const writer = createLayerWriter({ rootless: false, names: 'layer' })
     for (let count = 0; count < 4_000_000; count += 1) writer.begin(header)
     expect(() => writer.begin(header)).toThrow(
-      expect.objectContaining({ reason: 'layer.too-many-entries', message: expect.stringContaining('4000000 entries') }),
+      expect.objectContaining({
+        reason: 'layer.too-many-entries',
+        message: expect.stringContaining('4000000 entries'),
+      }),
     )
   })
 

@@ -30,6 +30,7 @@ describe('rules', () => {
     tools.asked()
     await firewall.publish('b', [])
     expect(tools.asked()).toContain('8080')
+    await firewall.remove()
   })
 })
 
