@@ -2,8 +2,8 @@ import { rmSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { launchApp, makeHome, quitApp, type RunningApp, shutDown, whyNoWindow } from '../helpers/app.ts'
-import { emptyElectronMiB } from './lib/empty-electron.ts'
-import { machine, median, noteLimit, table, time } from './lib/measure.ts'
+import { emptyElectronLaunches, emptyElectronMiB } from './lib/empty-electron.ts'
+import { machine, median, note, noteLimit, table, time } from './lib/measure.ts'
 import { childrenOf, pidIn, proportionalMiB } from './lib/processes.ts'
 
 const FLOOD_SECONDS = 60
@@ -51,9 +51,11 @@ describe.skipIf(whyNoWindow() !== '')('the window', () => {
       () => quitApp(running),
     )
     running = await launchApp(home)
+    const empty = median(await emptyElectronLaunches(home.base, 5))
     noteLimit('launch to a usable window, warm', median(times), 'ms', 1500)
+    note('the same', median(times), { name: 'an empty Electron', value: empty })
     expect(times.length).toBe(5)
-  })
+  }, 60_000)
 
   test('an idle engine and its keeper weigh little more than an empty Electron', async () => {
     await page().waitForTimeout(5000)

@@ -36,6 +36,8 @@ export interface EngineMachine {
   /** What a namespace is answered over TCP; nothing when it is not connected within two seconds. */
   ask(name: string, address: string, port: number): string
   startEngine(): Promise<void>
+  /** Runs `client` (with flags of its own) and `web`, which says `inside` at port 80, published as 8080, on a network `shop`. */
+  startShop(clientFlags?: readonly string[]): Promise<void>
   /** Ends the engine with its keeper and its containers. */
   stopEngine(): Promise<void>
   destroy(): Promise<void>
@@ -98,6 +100,18 @@ export async function startEngineMachine(options: {
       const ended = once(engine, 'exit').then(() => Promise.reject(new Error('the engine did not start')))
       ended.catch(() => {})
       await Promise.race([once(engine.stdout, 'data'), ended])
+    },
+    async startShop(clientFlags = []) {
+      const run = ['run', '-d', '--stop-timeout', '0', '--network', 'shop']
+      const serve = 'while true; do echo inside | nc -l -p 80; done'
+      for (const argv of [
+        ['network', 'create', 'shop'],
+        [...run, '--name', 'client', ...clientFlags, IMAGE, 'sleep', '600'],
+        [...run, '--name', 'web', '-p', '8080:80', IMAGE, 'sh', '-c', serve],
+      ]) {
+        const { code, stderr } = await docker(argv)
+        if (code !== 0) throw new Error(`docker ${argv.join(' ')}: ${stderr}`)
+      }
     },
     async stopEngine() {
       const ended = engine && engine.exitCode === null && engine.signalCode === null && once(engine, 'exit')

@@ -53,28 +53,6 @@ describe.skipIf(why !== '')(`beside firewalld${why && ` (${why})`}`, () => {
     other: (await docker('exec', 'client', 'nc', '-w', '2', 'web', '80')).stdout.trim(),
   })
   const EVERYTHING = { outside: 'outside', published: 'inside', other: 'inside' }
-  const startContainers = async () => {
-    await docker('network', 'create', 'shop')
-    await docker('run', '-d', '--stop-timeout', '0', '--name', 'client', '--network', 'shop', IMAGE, 'sleep', '600')
-    const serve = 'while true; do echo inside | nc -l -p 80; done'
-    await docker(
-      'run',
-      '-d',
-      '--stop-timeout',
-      '0',
-      '--name',
-      'web',
-      '--network',
-      'shop',
-      '-p',
-      '8080:80',
-      IMAGE,
-      'sh',
-      '-c',
-      serve,
-    )
-  }
-
   beforeAll(async () => {
     const busOf = (folder: string) => `unix:path=${path.join(folder, 'bus')}`
     t = await startEngineMachine({
@@ -92,7 +70,7 @@ describe.skipIf(why !== '')(`beside firewalld${why && ` (${why})`}`, () => {
     ])
     if (bus.stdout) await once(bus.stdout, 'data')
     await t.serve('others', 7000, `'outside'`)
-    await startContainers()
+    await t.startShop()
   })
   afterAll(() => t?.destroy())
 

@@ -67,39 +67,7 @@ describe.skipIf(why !== '')(`with a VPN that comes and goes${why && ` (${why})`}
       await answerDatagrams(name, 7001, `'${name} ' + from.address`)
       await answerDatagrams(name, 53, resolver(name === 'vpn' ? COMPANY : '192.0.2.9'))
     }
-    await ok('network', 'create', 'shop')
-    await ok(
-      'run',
-      '-d',
-      '--stop-timeout',
-      '0',
-      '--name',
-      'client',
-      '--network',
-      'shop',
-      '--dns',
-      FAR,
-      IMAGE,
-      'sleep',
-      '600',
-    )
-    const serve = 'while true; do echo inside | nc -l -p 80; done'
-    await ok(
-      'run',
-      '-d',
-      '--stop-timeout',
-      '0',
-      '--name',
-      'web',
-      '--network',
-      'shop',
-      '-p',
-      '8080:80',
-      IMAGE,
-      'sh',
-      '-c',
-      serve,
-    )
+    await t.startShop(['--dns', FAR])
   })
   afterAll(() => t?.destroy())
 
