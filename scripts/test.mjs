@@ -76,6 +76,12 @@ function startDisplay() {
   })
 }
 
+/** What the suites read beside the packages and Electron. */
+const COPIED = [
+  ...['engine', 'test', 'docs', 'out', 'assets', 'scripts'],
+  ...['package.json', 'tsconfig.json', 'vitest.config.ts', 'electron-builder.yml'],
+]
+
 /** The suites on the real kernel once more as an ordinary user, from a copy that the user can read. */
 function runRootless(window) {
   if (existsSync('/dev/net/tun')) chmodSync('/dev/net/tun', 0o666)
@@ -87,8 +93,7 @@ function runRootless(window) {
   const base = mkdtempSync('/tmp/slr-')
   const copy = path.join(base, 'copy')
   try {
-    for (const name of ['engine', 'test', 'docs', 'out', 'assets', 'package.json', 'tsconfig.json', 'vitest.config.ts'])
-      cpSync(path.join(ROOT, name), path.join(copy, name), { recursive: true })
+    for (const name of COPIED) cpSync(path.join(ROOT, name), path.join(copy, name), { recursive: true })
     execFileSync('cp', ['-a', path.join(ROOT, 'node_modules'), path.dirname(window.SLIPWAY_ELECTRON), copy])
     execFileSync('mkdir', ['-p', path.join(base, 'run'), path.join(base, 'tmp')])
     execFileSync('chown', ['-R', `${USER}:`, base])

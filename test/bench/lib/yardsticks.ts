@@ -69,6 +69,8 @@ export async function startPodman(): Promise<Yardstick | null> {
     path.join(folder, 'run'),
     '--cgroup-manager',
     'cgroupfs',
+    // crun, which it would take where both are there, refuses the hybrid layout.
+    ...(has('runc') ? ['--runtime', 'runc'] : []),
   ]
   return {
     name: 'podman',
