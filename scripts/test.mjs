@@ -16,6 +16,11 @@ import { Tally } from './lib/tally.mjs'
 
 const USER = 'slipway-test'
 const tally = new Tally()
+/** What the suites read beside the packages and Electron. */
+const COPIED = [
+  ...['engine', 'test', 'docs', 'out', 'assets', 'scripts'],
+  ...['package.json', 'tsconfig.json', 'vitest.config.ts', 'electron-builder.yml'],
+]
 
 ensurePackages()
 ensureSystemTools()
@@ -75,12 +80,6 @@ function startDisplay() {
     server.stdio[3].once('data', (number) => resolve({ name: `:${String(number).trim()}`, stop: () => server.kill() }))
   })
 }
-
-/** What the suites read beside the packages and Electron. */
-const COPIED = [
-  ...['engine', 'test', 'docs', 'out', 'assets', 'scripts'],
-  ...['package.json', 'tsconfig.json', 'vitest.config.ts', 'electron-builder.yml'],
-]
 
 /** The suites on the real kernel once more as an ordinary user, from a copy that the user can read. */
 function runRootless(window) {
