@@ -5,11 +5,15 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { pidIn } from './processes.ts'
 
+const TICKS_A_SECOND = 100
+
 /** The built engine as a process of its own, as people run it. */
 export interface Headless {
   readonly socket: string
   /** Resident memory of engine and keeper, in MiB. */
   memory(): number
+  /** Processor time that engine and keeper have taken, in seconds. */
+  processorSeconds(): number
   /** Descriptors that engine and keeper have open. */
   descriptors(): number
   stop(): Promise<void>
@@ -29,11 +33,17 @@ export async function startHeadless(): Promise<Headless> {
   const { socket } = JSON.parse(line) as { socket: string }
   const resident = (pid: number) =>
     Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
+  const seconds = (pid: number) => {
+    const [, rest = ''] = /\) (.*)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? []
+    const [user, system] = rest.split(' ').slice(11, 13).map(Number)
+    return ((user ?? 0) + (system ?? 0)) / TICKS_A_SECOND
+  }
   const pids = () => [engine.pid ?? 0, pidIn(path.join(run, 'keeper.pid'))]
   const sum = (of: (pid: number) => number) => pids().reduce((all, pid) => all + of(pid), 0)
   return {
     socket,
     memory: () => sum(resident),
+    processorSeconds: () => sum(seconds),
     descriptors: () => sum((pid) => readdirSync(`/proc/${pid}/fd`).length),
     async stop() {
       engine.kill('SIGTERM')
