@@ -3,10 +3,10 @@ import os from 'node:os'
 import path from 'node:path'
 import { detectCgroup } from '../keeper/cgroup-layout.ts'
 import { run } from '../keeper/exec.ts'
+import { findTool } from '../keeper/find-tool.ts'
 import type { MachineFacts, ToolFact } from '../lib/machine-facts.ts'
 import { hasUserManager } from './user-scope.ts'
 
-const PLACES = ['/usr/sbin', '/sbin', '/usr/bin', '/bin', '/usr/local/sbin', '/usr/local/bin']
 const MANAGERS = ['apt-get', 'dnf', 'pacman', 'zypper'] as const
 const MODULES = ['bridge', 'veth', 'nf_tables', 'nf_nat']
 const ID_MAP_TOOLS = ['newuidmap', 'newgidmap']
@@ -51,19 +51,6 @@ function read(file: string): string {
   } catch {
     return ''
   }
-}
-
-function findTool(name: string): string {
-  const folders = [...(process.env['PATH'] ?? '').split(':').filter(Boolean), ...PLACES]
-  const isProgram = (file: string) => {
-    try {
-      accessSync(file, constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  }
-  return folders.map((folder) => path.join(folder, name)).find(isProgram) ?? ''
 }
 
 async function readTools(): Promise<MachineFacts['tools']> {

@@ -80,7 +80,7 @@ async function serve(): Promise<void> {
     stateFolder,
     rootless,
     runtime,
-    conmon: findTool('conmon'),
+    conmon: findTool('conmon') || 'conmon',
     cgroupManager: 'cgroupfs',
     entry: { file: keeperFile },
     onEvent,
@@ -170,7 +170,7 @@ function readPid(file: string): number {
 
 /** Path of the runtime asked for, or of what is there: runc first. */
 function findRuntime(name: string): string {
-  const found = (name ? [name] : ['runc', 'crun']).map(findTool).find((file) => file.startsWith('/'))
+  const found = (name ? [name] : ['runc', 'crun']).map(findTool).find(Boolean)
   if (found || !name) return found ?? 'runc'
   throw new EngineError('unavailable', 'runtime.missing', `${name} was asked for and is not installed`)
 }

@@ -36,7 +36,7 @@ export function createConfinement({ rootless }: { readonly rootless: boolean }):
   const load = async (): Promise<ProfileState> => {
     if (isOfThisVersion && isLoaded(DEFAULT_PROFILE)) return { appArmor: 'loaded', warning: '' }
     const parser = findTool(PARSER)
-    if (parser === PARSER) return without(`${PARSER} is not installed; install the package apparmor`)
+    if (!parser) return without(`${PARSER} is not installed; install the package apparmor`)
     const ownLabel = labelName(read('/proc/self/attr/current'))
     const input = profileText({ ownLabel, hasAbi: existsSync(ABI) })
     try {

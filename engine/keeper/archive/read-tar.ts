@@ -1,13 +1,8 @@
 import fs from 'node:fs'
 import { EngineError } from '../../contract/errors.ts'
 import { createTarReader, type TarSink } from '../../lib/tar-reader.ts'
-import {
-  createInflater,
-  createToolInflater,
-  detectCompression,
-  findTool,
-  type Inflater,
-} from '../unpack/layer-stream.ts'
+import { findTool } from '../find-tool.ts'
+import { createInflater, createToolInflater, detectCompression, type Inflater } from '../unpack/layer-stream.ts'
 
 const READ_BYTES = 1024 * 1024
 /** How many bytes tell a compression. */

@@ -19,7 +19,8 @@ import {
   type TarHeader,
   type TarOverrides,
 } from '../../lib/tar-headers.ts'
-import { assertNoBomb, type Compression, createZstdInflater, detectCompression, findTool } from './layer-stream.ts'
+import { findTool } from '../find-tool.ts'
+import { assertNoBomb, type Compression, createZstdInflater, detectCompression } from './layer-stream.ts'
 
 /** An image has a few files for each of its layers; what has more entries is a root file system, and its names are of no use. */
 const MAX_LISTED = 50_000

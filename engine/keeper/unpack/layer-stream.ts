@@ -4,6 +4,7 @@ import type { TransformOptions } from 'node:stream'
 import { createGunzip, type ZlibOptions } from 'node:zlib'
 import { Decompress } from 'fzstd'
 import { EngineError } from '../../contract/errors.ts'
+import { findTool } from '../find-tool.ts'
 
 const CHUNK = 1024 * 1024
 const MAX_RATIO = 1000
@@ -161,10 +162,4 @@ export function* readRange(fd: number, offset: number, length: number, reuse: bo
 /** A layer that ends too early. */
 export function truncated(why: string): EngineError {
   return new EngineError('invalidArgument', 'layer.truncated', `the layer cannot be read: ${why}`)
-}
-
-/** Full path of a program, or `''`. */
-export function findTool(name: string): string {
-  const folders = ['/usr/bin', '/bin', '/usr/local/bin', '/usr/sbin', ...(process.env['PATH'] ?? '').split(':')]
-  return folders.map((folder) => `${folder}/${name}`).find((file) => fs.existsSync(file)) ?? ''
 }
