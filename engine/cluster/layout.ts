@@ -68,6 +68,8 @@ export type ClusterHost = z.output<typeof ClusterHost>
 export const ClusterAddress = z.object({ host: HostId, container: Id })
 export type ClusterAddress = z.output<typeof ClusterAddress>
 
+/** A port as a container exposes it: `80/tcp`. */
+export const SERVICE_PORT = /^\d{1,5}\/(tcp|udp|sctp)$/
 /** Ports of an endpoint that the others are told of. */
 export const MOST_PORTS = 256
 
@@ -80,10 +82,7 @@ export const ClusterEndpoint = z.object({
   mac: Mac,
   names: z.array(Name).max(64),
   /** What it says it listens on, for questions for its services; engines of before do not tell. */
-  ports: z
-    .array(z.string().regex(/^\d{1,5}\/(tcp|udp|sctp)$/))
-    .max(MOST_PORTS)
-    .optional(),
+  ports: z.array(z.string().regex(SERVICE_PORT)).max(MOST_PORTS).optional(),
 })
 export type ClusterEndpoint = z.output<typeof ClusterEndpoint>
 

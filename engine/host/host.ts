@@ -67,6 +67,8 @@ export interface ScanArchiveResult {
   readonly path: string
   readonly isTemporary: boolean
   readonly entries: readonly ArchiveEntry[]
+  /** There are more than are listed: a root file system with very many files, or no image that anybody made. */
+  readonly isCut: boolean
 }
 
 export interface UnpackLayerParams {

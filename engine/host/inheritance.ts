@@ -7,9 +7,10 @@ const FD_CLOEXEC = 1
 const fcntl = libc.func('int fcntl(int, int, ...)')
 
 /**
- * Starts a process that gets none of this one's open files but those that `start` hands it. Node closes what it has opened itself, but Electron
- * leaves its own resources open to whoever it starts, and the runtime of an AppImage the folder that it has mounted, as descriptor 1023, and
- * a pipe that it watches for the end of the app: a keeper that had them would hold the mount for as long as it lives.
+ * Starts a process that gets none of this one's open files but those that `start` hands it. Node closes what it has
+ * opened itself, but Electron leaves its own resources open to whoever it starts, and the runtime of an AppImage the
+ * folder that it has mounted, as descriptor 1023, and a pipe that it watches for the end of the app: a keeper that had
+ * them would hold the mount for as long as it lives.
  */
 export function withoutInheritance<Started>(start: () => Started): Started {
   // The folder's own descriptor is among them and closed by now: it cannot be marked.

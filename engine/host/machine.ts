@@ -4,6 +4,7 @@ import path from 'node:path'
 import { detectCgroup } from '../keeper/cgroup-layout.ts'
 import { run } from '../keeper/exec.ts'
 import { findTool } from '../keeper/find-tool.ts'
+import { APPARMOR_ENABLED } from '../lib/apparmor.ts'
 import type { MachineFacts, ToolFact } from '../lib/machine-facts.ts'
 import { hasUserManager } from './user-scope.ts'
 
@@ -32,7 +33,7 @@ export async function readMachine(options: {
     missingModules: MODULES.filter((name) => !hasModule(name)),
     hasOverlay: /\boverlay$/m.test(read('/proc/filesystems')) || hasModule('overlay'),
     hasSeccompProfile: existsSync(seccompProfile),
-    hasAppArmor: read('/sys/module/apparmor/parameters/enabled').startsWith('Y'),
+    hasAppArmor: read(APPARMOR_ENABLED).startsWith('Y'),
     userNamespaces,
     subordinateIds: { uids: countIds('/etc/subuid'), gids: countIds('/etc/subgid') },
     tun: readTun(),

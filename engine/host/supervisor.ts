@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { EngineError } from '../contract/errors.ts'
-import { DEFAULT_PROFILE } from '../lib/apparmor.ts'
+import { APPARMOR_INTERFACE, DEFAULT_PROFILE } from '../lib/apparmor.ts'
 import type { HostClient } from './client.ts'
 import type { HostInfo } from './host.ts'
 
@@ -101,7 +101,7 @@ const ALL_CONTROLLERS = ['cpu', 'cpuset', 'io', 'memory', 'pids']
 function completeInfo(info: HostInfo): HostInfo {
   if (info.protocol >= 3) return info
   const isRoot = info.mode === 'rootful'
-  const appArmor = isRoot && existsSync('/sys/kernel/security/apparmor') ? 'missing' : 'none'
+  const appArmor = isRoot && existsSync(APPARMOR_INTERFACE) ? 'missing' : 'none'
   if (info.protocol === 2) return { ...info, appArmor }
   return {
     ...info,

@@ -25,6 +25,7 @@ export interface ImagePlan {
 export interface ArchiveView {
   readonly path: string
   readonly entries: readonly ArchiveEntry[]
+  readonly isCut: boolean
   /** Reads a small entry whole. */
   read(entry: ArchiveEntry): Promise<Buffer>
 }
@@ -37,9 +38,14 @@ export async function planArchive(view: ArchiveView, architecture: string): Prom
   const find = createFinder(view.entries)
   // One that is a link to nowhere is refused further down; it does not make a root file system of the archive.
   const has = (name: string) => view.entries.some((entry) => entry.type !== 'directory' && normal(entry.name) === name)
-  if (has('manifest.json')) return planDockerArchive(view, find)
-  if (has('index.json')) return planOciLayout(view, { find, architecture })
-  return null
+  const index = ['manifest.json', 'index.json'].find(has)
+  if (!index) return null
+  if (view.isCut)
+    throw invalidImage(
+      'archive.too-many-entries',
+      `the archive has ${index} as an image has, and too many files for one`,
+    )
+  return index === 'manifest.json' ? planDockerArchive(view, find) : planOciLayout(view, { find, architecture })
 }
 
 type Find = (name: string) => ArchiveEntry | undefined

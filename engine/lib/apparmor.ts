@@ -1,7 +1,12 @@
 /** Name of the profile that containers get unless told otherwise. */
 export const DEFAULT_PROFILE = 'slipway-default'
 
-/** Names of the profiles that a kernel has, from the text of `/sys/kernel/security/apparmor/profiles`: `name (mode)` a line. */
+/** Begins with `Y` where the kernel confines programs. */
+export const APPARMOR_ENABLED = '/sys/module/apparmor/parameters/enabled'
+/** Where profiles are loaded and listed, once securityfs is mounted. */
+export const APPARMOR_INTERFACE = '/sys/kernel/security/apparmor'
+
+/** Names of the profiles that a kernel has, from the text of `profiles` there: `name (mode)` a line. */
 export function profileNames(text: string): ReadonlySet<string> {
   return new Set([...text.matchAll(/^(.+) \(\w+\)$/gm)].map(([, name = '']) => name))
 }

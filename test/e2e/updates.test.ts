@@ -21,8 +21,8 @@ const programThatWrites = (file: string, word: string) =>
   Buffer.from(`#!/bin/sh\necho ${word} "$@" >> '${file}'\n# ${'padding '.repeat(20_000)}\n`)
 
 /**
- * Updates from a real server, by electron-updater as it is. The app runs from its sources and is told of a file that it was started from, as the
- * runtime of an AppImage would; that file is what an update replaces.
+ * Updates from a real server, by electron-updater as it is. The app runs from its sources and is told of a file that it
+ * was started from, as the runtime of an AppImage would; that file is what an update replaces.
  */
 describe.skipIf(whyNoWindow() !== '')('updates of the app', () => {
   const home = makeHome()

@@ -1,13 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { EngineError } from '../../contract/errors.ts'
 import type { Host, HostInfo } from '../../host/host.ts'
-import { DEFAULT_PROFILE, labelName, profileNames } from '../../lib/apparmor.ts'
+import { APPARMOR_ENABLED, APPARMOR_INTERFACE, DEFAULT_PROFILE, labelName, profileNames } from '../../lib/apparmor.ts'
 import { run } from '../exec.ts'
 import { findTool } from '../find-tool.ts'
 import { profileText } from './profile-text.ts'
 
-const ENABLED = '/sys/module/apparmor/parameters/enabled'
-const INTERFACE = '/sys/kernel/security/apparmor'
 const PARSER = 'apparmor_parser'
 const ABI = '/etc/apparmor.d/abi/3.0'
 
@@ -48,8 +46,8 @@ export function createConfinement({ rootless }: { readonly rootless: boolean }):
     }
   }
   const look = async (): Promise<ProfileState> => {
-    if (rootless || !read(ENABLED).startsWith('Y')) return { appArmor: 'none', warning: '' }
-    if (existsSync(INTERFACE)) return load()
+    if (rootless || !read(APPARMOR_ENABLED).startsWith('Y')) return { appArmor: 'none', warning: '' }
+    if (existsSync(APPARMOR_INTERFACE)) return load()
     const mount = 'run: mount -t securityfs securityfs /sys/kernel/security, then start the engine again'
     return { ...without(`securityfs is not mounted; ${mount}`), appArmor: 'none' }
   }
@@ -73,7 +71,7 @@ const without = (why: string): ProfileState => ({
   warning: `containers run without the AppArmor profile ${DEFAULT_PROFILE}: ${why}`,
 })
 
-const isLoaded = (name: string): boolean => profileNames(read(`${INTERFACE}/profiles`)).has(name)
+const isLoaded = (name: string): boolean => profileNames(read(`${APPARMOR_INTERFACE}/profiles`)).has(name)
 
 /** A file of the kernel's; one that is not there, or not for us, is empty. */
 function read(file: string): string {

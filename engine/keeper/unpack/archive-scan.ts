@@ -22,8 +22,9 @@ import {
 import { findTool } from '../find-tool.ts'
 import { assertNoBomb, type Compression, createZstdInflater, detectCompression } from './layer-stream.ts'
 
-/** An image has a few files for each of its layers; what has more entries is a root file system, and its names are of no use. */
+/** An image has a few files for each of its layers. What has more is a root file system, whose names nobody asks for. */
 const MAX_LISTED = 50_000
+/** What makes an image of an archive; `docker save` writes it last. */
 const IMAGE_INDEX = /^(\.?\/)*(manifest|index)\.json$/
 const WINDOW = 64 * 1024
 const TYPES: Readonly<Partial<Record<TarHeader['type'], ArchiveEntry['type']>>> = {
@@ -51,7 +52,7 @@ export async function scanArchive(
     const magic = Buffer.alloc(4)
     const { bytesRead } = await handle.read(magic, 0, 4, 0)
     compression = detectCompression(magic.subarray(0, bytesRead))
-    if (compression === 'none') return { path: file, isTemporary: false, entries: await scanTar(handle, signal) }
+    if (compression === 'none') return { path: file, isTemporary: false, ...(await scanTar(handle, signal)) }
   } finally {
     await handle.close()
   }
@@ -60,7 +61,7 @@ export async function scanArchive(
     await inflateFile({ path: file, size, compression }, inflated, signal)
     const copy = await open(inflated, 'r')
     try {
-      return { path: inflated, isTemporary: true, entries: await scanTar(copy, signal) }
+      return { path: inflated, isTemporary: true, ...(await scanTar(copy, signal)) }
     } finally {
       await copy.close()
     }
@@ -142,12 +143,16 @@ function settle(work: () => Promise<void> | void, done: (error?: Error) => void)
     .then(() => done(), done)
 }
 
-/** Reads headers and passes over contents. Of a root file system with very many entries the first are listed. */
-async function scanTar(handle: FileHandle, signal?: AbortSignal): Promise<ArchiveEntry[]> {
+/** Reads headers and passes over contents. Of very many entries it lists the first, and an index that comes later. */
+async function scanTar(
+  handle: FileHandle,
+  signal?: AbortSignal,
+): Promise<Pick<ScanArchiveResult, 'entries' | 'isCut'>> {
   const { size: total } = await handle.stat()
   const read = createWindow(handle)
   const entries: ArchiveEntry[] = []
-  let hasIndex = false
+  let isCut = false
+  let hasLateIndex = false
   let next: TarOverrides = {}
   let at = 0
   for (; at + TAR_BLOCK <= total; ) {
@@ -176,20 +181,15 @@ async function scanTar(handle: FileHandle, signal?: AbortSignal): Promise<Archiv
       continue
     }
     next = {}
-    hasIndex ||= IMAGE_INDEX.test(header.name)
-    if (entries.length < MAX_LISTED) {
-      const { name, linkName, size } = header
-      entries.push({ name, linkName, type: TYPES[header.type] ?? 'other', offset, size })
-    } else if (hasIndex)
-      throw new EngineError(
-        'invalidArgument',
-        'archive.too-many-entries',
-        `the image archive has more than ${MAX_LISTED} entries`,
-      )
+    isCut ||= entries.length >= MAX_LISTED
+    if (isCut && (hasLateIndex || !IMAGE_INDEX.test(header.name))) continue
+    hasLateIndex = isCut
+    const { name, linkName, size } = header
+    entries.push({ name, linkName, type: TYPES[header.type] ?? 'other', offset, size })
   }
   if (entries.length === 0) throw notAnArchive(total === 0 ? 'it is empty' : 'it holds nothing')
   if (at < total && at + TAR_BLOCK > total) throw truncated('its last header is cut')
-  return entries
+  return { entries, isCut }
 }
 
 /** Headers that lie close together are read at once. */

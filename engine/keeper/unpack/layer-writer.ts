@@ -10,9 +10,9 @@ const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = fs.constants
 const O_NEW = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
 const SPECIAL_BITS = 0o7000
 const YES = Buffer.from('y')
-/** Ten times the files of the largest images; what is kept in memory of each folder until the end stays below 1 GiB. */
+/** What is kept of so many folders until the end takes 1 GiB of memory. */
 const MAX_ENTRIES = 4_000_000
-/** Attributes of folders, which are kept in memory with the rest. */
+/** Attributes of all entries of folders, which are kept in memory with the rest. */
 const MAX_KEPT_BYTES = 128 * 1024 * 1024
 
 export interface LayerWriterOptions {

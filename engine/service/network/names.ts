@@ -1,6 +1,5 @@
+import { SERVICE_PORT } from '../../cluster/layout.ts'
 import type { ContainerRecord, EndpointRecord } from '../../store/schema.ts'
-
-const SERVICE_PORT = /^\d{1,5}\/(tcp|udp|sctp)$/
 
 /** Names by which a container is known on a user-defined network: name, aliases, short id, hostname. */
 export function dnsNamesOf(

@@ -14,7 +14,7 @@ import {
 } from '../../fixtures/archives.ts'
 
 /** An archive in memory, as the keeper's scan would list it. */
-function plan(archive: Buffer) {
+function plan(archive: Buffer, isCut = false) {
   const contents = new Map<number, Buffer>()
   const entries: ArchiveEntry[] = []
   let chunks: Buffer[] = []
@@ -30,7 +30,7 @@ function plan(archive: Buffer) {
   })
   reader.push(archive)
   return planArchive(
-    { path: '/archive', entries, read: async (entry) => contents.get(entry.offset) ?? Buffer.alloc(0) },
+    { path: '/archive', entries, isCut, read: async (entry) => contents.get(entry.offset) ?? Buffer.alloc(0) },
     'amd64',
   )
 }
@@ -54,6 +54,16 @@ describe('planning an archive', () => {
     expect(image?.layers.map((layer) => layer.diffId)).toEqual([digest(a), digest(b), digest(a)])
     expect(image?.layers[0]?.source).toEqual(image?.layers[2]?.source)
     expect(image?.configDigest).toBe(digest(buildConfig([a, b, a])))
+  })
+
+  it('refuses an image of more files than are listed, and takes anything else for a root file system', async () => {
+    const [a] = await layers()
+    await expect(plan(await buildDockerArchive([a]), true)).rejects.toMatchObject({
+      reason: 'archive.too-many-entries',
+      message: expect.stringContaining('manifest.json'),
+    })
+    await expect(plan(await oci({}), true)).rejects.toMatchObject({ reason: 'archive.too-many-entries' })
+    expect(await plan(await buildTar([{ name: 'bin/manifest.json', content: '{}' }]), true)).toBeNull()
   })
 
   it.each([
