@@ -12,7 +12,7 @@ export function createFakeTools() {
     `#!/bin/sh
 refuse() {
   if [ -e ${file('refused')} ]; then while read -r pattern; do
-    case "$1" in *$pattern*) echo 'it is refused' >&2; return 1 ;; esac
+    case "$1" in *$pattern*) echo 'Error: it is refused' >&2; return 1 ;; esac
   done < ${file('refused')}; fi
 }
 asked="$*"

@@ -18,10 +18,19 @@ export interface NftSession {
 /** `prefix` is the argv that enters the namespace. One commit at a time. */
 export function createNftSession(prefix: readonly string[], { idleMs = IDLE_MS } = {}): NftSession {
   let running: ChildProcessWithoutNullStreams | null = null
+  let hasAnswered = false
   let isSupported = true
   let commits = 0
   let idle: NodeJS.Timeout | undefined
 
+  const start = () => {
+    const child = startNft(prefix)
+    running = child
+    child.once('close', () => {
+      if (running === child) running = null
+    })
+    return child
+  }
   const stop = () => {
     clearTimeout(idle)
     running?.stdin.end()
@@ -32,27 +41,28 @@ export function createNftSession(prefix: readonly string[], { idleMs = IDLE_MS }
     async commit(commands) {
       if (!isSupported) throw noSession('this nft takes no commands')
       clearTimeout(idle)
-      const isFirst = running === null
-      running ??= start(prefix)
+      const nft = running ?? start()
       commits += 1
       const end = `slipway_end_${commits}`
       // A line is a transaction. That nft is through with it is told by its complaint about the next one, on the same stream.
-      const said = await answer(running, `${commands.join('; ')}\n${end}\n`, end).catch((error: unknown) => {
-        // One that ends at once was built without.
-        if (isFirst) isSupported = false
-        running?.kill('SIGKILL')
+      const said = await answer(nft, `${commands.join('; ')}\n${end}\n`, end).catch((error: unknown) => {
+        // One that has never answered was built without.
+        isSupported = hasAnswered
         running = null
+        nft.kill('SIGKILL')
         throw error
       })
+      hasAnswered = true
       idle = setTimeout(stop, idleMs)
       idle.unref()
-      if (said)
+      // It may warn of what it has done.
+      if (said.includes('Error: '))
         throw new EngineError('internal', 'nft.refused', `nft: ${said}`, { details: { commands: commands.join('; ') } })
     },
   }
 }
 
-function start(prefix: readonly string[]): ChildProcessWithoutNullStreams {
+function startNft(prefix: readonly string[]): ChildProcessWithoutNullStreams {
   const [command = 'nft', ...args] = [...prefix, 'nft', '-i']
   // It keeps a history in the user's home where it finds one.
   const env = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', TERM: 'dumb', LC_ALL: 'C' }
@@ -60,8 +70,6 @@ function start(prefix: readonly string[]): ChildProcessWithoutNullStreams {
   child.stdout.resume()
   child.on('error', () => {})
   child.stdin.on('error', () => {})
-  for (const part of [child, child.stdin, child.stdout, child.stderr] as readonly unknown[])
-    (part as { unref?: () => void }).unref?.()
   return child
 }
 
