@@ -1,4 +1,4 @@
-// `npm run guest`: what needs another kernel (cgroup v2, systemd's delegation, ipvlan, VLANs, SCTP, ESP), in an emulated machine.
+// `npm run guest`: what needs another kernel (cgroup v2, systemd's delegation, AppArmor, ipvlan, VLANs, SCTP, ESP), in an emulated machine.
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import { ensureBuild, ensureGuestTools, ensurePackages, ensureSystemTools, ROOT } from './lib/setup.mjs'

@@ -106,7 +106,7 @@ export const CHECK_TEXTS: Readonly<
   },
   subnets: {
     title: 'Free subnets',
-    cause: 'All of 172.17.0.0 to 172.31.255.255 is in use on this machine.',
+    cause: 'Networks and routes of this machine take up all private addresses.',
     cost: 'New networks need a subnet that you name.',
   },
   disk: {
