@@ -1,9 +1,17 @@
 import { QueryClient, queryOptions } from '@tanstack/react-query'
 import { api, desktop } from '../api/client.ts'
 
-/** Facts stay fresh until an event says otherwise. */
+/** Facts stay fresh until an event says otherwise. The engine is in this machine: whether that has a network does not matter. */
 export const queryClient = new QueryClient({
-  defaultOptions: { queries: { staleTime: Number.POSITIVE_INFINITY, retry: false, refetchOnWindowFocus: false } },
+  defaultOptions: {
+    queries: {
+      staleTime: Number.POSITIVE_INFINITY,
+      retry: false,
+      refetchOnWindowFocus: false,
+      refetchOnReconnect: false,
+      networkMode: 'always',
+    },
+  },
 })
 
 export const containerList = queryOptions({ queryKey: ['container', 'list'], queryFn: () => api.container.list({}) })

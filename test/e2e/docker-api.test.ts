@@ -76,25 +76,32 @@ describe.skipIf(why !== '')('the Docker API in the window', () => {
     await expect.poll(() => lstatSync(place, { throwIfNoEntry: false })?.isSymbolicLink()).toBe(true)
   })
 
-  test('what a shell does shows in the window, and what the window does shows in the shell', async () => {
-    await page().getByTestId('nav-settings').click()
-    await page().getByTestId('settings-docker').click()
-    const context = await contextName()
-    const shell = async (...args: string[]) => (await run('docker', ['--context', context, ...args], { env })).stdout
-    await page().getByTestId('nav-containers').click()
-    const image = (await shell('images', '--format', '{{.Repository}}:{{.Tag}}')).trim()
-    await shell('run', '--detach', '--name', 'fromshell', image, 'sleep', '600')
-    const row = page().locator('[data-testid=container-row][data-name=fromshell]')
-    await row.getByText('Running').waitFor()
-    await shell('kill', 'fromshell')
-    await row.getByText('Exited').waitFor()
-    await shell('start', 'fromshell')
-    await row.getByText('Running').waitFor()
-    await row.getByTestId('row-stop').click()
-    await expect.poll(() => shell('ps', '--quiet'), { timeout: 20_000 }).toBe('')
-    await shell('rm', 'fromshell')
-    await row.waitFor({ state: 'detached' })
-  })
+  test.each(['on line', 'off line'])(
+    'what a shell does shows in the window and the other way round, the machine being %s',
+    async (network) => {
+      await page()
+        .context()
+        .setOffline(network === 'off line')
+      await page().getByTestId('nav-settings').click()
+      await page().getByTestId('settings-docker').click()
+      const context = await contextName()
+      const shell = async (...args: string[]) => (await run('docker', ['--context', context, ...args], { env })).stdout
+      await page().getByTestId('nav-containers').click()
+      const image = (await shell('images', '--format', '{{.Repository}}:{{.Tag}}')).trim()
+      await shell('run', '--detach', '--name', 'fromshell', image, 'sleep', '600')
+      const row = page().locator('[data-testid=container-row][data-name=fromshell]')
+      await row.getByText('Running').waitFor()
+      await shell('kill', 'fromshell')
+      await row.getByText('Exited').waitFor()
+      await shell('start', 'fromshell')
+      await row.getByText('Running').waitFor()
+      await row.getByTestId('row-stop').click()
+      await expect.poll(() => shell('ps', '--quiet'), { timeout: 20_000 }).toBe('')
+      await shell('rm', 'fromshell')
+      await row.waitFor({ state: 'detached' })
+      await page().context().setOffline(false)
+    },
+  )
 
   test('the page keeps to the rules of accessibility in both themes', async () => {
     await page().getByTestId('nav-settings').click()
