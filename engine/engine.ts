@@ -10,6 +10,7 @@ import type { EngineConfig } from './config.ts'
 import { EngineError } from './contract/errors.ts'
 import type { Handlers } from './contract/index.ts'
 import { NetworkSettings } from './contract/network.ts'
+import { collectWhenCalm } from './host/calm-collection.ts'
 import type { HostClient } from './host/client.ts'
 import type { HostEvent } from './host/host.ts'
 import { installKeeper } from './host/install-keeper.ts'
@@ -146,6 +147,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
   await untilKept(adopt)
   removeOldCopies(config.root, [keeperFile])
   let docker: { close(): Promise<void> } | undefined
+  const stopCollecting = collectWhenCalm()
 
   return {
     handlers: createHandlers(services),
@@ -158,6 +160,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
       await services.docker.noteServed()
       await docker?.close()
       watching.abort()
+      stopCollecting()
       if (stopContainers) await stopEverything(context, services, host)
       cluster.close()
       supervisor.close()

@@ -5,6 +5,7 @@ import path from 'node:path'
 import { PassThrough } from 'node:stream'
 import { isMainThread, workerData } from 'node:worker_threads'
 import { EngineError } from '../contract/errors.ts'
+import { collectWhenCalm } from '../host/calm-collection.ts'
 import { HOST_PROTOCOL, type Host, type HostEvent } from '../host/host.ts'
 import { serveHost } from '../host/serve.ts'
 import { createConfinement } from './apparmor/confinement.ts'
@@ -158,6 +159,7 @@ async function serve(): Promise<void> {
   process.umask(0o077)
   server.listen(socketPath, () => writeFileSync(pidFile, String(process.pid)))
   process.umask(0o022)
+  collectWhenCalm()
 }
 
 function readPid(file: string): number {

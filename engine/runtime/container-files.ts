@@ -1,9 +1,9 @@
-import type { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import type { Readable, Writable } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
 import { EngineError } from '../contract/errors.ts'
 import type { ArchivePlace, PathChange, PathStat, ReadProgress } from '../host/archive.ts'
 import type { Host, HostCallContext } from '../host/host.ts'
+import { untilDrained } from '../lib/async.ts'
 import type { Layout } from '../store/layout.ts'
 import type { ContainerRecord } from '../store/schema.ts'
 import { listenOnce } from './one-connection.ts'
@@ -38,6 +38,8 @@ export interface ContainerFiles {
 
 /** How long after the end of a copy its connection may still wait to be taken. */
 const LATEST_CONNECTION_MS = 10_000
+/** About what the kernel takes into a socket at once. */
+const BATCH_BYTES = 192 * 1024
 
 /** Files by the keeper's archive workers. */
 export function createContainerFiles(options: {
@@ -133,7 +135,7 @@ export function createContainerFiles(options: {
       // It says nothing on it, and is heard to the end.
       socket.resume()
       // What goes wrong at the worker says more than a broken pipe.
-      await Promise.all([pipeline(input, socket).catch(() => socket.destroy()), ended])
+      await Promise.all([sendInBatches(input, socket).catch(() => socket.destroy()), ended])
     },
     changes: (record) => compare(layout.upper(record.id), layersOf(record)),
     compare,
@@ -144,4 +146,26 @@ export function createContainerFiles(options: {
       return { stream: socket, ended }
     },
   }
+}
+
+/**
+ * A write for each of a client's small chunks would wake the reader for each: many go in one. When the reader is gone, what
+ * still comes is let pass, so that the client hears why.
+ */
+async function sendInBatches(input: Readable, output: Writable): Promise<void> {
+  let gathered = 0
+  output.cork()
+  for await (const chunk of input.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    if (output.destroyed) break
+    output.write(chunk)
+    gathered += chunk.length
+    if (gathered < BATCH_BYTES) continue
+    gathered = 0
+    output.uncork()
+    if (output.writableNeedDrain) await untilDrained(output)
+    output.cork()
+  }
+  output.uncork()
+  output.end()
+  input.resume()
 }

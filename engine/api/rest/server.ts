@@ -26,6 +26,8 @@ import { volumeRoutes } from './routes/volumes.ts'
 
 const SLOWEST_HEADERS_MS = 30_000
 const PEER_CHECK_MS = 500
+/** Bytes of a body that wait for their reader, and of an answer for its client: a copy stops and goes less often than by 16 KiB. */
+const BUFFERED_BYTES = 256 * 1024
 
 /** Everything that the socket serves. */
 export const allRoutes = (services: Services): Route[] => [
@@ -63,6 +65,7 @@ export async function serveDockerApi(services: Services, options: ServeOptions):
     headersTimeout: slowestHeadersMs,
     connectionsCheckingInterval: slowestHeadersMs,
     requestTimeout: 0,
+    highWaterMark: BUFFERED_BYTES,
   })
   const allowed = [0, process.getuid?.() ?? 0]
   // Connections that were taken over are no longer the server's own: all are ended here.
