@@ -18,6 +18,8 @@ const ROUNDS = 5
 const NETWORKS = 300
 /** Of ten thousand, as many as two descriptors each leave room for in the keeper. */
 const CONNECTIONS = Math.min(10_000, Math.floor((hardLimit() - 1000) / 2))
+/** Of docker's proxy, in the inner network. */
+const PROXY_PORT = 29001
 const QUESTIONS_A_SECOND = 20_000
 const exec = promisify(execFile)
 const mode = process.getuid?.() === 0 ? 'rootful' : 'rootless'
@@ -89,7 +91,7 @@ describe.skipIf(why !== '')(`networks, ${mode}`, () => {
         port: a?.port ?? 0,
       }),
     )
-    const proxy = mode === 'rootless' ? await startDockerProxy() : null
+    const proxy = mode === 'rootless' ? await startDockerProxy(boxes[0]?.[0] as Box) : null
     const ways = proxy ? [...published, proxy.way] : published
     await compare(
       `${BYTES}iB through a published port on loopback`,
@@ -184,26 +186,32 @@ describe.skipIf(why !== '')(`networks, ${mode}`, () => {
     }
   }, 120_000)
 
-  /** docker's own proxy alone, in front of a server on this machine: what an ordinary user can compare with. */
-  async function startDockerProxy() {
-    const [from, to] = ['29001', '29002']
-    const argv = [
-      '-proto',
-      'tcp',
-      '-host-ip',
-      '127.0.0.1',
-      '-host-port',
-      from,
-      '-container-ip',
-      '127.0.0.1',
-      '-container-port',
-      to,
-    ]
-    const proxy = spawn('/usr/sbin/docker-proxy', argv, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
+  /**
+   * docker's own proxy in front of the same container, as rootless dockerd runs it: in the inner network, which nothing
+   * reaches from outside. So its client is in there too.
+   */
+  async function startDockerProxy({ pid, address }: Box) {
+    const [command = '', ...argv] = inInnerNetwork([
+      '/usr/sbin/docker-proxy',
+      ...['-proto', 'tcp', '-host-ip', '127.0.0.1', '-host-port', String(PROXY_PORT)],
+      ...['-container-ip', address, '-container-port', '9000'],
+    ])
+    const proxy = spawn(command, argv, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
     await once(proxy.stdio[3] as NodeJS.ReadableStream, 'data')
-    const way: Way = { name: 'docker-proxy', server: here, client: here, host: '127.0.0.1', port: Number(from) }
+    const way: Way = {
+      name: 'docker-proxy',
+      server: inNetworkOf(pid),
+      client: inInnerNetwork,
+      host: '127.0.0.1',
+      port: PROXY_PORT,
+    }
     return { way, stop: () => void proxy.kill() }
   }
+  const inInnerNetwork = (argv: readonly string[]) => [
+    ...['nsenter', '--user', '--preserve-credentials', '--mount', `--target=${engine.keeperPid}`, '--'],
+    ...['nsenter', `--net=${path.join(engine.runtimeDir, 'keeper', 'inner-netns')}`, '--'],
+    ...argv,
+  ]
 })
 
 function hardLimit(): number {
@@ -211,11 +219,10 @@ function hardLimit(): number {
   return text ? Number(text) : Number.POSITIVE_INFINITY
 }
 const here = (argv: readonly string[]) => argv
-const serverPort = ({ name, port }: Way) => (name === 'docker-proxy' ? port + 1 : 9000)
 
 /** Milliseconds for so many bytes. */
 async function sendBytes(way: Way): Promise<number> {
-  const [command = '', ...args] = way.server(['iperf3', '-s', '-1', '--forceflush', '-p', String(serverPort(way))])
+  const [command = '', ...args] = way.server(['iperf3', '-s', '-1', '--forceflush', '-p', '9000'])
   const serving = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'] })
   const ended = once(serving, 'exit')
   await once(serving.stdout, 'data')
@@ -227,11 +234,12 @@ async function sendBytes(way: Way): Promise<number> {
 
 /** The middle of the times to a first byte, in milliseconds. */
 async function connectTime(way: Way): Promise<number> {
-  const [command = '', ...args] = way.server([process.execPath, '-e', GREETER, String(serverPort(way))])
+  const [command = '', ...args] = way.server([process.execPath, '-e', GREETER])
   const serving = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   try {
     await once(serving.stdout, 'data')
-    const { stdout } = await exec(process.execPath, ['-e', CONNECTOR, String(way.port)])
+    const [client = '', ...rest] = way.client([process.execPath, '-e', CONNECTOR, String(way.port)])
+    const { stdout } = await exec(client, rest)
     return Number(stdout)
   } finally {
     serving.kill('SIGKILL')
@@ -240,7 +248,7 @@ async function connectTime(way: Way): Promise<number> {
 }
 
 const GREETER = `require('net').createServer((s) => { s.on('error', () => {}); s.write('hi') })
-  .listen({ port: Number(process.argv[1] ?? 9000), host: '0.0.0.0', backlog: 4096 }, () => console.log('ready'))`
+  .listen({ port: 9000, host: '0.0.0.0', backlog: 4096 }, () => console.log('ready'))`
 const CONNECTOR = `const net = require('net'); const port = Number(process.argv[1]); const times = []
 const one = () => new Promise((resolve, reject) => { const at = performance.now(); const s = net.connect(port, '127.0.0.1')
   s.once('data', () => { times.push(performance.now() - at); s.destroy(); resolve() }); s.on('error', reject) })

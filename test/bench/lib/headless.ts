@@ -10,6 +10,8 @@ const TICKS_A_SECOND = 100
 /** The built engine as a process of its own, as people run it. */
 export interface Headless {
   readonly socket: string
+  readonly runtimeDir: string
+  readonly keeperPid: number
   /** Resident memory of engine and keeper, in MiB. */
   memory(): number
   /** Processor time that engine and keeper have taken, in seconds. */
@@ -38,10 +40,13 @@ export async function startHeadless(): Promise<Headless> {
     const [user, system] = rest.split(' ').slice(11, 13).map(Number)
     return ((user ?? 0) + (system ?? 0)) / TICKS_A_SECOND
   }
-  const pids = () => [engine.pid ?? 0, pidIn(path.join(run, 'keeper.pid'))]
+  const keeperPid = pidIn(path.join(run, 'keeper.pid'))
+  const pids = () => [engine.pid ?? 0, keeperPid]
   const sum = (of: (pid: number) => number) => pids().reduce((all, pid) => all + of(pid), 0)
   return {
     socket,
+    runtimeDir: run,
+    keeperPid,
     memory: () => sum(resident),
     processorSeconds: () => sum(seconds),
     descriptors: () => sum((pid) => readdirSync(`/proc/${pid}/fd`).length),
