@@ -1,7 +1,19 @@
+import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import type { Page } from '@playwright/test'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchApp, leaveNothing, makeHome, makeStarter, type RunningApp, whyNoWindow } from '../helpers/app.ts'
+import {
+  appEnvironment,
+  appFolders,
+  launchApp,
+  leaveNothing,
+  makeHome,
+  makeStarter,
+  quitApp,
+  whyNoWindow,
+} from '../helpers/app.ts'
+import { launchPackaged } from '../helpers/packaged-app.ts'
 import { machine, noteLimit, table } from './lib/measure.ts'
 import { descendantsOf, pidIn, proportionalMiB } from './lib/processes.ts'
 
@@ -9,29 +21,49 @@ const ROWS = 1000
 const RUNNING = [0, 20, 200]
 /** The founding description wants five minutes: `SLIPWAY_IDLE_SECONDS=300`. */
 const IDLE_SECONDS = Number(process.env['SLIPWAY_IDLE_SECONDS'] ?? 30)
+/** An app from a package instead of the sources' own: `SLIPWAY_PACKAGED=dist/linux-unpacked/slipway`, after `npm run dist`. */
+const PACKAGED = process.env['SLIPWAY_PACKAGED']
 const TICKS_PER_SECOND = 100
 
 type Call = (path: string, input: unknown) => Promise<{ ok: boolean; value: { id?: string } }>
 
 describe.skipIf(whyNoWindow() !== '')('the window with many containers', () => {
   const home = makeHome()
-  let running: RunningApp
+  let running: { readonly pid: number; readonly page: Page; quit(): Promise<void> }
   const page = () => running.page
+  const launch = async () => {
+    if (!PACKAGED) {
+      const app = await launchApp(home)
+      return { page: app.page, pid: app.app.process().pid ?? 0, quit: () => quitApp(app) }
+    }
+    const {
+      process: app,
+      page,
+      quit,
+    } = await launchPackaged(
+      (...args) => {
+        const options = [...appFolders(home), ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), ...args]
+        return spawn(PACKAGED, options, { env: appEnvironment(home), stdio: 'ignore' })
+      },
+      path.join(home.base, 'user'),
+    )
+    return { page, pid: app.pid ?? 0, quit }
+  }
 
   beforeAll(async () => {
-    running = await launchApp(home)
+    running = await launch()
     await makeStarter(page())
     await page().getByTestId('nav-containers').click()
   }, 60_000)
   afterAll(async () => {
-    await leaveNothing(home, running)
-    process.stdout.write(`\n${machine()}, software rendering\n\n${table()}\n`)
+    await running?.quit()
+    await leaveNothing(home, undefined)
+    process.stdout.write(`\n${machine()}, software rendering${PACKAGED ? ', packaged' : ''}\n\n${table()}\n`)
   }, 300_000)
 
   /** Every process of the app, and the keeper. */
   const pids = () => {
-    const main = running.app.process().pid as number
-    return [...new Set([...descendantsOf(main), pidIn(path.join(home.runtimeDir, 'keeper.pid'))])]
+    return [...new Set([...descendantsOf(running.pid), pidIn(path.join(home.runtimeDir, 'keeper.pid'))])]
   }
   const seconds = () => pids().reduce((sum, pid) => sum + cpuSeconds(pid), 0)
 

@@ -1,10 +1,11 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { type Browser, chromium, type Page } from '@playwright/test'
+import type { Page } from '@playwright/test'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { waitUntil } from '../helpers/engine.ts'
+import { launchPackaged, type PackagedApp } from '../helpers/packaged-app.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../..')
 const USER = 'slipway-test'
@@ -25,8 +26,7 @@ describe.skipIf(why !== '')('the Debian package', () => {
   const home = path.join(base, 'home')
   const runtime = path.join(base, 'run')
   let manager: ChildProcess
-  let app: ChildProcess | undefined
-  let browser: Browser | undefined
+  let app: PackagedApp | undefined
   let page: Page
 
   const asUser = (command: string, ...args: string[]) =>
@@ -48,22 +48,12 @@ describe.skipIf(why !== '')('the Debian package', () => {
     child.exitCode !== null || child.signalCode !== null
       ? Promise.resolve(child.exitCode)
       : new Promise<number | null>((resolve) => child.once('exit', resolve))
-  const portFile = path.join(home, '.config/Slipway/DevToolsActivePort')
   const launch = async () => {
-    rmSync(portFile, { force: true })
-    app = asUser('/usr/bin/slipway', '--remote-debugging-port=0')
-    await waitUntil(() => existsSync(portFile) && readFileSync(portFile, 'utf8').includes('\n'), 'the app’s start')
-    browser = await chromium.connectOverCDP(`http://127.0.0.1:${readFileSync(portFile, 'utf8').split('\n')[0]}`)
-    const [context] = browser.contexts()
-    await waitUntil(() => context?.pages().length === 1, 'the window')
-    page = context?.pages()[0] as Page
-    page.setDefaultTimeout(15_000)
-    await page.locator('[data-testid=engine-state][data-ready=true]').waitFor()
+    app = await launchPackaged((...args) => asUser('/usr/bin/slipway', ...args), path.join(home, '.config/Slipway'))
+    page = app.page
   }
   const quit = async () => {
-    await browser?.close()
-    app?.kill('SIGTERM')
-    if (app) await ended(app)
+    await app?.quit()
     app = undefined
   }
   const apt = (...args: string[]) =>
