@@ -9,11 +9,14 @@ interface TopologyState {
   readonly collapsed: readonly string[]
   readonly show: 'all' | 'exposed' | 'outgoing'
   readonly view: 'picture' | 'table'
+  /** Everything is drawn and in full, whatever is in sight and however small: the picture is being saved. */
+  readonly isWhole: boolean
   place(id: string, at: { readonly x: number; readonly y: number }): void
   forgetPlaces(): void
   toggleProject(name: string): void
   setShow(show: TopologyState['show']): void
   setView(view: TopologyState['view']): void
+  setWhole(isWhole: boolean): void
 }
 
 const kept = (): { places: Places; collapsed: readonly string[] } => {
@@ -29,6 +32,7 @@ export const useTopology = create<TopologyState>((set) => ({
   ...kept(),
   show: 'all',
   view: 'picture',
+  isWhole: false,
   place: (id, { x, y }) => set(({ places }) => ({ places: { ...places, [id]: { x, y } } })),
   forgetPlaces: () => set({ places: {} }),
   toggleProject: (name) =>
@@ -37,5 +41,6 @@ export const useTopology = create<TopologyState>((set) => ({
     })),
   setShow: (show) => set({ show }),
   setView: (view) => set({ view }),
+  setWhole: (isWhole) => set({ isWhole }),
 }))
 useTopology.subscribe(({ places, collapsed }) => localStorage.setItem(STORED, JSON.stringify({ places, collapsed })))

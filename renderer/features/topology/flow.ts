@@ -5,7 +5,7 @@ import type { ConnectionSample } from '../../../engine/contract/network.ts'
 import { formatBytes } from '../../lib/format.ts'
 import type { Graph, GraphEdge } from './graph.ts'
 import { NODE_SIZE, type Place } from './layout.ts'
-import { type FlowNode, nameOf } from './nodes.tsx'
+import { type FlowNode, nameOf, titleOf } from './nodes.tsx'
 import { type Rate, rateOf } from './rates.ts'
 
 /** Widest stroke, for 100 MB/s and above; each factor of ten below is thinner. */
@@ -21,6 +21,7 @@ export function toFlowNodes(
     id: of.id,
     type: 'topology',
     data: { of },
+    ariaLabel: titleOf(of),
     position: places[placeKey(of)] ?? laid.get(of.id) ?? { x: 0, y: 0 },
     ...NODE_SIZE[of.kind],
     connectable: false,
@@ -37,13 +38,19 @@ export interface Live {
   readonly connections: ReadonlyMap<string, ConnectionSample>
 }
 
+/** How edges are drawn: those before where nothing changed, and with labels where they can be read. */
+interface Drawing {
+  readonly before?: readonly Edge[]
+  readonly hasDetail?: boolean
+}
+
 /** Edges with what flows through them now. Those that look as before are the same objects, which are not drawn again. */
-export function toFlowEdges(graph: Graph, live: Live, before: readonly Edge[] = []): Edge[] {
+export function toFlowEdges(graph: Graph, live: Live, { before = [], hasDetail = true }: Drawing = {}): Edge[] {
   const known = new Map(before.map((edge) => [edge.id, edge]))
   return graph.edges.map((edge) => {
     const rate = measure(edge, live.history)
     const words = [edge.label, rate ? formatRate(rate) : '', formatConnections(edge, live.connections)]
-    const label = words.filter(Boolean).join('  ')
+    const label = hasDetail ? words.filter(Boolean).join('  ') : ''
     const strokeWidth = rate ? strokeOf(rate) : 1.5
     const old = known.get(edge.id)
     if (old && old.label === label && old.style?.strokeWidth === strokeWidth && old.target === edge.target) return old

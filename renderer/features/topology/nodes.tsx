@@ -1,17 +1,30 @@
 import { IconAlertTriangle, IconBox, IconLayersSubtract, IconNetwork, IconWorld } from '@tabler/icons-react'
-import { Handle, type Node, type NodeProps, Position } from '@xyflow/react'
+import { type Node, type NodeProps, type ReactFlowState, useStore } from '@xyflow/react'
+import i18next from 'i18next'
 import { memo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Status } from '../../components/status.tsx'
 import { useReach } from '../../state/reach.ts'
+import { useTopology } from '../../state/topology.ts'
 import type { ContainerNode, GraphNode, Hint, NetworkNode, ProjectNode } from './graph.ts'
 
 /** A node of the picture: what it stands for is its data. */
 export type FlowNode = Node<{ readonly of: GraphNode }, 'topology'>
 
+/** Below this zoom no text can be read. */
+const FAR_ZOOM = 0.25
+const isNear = ({ transform }: ReactFlowState): boolean => transform[2] >= FAR_ZOOM
+
+/** Whether there is anything to read: from afar nodes are plain boxes and edges bare lines, or a pan would take its time to draw a blur. */
+export function useDetail(): boolean {
+  const isWhole = useTopology((state) => state.isWhole)
+  return useStore(isNear) || isWhole
+}
+
 /** Every kind of node has the same frame: an icon, a name, and a line of facts. */
 export const TopologyNode = memo(function TopologyNode({ data, selected }: NodeProps<FlowNode>) {
   const { of } = data
+  const hasDetail = useDetail()
   const end = useReach(({ from, to }) => (from === of.id ? 'from' : to === of.id ? 'to' : undefined))
   return (
     <div
@@ -22,9 +35,10 @@ export const TopologyNode = memo(function TopologyNode({ data, selected }: NodeP
       data-testid={`topo-${of.kind}`}
       data-name={nameOf(of)}
     >
-      <Handle type="target" position={Position.Left} isConnectable={false} />
-      <Body of={of} />
-      <Handle type="source" position={Position.Right} isConnectable={false} />
+      {/* Where edges end. Nobody connects by hand here, so that React Flow's own handles would only cost. */}
+      <div className="topo-end target" data-handlepos="left" />
+      {hasDetail && <Body of={of} />}
+      <div className="topo-end source" data-handlepos="right" />
     </div>
   )
 })
@@ -42,6 +56,9 @@ export function nameOf(of: GraphNode): string {
       return of.name
   }
 }
+
+/** The same in the words of the window. */
+export const titleOf = (of: GraphNode): string => (of.kind === 'outside' ? i18next.t('topology.outside') : nameOf(of))
 
 function Body({ of }: { readonly of: GraphNode }) {
   switch (of.kind) {

@@ -21,7 +21,7 @@ import type { MenuPlace } from '../containers/menu.tsx'
 import { placeKey, toFlowEdges, toFlowNodes } from './flow.ts'
 import type { Graph, GraphNode } from './graph.ts'
 import { layOut, type Place } from './layout.ts'
-import { type FlowNode, TopologyNode } from './nodes.tsx'
+import { type FlowNode, TopologyNode, useDetail } from './nodes.tsx'
 import { openContainer } from './pane.tsx'
 
 const NODE_TYPES: NodeTypes = { topology: TopologyNode }
@@ -44,6 +44,7 @@ export function Picture({ graph, chosen, onChoose, onMenu }: PictureProps) {
   const { getIntersectingNodes, fitView } = useReactFlow<FlowNode>()
   const places = useTopology((state) => state.places)
   const place = useTopology((state) => state.place)
+  const isWhole = useTopology((state) => state.isWhole)
   const history = useStats((state) => state.history)
   const connections = useConnections((state) => state.now)
   const colorMode = useComputedColorScheme('light')
@@ -66,10 +67,11 @@ export function Picture({ graph, chosen, onChoose, onMenu }: PictureProps) {
     if (isFitted.current) requestAnimationFrame(() => void fitView({ maxZoom: 1, padding: 0.15 }))
   }, [isAsking, fitView])
   const element = useKeptInSight(chosen)
+  const hasDetail = useDetail()
   const drawn = useRef<readonly Edge[]>([])
   const edges = useMemo(
-    () => toFlowEdges(graph, { history, connections }, drawn.current),
-    [graph, history, connections],
+    () => toFlowEdges(graph, { history, connections }, { before: drawn.current, hasDetail }),
+    [graph, history, connections, hasDetail],
   )
   drawn.current = edges
 
@@ -114,7 +116,7 @@ export function Picture({ graph, chosen, onChoose, onMenu }: PictureProps) {
         minZoom={0.1}
         maxZoom={2}
         nodesConnectable={false}
-        onlyRenderVisibleElements
+        onlyRenderVisibleElements={!isWhole}
         zoomOnDoubleClick={false}
         deleteKeyCode={null}
         proOptions={{ hideAttribution: true }}
@@ -127,7 +129,7 @@ export function Picture({ graph, chosen, onChoose, onMenu }: PictureProps) {
           'node.a11yDescription.default': t('topology.nodeKeys'),
         }}
       >
-        <Background gap={20} />
+        {hasDetail && <Background gap={20} />}
         <Controls showInteractive={false} />
         {nodes.length > MAP_FROM && <MiniMap pannable zoomable />}
       </ReactFlow>

@@ -5,7 +5,7 @@ import { useConnections } from '../../state/connections.ts'
 import { useStats } from '../../state/stats.ts'
 import { countConnections, formatRate, measure } from './flow.ts'
 import type { Graph, GraphEdge } from './graph.ts'
-import { nameOf } from './nodes.tsx'
+import { titleOf } from './nodes.tsx'
 
 interface Row extends GraphEdge {
   readonly from: string
@@ -19,10 +19,7 @@ export function TopologyTable({ graph }: { readonly graph: Graph }) {
   const { t } = useTranslation()
   const history = useStats((state) => state.history)
   const live = useConnections((state) => state.now)
-  const names = useMemo(
-    () => new Map(graph.nodes.map((of) => [of.id, of.kind === 'outside' ? t('topology.outside') : nameOf(of)])),
-    [graph, t],
-  )
+  const names = useMemo(() => new Map(graph.nodes.map((of) => [of.id, titleOf(of)])), [graph])
   const rows = graph.edges.map((edge): Row => {
     const rate = measure(edge, history)
     return {
