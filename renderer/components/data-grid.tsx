@@ -1,10 +1,11 @@
 import { useElementSize, useMergedRef } from '@mantine/hooks'
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { type KeyboardEvent, type MouseEvent, type ReactNode, useMemo, useRef, useState } from 'react'
+import { type KeyboardEvent, type MouseEvent, type ReactNode, useDeferredValue, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { GridRow, type RowActions } from './grid-row.tsx'
 
 const ROW_HEIGHT = 40
+const NO_ITEMS: readonly never[] = []
 /** `web2` before `web10`. Made once: it costs as much as many comparisons. */
 const ORDER = new Intl.Collator(undefined, { numeric: true })
 
@@ -39,18 +40,20 @@ interface DataGridProps<T> {
  * menu key (or Shift+F10) opens the row's menu: only the rows on the screen exist.
  */
 export function DataGrid<T>(props: DataGridProps<T>) {
-  const { items, idOf, nameOf, selected, onSelect, onOpen } = props
+  const { idOf, nameOf, selected, onSelect, onOpen } = props
   const { t } = useTranslation()
   const scroller = useRef<HTMLDivElement>(null)
   const { ref: measured, width } = useElementSize()
   const element = useMergedRef(scroller, measured)
-  const columns = useMemo(
-    () => props.columns.filter(({ from = 0 }) => width === 0 || width >= from),
-    [props.columns, width],
-  )
+  // By the limit that is reached, not by the width: the same columns draw no row anew.
+  const reached = width === 0 ? Number.POSITIVE_INFINITY : limitWithin(props.columns, width)
+  const columns = useMemo(() => props.columns.filter(({ from = 0 }) => from <= reached), [props.columns, reached])
   const [sort, setSort] = useState({ key: '', isDescending: false })
   const [cursor, setCursor] = useState(-1)
-  const rows = useMemo(() => sortItems(items, columns, sort), [items, columns, sort])
+  // A screen of rows takes longer than a frame: they follow their page, the click or the key in slices.
+  const items = useDeferredValue(props.items, NO_ITEMS)
+  const order = useDeferredValue(sort)
+  const rows = useMemo(() => sortItems(items, columns, order), [items, columns, order])
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
@@ -193,6 +196,10 @@ function HeadCell({ children, isNumber, sort }: HeadCellProps) {
     </div>
   )
 }
+
+/** The highest `from` of the columns that so many pixels reach. */
+const limitWithin = (columns: readonly { readonly from?: number }[], width: number): number =>
+  Math.max(0, ...columns.map(({ from = 0 }) => from).filter((from) => from <= width))
 
 function toggled(selected: ReadonlySet<string>, id: string): ReadonlySet<string> {
   const next = new Set(selected)
