@@ -32,6 +32,7 @@ export const TopologyNode = memo(function TopologyNode({ data, selected }: NodeP
       data-kind={of.kind}
       data-selected={selected}
       data-end={end}
+      data-far={!hasDetail}
       data-testid={`topo-${of.kind}`}
       data-name={nameOf(of)}
     >
