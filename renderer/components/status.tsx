@@ -19,14 +19,18 @@ const LOOKS = {
   removing: { tone: 'quiet', Icon: IconCircleDashed },
 } as const
 
+/** What a container's state looks like: one that failed or is unhealthy looks dead. */
+export function lookOf({ status, exitCode, health }: ContainerSummary) {
+  const hasFailed = status === 'exited' && exitCode !== 0
+  const isUnhealthy = status === 'running' && health === 'unhealthy'
+  return hasFailed || isUnhealthy ? LOOKS.dead : LOOKS[status]
+}
+
 /** A container's state: icon, word and colour; a failure shows its code. */
 export function Status({ container }: { readonly container: ContainerSummary }) {
   const { t } = useTranslation()
   const { status, exitCode, health, oomKilled } = container
-  const hasFailed = status === 'exited' && exitCode !== 0
-  const isUnhealthy = status === 'running' && health === 'unhealthy'
-  const { Icon } = hasFailed || isUnhealthy ? LOOKS.dead : LOOKS[status]
-  const tone = hasFailed || isUnhealthy ? 'bad' : LOOKS[status].tone
+  const { Icon, tone } = lookOf(container)
   const detail =
     status === 'exited'
       ? ` (${oomKilled ? 'OOM, ' : ''}${exitCode})`

@@ -143,7 +143,23 @@ describe.skipIf(why !== '')('the topology', () => {
     await pick('topology-view', 'Picture')
   })
 
-  test('the picture is saved as a file of its own', async () => {
+  test('from afar nodes are boxes in the colour of their state that keep their names, and near they are whole again', async () => {
+    const far = page().locator('[data-testid=topo-container][data-name=db][data-far=true]')
+    const goFar = async () => {
+      for (let step = 0; step < 12 && (await far.count()) === 0; step += 1)
+        await page().getByRole('button', { name: 'Zoom Out' }).click()
+      await far.waitFor()
+    }
+    await goFar()
+    expect(await far.getAttribute('data-tone')).toBe('good')
+    expect(await far.innerText()).toBe('')
+    expect(await page().getByRole('group', { name: 'db', exact: true }).count()).toBe(1)
+    await page().getByRole('button', { name: 'Show everything' }).click()
+    await page().locator('[data-testid=topo-container][data-name=db][data-far=false]').getByText('Running').waitFor()
+    await goFar()
+  })
+
+  test('the picture is saved in full as a file of its own, however far away it is seen from', async () => {
     const file = path.join(home.base, 'topology.svg')
     await running.app.evaluate(({ session }, target) => {
       session.defaultSession.once('will-download', (_event, item) => item.setSavePath(target))
@@ -152,6 +168,7 @@ describe.skipIf(why !== '')('the topology', () => {
     await page().getByTestId('save-svg').click()
     await waitUntil(() => existsSync(file) && readFileSync(file, 'utf8').includes('</svg>'), 'the file')
     expect(readFileSync(file, 'utf8')).toContain('10.214.1.0/24')
+    await page().getByRole('button', { name: 'Show everything' }).click()
   })
 
   test('no rule of accessibility is broken, in either theme', async () => {

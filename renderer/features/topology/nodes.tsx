@@ -3,7 +3,7 @@ import { type Node, type NodeProps, type ReactFlowState, useStore } from '@xyflo
 import i18next from 'i18next'
 import { memo } from 'react'
 import { useTranslation } from 'react-i18next'
-import { Status } from '../../components/status.tsx'
+import { lookOf, Status } from '../../components/status.tsx'
 import { useReach } from '../../state/reach.ts'
 import { useTopology } from '../../state/topology.ts'
 import type { ContainerNode, GraphNode, Hint, NetworkNode, ProjectNode } from './graph.ts'
@@ -33,6 +33,7 @@ export const TopologyNode = memo(function TopologyNode({ data, selected }: NodeP
       data-selected={selected}
       data-end={end}
       data-far={!hasDetail}
+      data-tone={of.kind === 'container' ? lookOf(of.container).tone : undefined}
       data-testid={`topo-${of.kind}`}
       data-name={nameOf(of)}
     >
