@@ -1,4 +1,5 @@
-import { rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { launchApp, makeHome, quitApp, type RunningApp, shutDown, whyNoWindow } from '../helpers/app.ts'
@@ -56,6 +57,29 @@ describe.skipIf(whyNoWindow() !== '')('the window', () => {
     note('the same', median(times), { name: 'an empty Electron', value: empty })
     expect(times.length).toBe(5)
   }, 60_000)
+
+  test.skipIf(process.getuid?.() !== 0)(
+    'a launch from files that are not in memory is usable soon',
+    async () => {
+      const forget = async () => {
+        await quitApp(running)
+        execFileSync('sync')
+        writeFileSync('/proc/sys/vm/drop_caches', '3')
+      }
+      await forget()
+      const times = await time(
+        3,
+        async () => {
+          running = await launchApp(home)
+        },
+        forget,
+      )
+      running = await launchApp(home)
+      noteLimit('launch to a usable window, cold', median(times), 'ms')
+      expect(times.length).toBe(3)
+    },
+    120_000,
+  )
 
   test('an idle engine and its keeper weigh little more than an empty Electron', async () => {
     await page().waitForTimeout(5000)
