@@ -93,6 +93,18 @@ describe.skipIf(why !== '')('images and registries', () => {
     await ok('pull', '--quiet', digest.trim())
   })
 
+  test('a digest is removed by itself while the image has a tag, and as the last name with the image', async () => {
+    const name = `${registry.host}/fleet/box:1`
+    const [digest = ''] = (await ok('inspect', '--format', '{{index .RepoDigests 0}}', name)).trim().split('\n')
+    expect(await ok('rmi', digest)).toBe(`Untagged: ${digest}\n`)
+    expect(await ok('inspect', '--format', '{{.RepoTags}} {{.RepoDigests}}', name)).toBe(`[${name}] []\n`)
+    await ok('rmi', name)
+    await ok('pull', '--quiet', digest)
+    expect(await ok('rmi', digest)).toMatch(new RegExp(`^Untagged: ${digest}\nDeleted: sha256:`))
+    expect((await docker(['inspect', digest])).code).toBe(1)
+    await ok('pull', '--quiet', name)
+  })
+
   test('skopeo reads what we push with the same digest, and we read what skopeo pushes', async () => {
     const name = `${registry.host}/fleet/box`
     const digest = (await ok('inspect', '--format', '{{index .RepoDigests 0}}', `${name}:1`)).trim().split('@')[1]

@@ -12,8 +12,7 @@ export function findImage(store: RecordStore<ImageRecord>, ref: string): ImageRe
     const exact = store.get(`sha256:${hex}`)
     if (exact) return exact
   }
-  const name = tryName(ref)
-  const named = name ? all.find((record) => record[name.kind].includes(name.text)) : undefined
+  const named = all.find((record) => nameIn(record, ref) !== null)
   if (named) return named
   if (/^[0-9a-f]{4,64}$/.test(hex)) {
     const matches = all.filter((record) => record.id.startsWith(`sha256:${hex}`))
@@ -22,6 +21,12 @@ export function findImage(store: RecordStore<ImageRecord>, ref: string): ImageRe
     if (match) return match
   }
   throw new EngineError('notFound', 'image.not-found', `No such image: ${ref}`, { details: { image: ref } })
+}
+
+/** The name of an image that a text means, as it stands in its record: a reference or a digest; `null` for none. */
+export function nameIn(record: ImageRecord, ref: string): string | null {
+  const name = tryName(ref)
+  return name && record[name.kind].includes(name.text) ? name.text : null
 }
 
 /** A text as it stands in records: `host/path:tag`, or `host/path@digest`, whose tag means nothing. */

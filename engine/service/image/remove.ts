@@ -2,7 +2,7 @@ import { EngineError } from '../../contract/errors.ts'
 import { normalizeReference } from '../../lib/reference.ts'
 import type { ContainerRecord, ImageRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
-import { contentOf, findImage } from './find.ts'
+import { contentOf, findImage, nameIn } from './find.ts'
 import { takeFromOthers } from './references.ts'
 
 /** Gives an image one more reference; an image that held it loses it. */
@@ -35,7 +35,7 @@ export async function removeImage(
     context.locks.withLock('containers', () => {
       const record = findImage(context.images, ref)
       const asked = { ref, force, evenStopped }
-      const named = record.references.find((reference) => reference === safeNormalize(ref))
+      const named = nameIn(record, ref)
       return named ? removeName(context, record, named, asked) : removeById(context, record, asked)
     }),
   )
@@ -57,7 +57,8 @@ async function removeName(
   name: string,
   asked: Asked,
 ): Promise<RemovedImage> {
-  const isLast = record.references.length === 1
+  if (record.repoDigests.includes(name) && namesOf(record).length > 1) return removeDigest(context, record, name)
+  const isLast = record.references.length <= 1
   const user = usersOf(context, record)[0]
   if (isLast && user && !asked.force) {
     throw inUse(
@@ -74,7 +75,15 @@ async function removeName(
   const repoDigests = record.repoDigests.filter((digest) => !leaving.includes(digest))
   await context.images.put({ ...record, references, repoDigests })
   context.bus.publish({ type: 'image', action: 'untag', id: record.id, attributes: { name } })
-  return { deleted: [], untagged: [name, ...leaving] }
+  return { deleted: [], untagged: [...new Set([name, ...leaving])] }
+}
+
+/** A digest that goes while the image has other names; a tag of the same repository stays. */
+async function removeDigest(context: ServiceContext, record: ImageRecord, name: string): Promise<RemovedImage> {
+  const repoDigests = record.repoDigests.filter((digest) => digest !== name)
+  await context.images.put({ ...record, repoDigests })
+  context.bus.publish({ type: 'image', action: 'untag', id: record.id, attributes: { name } })
+  return { deleted: [], untagged: [name] }
 }
 
 async function removeById(context: ServiceContext, record: ImageRecord, asked: Asked): Promise<RemovedImage> {
@@ -141,12 +150,4 @@ export async function deleteImage(context: ServiceContext, record: ImageRecord):
   const removed = await context.image.content.collect(contentOf(record))
   context.bus.publish({ type: 'image', action: 'delete', id: record.id })
   return removed.filter((key) => key.startsWith('layer:')).map((key) => key.slice('layer:'.length))
-}
-
-function safeNormalize(ref: string): string | null {
-  try {
-    return normalizeReference(ref)
-  } catch {
-    return null
-  }
 }
