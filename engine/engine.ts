@@ -109,6 +109,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
       settingsFile: layout.registries,
       insecure: config.insecureRegistries,
       runHelper: (argv, input) => run(argv, { input, timeoutSeconds: HELPER_SECONDS, okExitCodes: 'any' }),
+      onHelperFailure: (failure) => log.warn({ failure }, 'credential helper failed'),
     }),
     volume: createLocalVolumeDriver(host),
     locks,

@@ -60,9 +60,12 @@ export async function listHelper(helper: Helper): Promise<Readonly<Record<string
   return listing?.success ? listing.data : {}
 }
 
+/** Helpers for the keyrings of a desktop, in the order in which they are tried. */
+export const KEYRINGS = ['secretservice', 'pass']
+
 /** The first helper for a keyring that this machine has and that answers; `null` for none. */
 export async function findHelper(run: RunHelper): Promise<Helper | null> {
-  for (const name of ['secretservice', 'pass']) {
+  for (const name of KEYRINGS) {
     const helper = { name, run }
     const works = await call(helper, 'list', '')
       .then(({ exitCode }) => exitCode === 0)

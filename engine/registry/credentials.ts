@@ -1,5 +1,14 @@
+import { EngineError } from '../contract/errors.ts'
 import type { RegistryLogin } from '../contract/registry.ts'
-import { askHelper, eraseByHelper, findHelper, listHelper, type RunHelper, storeByHelper } from './credential-helper.ts'
+import {
+  askHelper,
+  eraseByHelper,
+  findHelper,
+  KEYRINGS,
+  listHelper,
+  type RunHelper,
+  storeByHelper,
+} from './credential-helper.ts'
 import { type AuthEntry, type DockerConfig, readDockerConfig, writeDockerConfig } from './docker-config.ts'
 
 const HUB = 'docker.io'
@@ -9,12 +18,19 @@ const HUB_KEY = 'https://index.docker.io/v1/'
 /** Who we are to a registry. */
 export type Credentials = { readonly username: string; readonly password: string } | { readonly identityToken: string }
 
+/** What is known for a registry, and what a helper that was to know it failed with; `''` when none did. */
+export interface FoundLogin {
+  readonly credentials: Credentials | null
+  readonly helperFailure: string
+}
+
 /**
  * Logins to registries. They are read from docker's `config.json` and its credential helpers. What is kept by us goes
  * to a helper (the desktop's keyring); where there is none it is remembered until the engine ends.
  */
 export interface Logins {
-  find(host: string): Promise<Credentials | null>
+  /** A helper that fails is no error: most of what a registry has is there for anyone. */
+  find(host: string): Promise<FoundLogin>
   list(): Promise<RegistryLogin[]>
   keep(host: string, credentials: Credentials): Promise<RegistryLogin>
   forget(host: string): Promise<void>
@@ -24,13 +40,21 @@ export interface Logins {
 export interface CredentialSource {
   readonly configFolder: string
   readonly runHelper: RunHelper
+  /** Told of a helper that is gone, hangs or answers nonsense. */
+  readonly onHelperFailure?: (failure: string) => void
 }
 
 /** Logins as docker keeps them. */
-export function createLogins({ configFolder: folder, runHelper: run }: CredentialSource): Logins {
+export function createLogins({ configFolder: folder, runHelper: run, onHelperFailure }: CredentialSource): Logins {
   const remembered = new Map<string, Credentials>()
   return {
-    find: async (host) => remembered.get(host) ?? findKept(await readDockerConfig(folder), host, run),
+    async find(host) {
+      const credentials = remembered.get(host)
+      if (credentials) return { credentials, helperFailure: '' }
+      const found = await findKept(await readDockerConfig(folder), host, run)
+      if (found.helperFailure) onHelperFailure?.(found.helperFailure)
+      return found
+    },
     async list() {
       const inMemory = [...remembered].map(
         ([host, kept]): RegistryLogin => ({ host, username: nameOf(kept), keptIn: 'memory', helper: '' }),
@@ -60,10 +84,14 @@ export function createLogins({ configFolder: folder, runHelper: run }: Credentia
       remembered.delete(host)
       const config = await readDockerConfig(folder)
       const helper = helperFor(config, host)
-      if (helper) await eraseByHelper({ name: helper, run }, keyOf(host))
-      const auths = Object.entries(config.auths ?? {}).filter(([key]) => hostOf(key) !== host)
-      if (auths.length === Object.keys(config.auths ?? {}).length) return
-      await writeDockerConfig(folder, { ...config, auths: Object.fromEntries(auths) })
+      await writeWithout(folder, config, host)
+      try {
+        if (helper) await eraseByHelper({ name: helper, run }, keyOf(host))
+      } catch (error) {
+        // A helper that is gone gives nobody a login; one that hangs may still have it.
+        if (EngineError.from(error).reason !== 'process.not-started') throw error
+        onHelperFailure?.(describeHelper(helper, error))
+      }
     },
   }
 }
@@ -79,12 +107,34 @@ export function hostOf(key: string): string {
   return ['index.docker.io', 'registry-1.docker.io', ''].includes(host) ? HUB : host
 }
 
-async function findKept(config: DockerConfig, host: string, run: RunHelper): Promise<Credentials | null> {
+async function findKept(config: DockerConfig, host: string, run: RunHelper): Promise<FoundLogin> {
   const helper = helperFor(config, host)
-  const kept = helper ? await askHelper({ name: helper, run }, keyOf(host)) : null
-  if (kept) return kept
+  let helperFailure = ''
+  try {
+    const credentials = helper ? await askHelper({ name: helper, run }, keyOf(host)) : null
+    if (credentials) return { credentials, helperFailure }
+  } catch (error) {
+    helperFailure = describeHelper(helper, error)
+  }
   const entry = Object.entries(config.auths ?? {}).find(([key]) => hostOf(key) === host)
-  return entry ? readEntry(entry[1]) : null
+  return { credentials: entry ? readEntry(entry[1]) : null, helperFailure }
+}
+
+const describeHelper = (helper: string | undefined, error: unknown) =>
+  `the credential helper "${helper}" of docker's config.json failed (install it, or take it out of that file): ${EngineError.from(error).message}`
+
+/** Takes a registry out of docker's `config.json`, and with it the keyring that a login of ours has put down for it. */
+async function writeWithout(folder: string, config: DockerConfig, host: string): Promise<void> {
+  const { auths = {}, credHelpers = {} } = config
+  const keptAuths = Object.entries(auths).filter(([key]) => hostOf(key) !== host)
+  const isOurs = config.credsStore === undefined && KEYRINGS.includes(credHelpers[keyOf(host)] ?? '')
+  const keptHelpers = Object.entries(credHelpers).filter(([key]) => !isOurs || key !== keyOf(host))
+  if (keptAuths.length === Object.keys(auths).length && !isOurs) return
+  await writeDockerConfig(folder, {
+    ...config,
+    ...(config.auths ? { auths: Object.fromEntries(keptAuths) } : {}),
+    ...(config.credHelpers ? { credHelpers: Object.fromEntries(keptHelpers) } : {}),
+  })
 }
 
 async function listKept(config: DockerConfig, run: RunHelper): Promise<RegistryLogin[]> {

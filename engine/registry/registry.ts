@@ -81,7 +81,8 @@ export function createRegistry(options: RegistryOptions): Registry {
   const logins = createLogins(options)
   const settings = createSettingsFile(options.settingsFile, RegistrySettings)
   const readInsecure = async () => [...options.insecure, ...(await settings.read()).insecure]
-  const credentialsOf = (host: string, given?: Credentials) => async () => given ?? logins.find(host)
+  const credentialsOf = (host: string, given?: Credentials) => async () =>
+    given ? { credentials: given, helperFailure: '' } : logins.find(host)
   const startSession = async (host: string, scopes: readonly string[], given?: Credentials) =>
     createSession({
       transport,

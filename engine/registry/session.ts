@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { EngineError } from '../contract/errors.ts'
 import { type Challenge, parseChallenges } from './challenge.ts'
-import type { Credentials } from './credentials.ts'
+import type { Credentials, FoundLogin } from './credentials.ts'
 import {
   isLoopback,
   type RegistryRequest,
@@ -20,7 +20,7 @@ export interface SessionOptions {
   readonly transport: Transport
   readonly host: string
   /** Asked once, when the registry wants to know who we are. */
-  readonly credentials: () => Promise<Credentials | null>
+  readonly credentials: () => Promise<FoundLogin>
   /** Registries that may be spoken to without encryption; this machine's own always may. */
   readonly insecure: readonly string[]
   /** Further authorities (PEM) that may vouch for it. */
@@ -46,11 +46,21 @@ export function createSession(options: SessionOptions): Session {
   let base: Promise<URL> | undefined
   let authorization: string | undefined
   let asking: Promise<string> | undefined
+  let helperFailure = ''
 
   const authorize = (challenge: Challenge, origin: URL, signal: AbortSignal) => {
-    asking ??= meetChallenge(options, { challenge, origin, signal }).finally(() => {
-      asking = undefined
-    })
+    asking ??= options
+      .credentials()
+      .then((found) => {
+        helperFailure = found.helperFailure
+        return meetChallenge(options, { challenge, origin, signal, credentials: found.credentials })
+      })
+      .catch((error: unknown) => {
+        throw nameHelper(error, helperFailure)
+      })
+      .finally(() => {
+        asking = undefined
+      })
     return asking
   }
 
@@ -80,9 +90,21 @@ export function createSession(options: SessionOptions): Session {
       await response.body.dump()
       // Another request may have fetched a token meanwhile.
       if (authorization === used) authorization = await authorize(challenge, origin, wanted.signal)
-      return send()
+      const answer = await send()
+      if (helperFailure === '' || ![401, 403].includes(answer.statusCode)) return answer
+      throw nameHelper(registryError(host, answer.statusCode, await readText(answer)), helperFailure)
     },
   }
+}
+
+/** A refusal with the failure of the helper that was to give a login, which is its likely cause. */
+function nameHelper(error: unknown, helperFailure: string): unknown {
+  const isRefusal = error instanceof EngineError && ['unauthorized', 'forbidden'].includes(error.code)
+  if (!isRefusal || helperFailure === '') return error
+  return new EngineError(error.code, 'credentials.helper-failed', `${error.message}; ${helperFailure}`, {
+    cause: error,
+    ...(error.details ? { details: error.details } : {}),
+  })
 }
 
 /** As with docker, this machine's own registries and those set as insecure need no certificate that holds. */
@@ -121,9 +143,13 @@ async function findEndpoint(options: SessionOptions, signal: AbortSignal): Promi
 
 async function meetChallenge(
   options: SessionOptions,
-  { challenge, origin, signal }: { challenge: Challenge; origin: URL; signal: AbortSignal },
+  {
+    challenge,
+    origin,
+    signal,
+    credentials,
+  }: { challenge: Challenge; origin: URL; signal: AbortSignal; credentials: Credentials | null },
 ): Promise<string> {
-  const credentials = await options.credentials()
   const basic =
     credentials && 'username' in credentials
       ? `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`

@@ -33,7 +33,7 @@ export async function testLogin(
 ): Promise<{ username: string }> {
   const host = hostOf(named)
   await registry.checkLogin(host, undefined, signal)
-  const credentials = await registry.logins.find(host)
+  const { credentials } = await registry.logins.find(host)
   return { username: credentials && 'username' in credentials ? credentials.username : '' }
 }
 

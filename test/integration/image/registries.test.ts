@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
@@ -100,6 +101,33 @@ describe.skipIf(!hasRegistry)('logins, mirrors and search against real registrie
     ])
     await registry.logout({ host: closed.host }, context)
     expect(JSON.parse(readFileSync(configFile, 'utf8'))).toEqual({ auths: {}, psFormat: 'x' })
+  })
+
+  it('goes on without a credential helper that is gone, and names it only to whom a registry refuses', async () => {
+    writeFileSync(configFile, JSON.stringify({ credsStore: 'desktop' }))
+    const { registry } = test.engine.handlers
+    await expect(registry.test({ host: closed.host }, context)).rejects.toThrow(
+      /no basic auth credentials; the credential helper "desktop" .* failed .*: .*ENOENT/,
+    )
+    await registry.logout({ host: closed.host }, context)
+    const auth = Buffer.from(`${LOGIN.username}:${LOGIN.password}`).toString('base64')
+    writeFileSync(configFile, JSON.stringify({ credsStore: 'desktop', auths: { [closed.host]: { auth } } }))
+    expect(await registry.test({ host: closed.host }, context)).toEqual({ username: LOGIN.username })
+  })
+
+  it('takes the keyring that a login has put down in docker’s file out of it again', async () => {
+    writeFileSync(configFile, JSON.stringify({ credHelpers: { 'other.test': 'kept' } }))
+    renameSync(path.join(bin, 'docker-credential-kept'), path.join(bin, 'docker-credential-pass'))
+    const { registry } = test.engine.handlers
+    try {
+      const kept = await registry.login({ host: closed.host, ...LOGIN }, context)
+      expect(kept).toMatchObject({ keptIn: 'helper', helper: 'pass' })
+      expect(readFileSync(configFile, 'utf8')).toContain('pass')
+      await registry.logout({ host: closed.host }, context)
+      expect(JSON.parse(readFileSync(configFile, 'utf8'))).toEqual({ credHelpers: { 'other.test': 'kept' } })
+    } finally {
+      renameSync(path.join(bin, 'docker-credential-pass'), path.join(bin, 'docker-credential-kept'))
+    }
   })
 
   it('refuses a wrong password and keeps nothing of it', async () => {

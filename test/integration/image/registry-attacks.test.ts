@@ -1,13 +1,14 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import https from 'node:https'
 import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { EngineError } from '../../../engine/contract/errors.ts'
 import { digestOf } from '../../../engine/lib/digest.ts'
-import { createRegistry, type Registry } from '../../../engine/registry/registry.ts'
+import { createRegistry, type Registry, type RegistryOptions } from '../../../engine/registry/registry.ts'
 
 const LOGIN = { username: 'sailor', password: 'hunter2' }
 const BASIC = `Basic ${Buffer.from(`${LOGIN.username}:${LOGIN.password}`).toString('base64')}`
@@ -55,13 +56,14 @@ describe('a registry that means harm', () => {
       server.listen(0, '127.0.0.1', () => resolve(`127.0.0.1:${(server.address() as net.AddressInfo).port}`))
     })
   }
-  const create = () =>
+  const create = (more: Partial<RegistryOptions> = {}) =>
     createRegistry({
       configFolder: folder,
       settingsFile: path.join(folder, 'registries.json'),
       insecure: ['registry.test'],
       firstWaitMs: 1,
       runHelper: async () => ({ exitCode: 1, stdout: '' }),
+      ...more,
     })
 
   beforeAll(async () => {
@@ -116,6 +118,27 @@ describe('a registry that means harm', () => {
     const asked = seen.filter(({ server }) => server === 'other')
     expect(asked.map(({ url }) => url)).toEqual(['/token?service=harbour&scope=repository%3Ateam%2Fbox%3Apull'])
     expect(passwords()).toEqual(['other'])
+  })
+
+  it('is asked as nobody when the credential helper for it took too long', async () => {
+    const configFile = path.join(folder, 'config.json')
+    writeFileSync(configFile, JSON.stringify({ credsStore: 'desktop' }))
+    const failures: string[] = []
+    const hangs = () => Promise.reject(new EngineError('deadline', 'process.failed', 'it took too long'))
+    const own = create({ runHelper: hangs, onHelperFailure: (failure) => failures.push(failure) })
+    answers['registry'] = (entry, response) =>
+      entry.authorization === 'Bearer good-for-all'
+        ? response.writeHead(200).end('{"name":"team/box","tags":["1"]}')
+        : response.writeHead(401, ask(`http://${other}/token`)).end()
+    answers['other'] = (_, response) => response.writeHead(200).end('{"token":"good-for-all"}')
+    try {
+      const repository = await own.open({ host, path: 'team/box' }, { access: 'pull' })
+      expect(await repository.tags(signal)).toEqual(['1'])
+      expect(failures).toEqual([expect.stringContaining('"desktop"')])
+    } finally {
+      await own.close()
+      rmSync(configFile)
+    }
   })
 
   it('trades an identity token for a token in a form, as an OAuth2 client', async () => {
