@@ -5,17 +5,18 @@ import { assertDigest, digestOf, isDigest } from '../lib/digest.ts'
 import {
   type Descriptor,
   invalidImage,
-  MAX_DOCUMENT_BYTES,
   type Manifest,
   MEDIA_TYPES,
   parseDocument,
   parseManifestOrIndex,
 } from '../lib/oci.ts'
 import { choosePlatform, formatPlatform, isAttestation, type Platform } from '../lib/platform.ts'
+import { readBounded } from './documents.ts'
 import { registryError, type Session } from './session.ts'
 import { type RegistryResponse, readText } from './transport.ts'
 
 const MAX_DEPTH = 4
+const TOO_LARGE = 'manifest.too-large'
 const ConfigPlatform = z.object({ os: z.string(), architecture: z.string(), variant: z.string().nullish() })
 const ACCEPT = [
   MEDIA_TYPES.ociIndex,
@@ -130,7 +131,7 @@ export async function fetchManifest(
     signal,
   })
   if (response.statusCode !== 200) throw await manifestError(session, response, `${path}:${target}`)
-  const bytes = await readBounded(response, `the manifest ${path}:${target}`)
+  const bytes = await readBounded(response, { what: `the manifest ${path}:${target}`, reason: TOO_LARGE })
   const digest = digestOf(bytes)
   const claimed = String(response.headers['docker-content-digest'] ?? '')
   const expected = isDigest(target) ? target : claimed.startsWith('sha256:') ? claimed : digest
@@ -161,7 +162,7 @@ async function fetchDocument(
   const { digest, size } = descriptor
   const response = await session.request(`${path}/blobs/${digest}`, { method: 'GET', signal })
   if (response.statusCode !== 200) throw registryError(session.host, response.statusCode, await readText(response))
-  const bytes = await readBounded(response, `the config ${digest}`)
+  const bytes = await readBounded(response, { what: `the config ${digest}`, reason: TOO_LARGE })
   const actual = digestOf(bytes)
   if (actual !== digest || bytes.length !== size) {
     throw new EngineError(
@@ -172,16 +173,4 @@ async function fetchDocument(
     )
   }
   return bytes
-}
-
-async function readBounded(response: RegistryResponse, what: string): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of response.body as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > MAX_DOCUMENT_BYTES)
-      throw invalidImage('manifest.too-large', `${what} has more than ${MAX_DOCUMENT_BYTES} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
 }

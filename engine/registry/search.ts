@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { EngineError } from '../contract/errors.ts'
 import type { SearchResult } from '../contract/registry.ts'
+import { readShape } from './documents.ts'
 import { registryError, type Session } from './session.ts'
 import { isLoopback, readText, type Transport } from './transport.ts'
 
@@ -31,10 +32,9 @@ export async function searchIndex(
   url.searchParams.set('n', String(limit))
   const response = await transport.send({ method: 'GET', url, signal, headers: { accept: 'application/json' } })
   if (response.statusCode !== 200) throw registryError(host, response.statusCode, await readText(response))
-  const parsed = Answer.safeParse(await response.body.json().catch(() => null))
-  if (!parsed.success)
-    throw new EngineError('unavailable', 'registry.bad-search', `${host} gave no results that can be read`)
-  return parsed.data.results.slice(0, limit).map((result) => ({
+  const parsed = await readShape(Answer, response, `the results of ${host}`)
+  if (!parsed) throw new EngineError('unavailable', 'registry.bad-search', `${host} gave no results that can be read`)
+  return parsed.results.slice(0, limit).map((result) => ({
     name: hasHost ? `${host}/${result.name}` : result.name,
     description: result.description ?? '',
     stars: result.star_count ?? 0,
@@ -43,6 +43,8 @@ export async function searchIndex(
 }
 
 const CATALOG_PAGE = 1000
+/** Further on nobody waits for a search. */
+const MAX_CATALOG_PAGES = 100
 const Catalog = z.object({ repositories: z.array(z.string()).nullable() })
 
 /** Repositories of a registry whose name holds the term, page by page of its catalog until there are enough. */
@@ -52,16 +54,21 @@ export async function searchCatalog(
 ): Promise<SearchResult[]> {
   const found: SearchResult[] = []
   let last = ''
-  for (;;) {
+  for (let pages = 1; ; pages += 1) {
     const page = new URLSearchParams({ n: String(CATALOG_PAGE), ...(last ? { last } : {}) })
     const response = await session.request(`_catalog?${page}`, { method: 'GET', signal })
     if (response.statusCode !== 200) throw registryError(session.host, response.statusCode, await readText(response))
-    const names = Catalog.parse(await response.body.json()).repositories ?? []
+    const parsed = await readShape(Catalog, response, `the catalog of ${session.host}`)
+    if (!parsed) {
+      throw new EngineError('unavailable', 'registry.bad-catalog', `${session.host} gave no catalog that can be read`)
+    }
+    const names = parsed.repositories ?? []
     for (const name of names.filter((one) => one.includes(term))) {
       found.push({ name: `${session.host}/${name}`, description: '', stars: 0, isOfficial: false })
     }
     const next = names.at(-1) ?? ''
-    if (found.length >= limit || names.length < CATALOG_PAGE || next === last) return found.slice(0, limit)
+    const isWhole = names.length < CATALOG_PAGE || next === last
+    if (found.length >= limit || isWhole || pages === MAX_CATALOG_PAGES) return found.slice(0, limit)
     last = next
   }
 }

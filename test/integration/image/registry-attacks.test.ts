@@ -263,6 +263,51 @@ describe('a registry that means harm', () => {
     await expect(resolve()).rejects.toMatchObject({ reason: 'manifest.digest-mismatch' })
   })
 
+  /** Writes until nobody reads any more; `written` tells how much that was. */
+  const pour = (response: http.ServerResponse, written: { bytes: number }) => {
+    const chunk = Buffer.alloc(256 * 1024, ' ')
+    const more = () => {
+      while (!response.destroyed && written.bytes < 200_000_000) {
+        written.bytes += chunk.length
+        if (!response.write(chunk)) return void response.once('drain', more)
+      }
+      response.end()
+    }
+    response.writeHead(200, { 'content-type': 'application/json' })
+    more()
+  }
+  it.each([
+    ['tags', '/v2/team/box/tags/list', async () => (await open()).tags(signal)],
+    ['results', '/v1/search', () => registry.search({ term: `${host}/box`, limit: 5, signal })],
+    ['a catalog', '/v2/_catalog', () => registry.search({ term: `${host}/box`, limit: 5, signal })],
+  ])('is left when its answer of %s has no end', async (_, at, asked) => {
+    const written = { bytes: 0 }
+    answers['registry'] = ({ url }, response) => {
+      if (url.startsWith(at)) return pour(response, written)
+      response.writeHead(url === '/v2/' ? 200 : 404).end()
+    }
+    await expect(asked()).rejects.toThrow()
+    expect(written.bytes).toBeGreaterThan(4_000_000)
+    expect(written.bytes).toBeLessThan(50_000_000)
+  })
+
+  it('is left when page upon page of its tags or of its catalog follows', async () => {
+    let page = 0
+    answers['registry'] = ({ url }, response) => {
+      if (url === '/v2/') return void response.end()
+      if (url.startsWith('/v1/')) return void response.writeHead(404).end()
+      page += 1
+      const names = Array.from({ length: 1000 }, (_, index) => `n${page}-${index}`)
+      response.writeHead(200, { link: `</v2/team/box/tags/list?last=${page}>; rel="next"` })
+      response.end(JSON.stringify({ tags: names, repositories: names }))
+    }
+    await expect((await open()).tags(signal)).rejects.toMatchObject({ reason: 'registry.too-many-tags' })
+    expect(page).toBeLessThan(200)
+    page = 0
+    expect(await registry.search({ term: `${host}/box`, limit: 5, signal })).toEqual([])
+    expect(page).toBe(100)
+  })
+
   it.each([
     ['more', 10],
     ['fewer', 100],
