@@ -11,7 +11,8 @@ import {
 } from './credential-helper.ts'
 import { type AuthEntry, type DockerConfig, readDockerConfig, writeDockerConfig } from './docker-config.ts'
 
-const HUB = 'docker.io'
+/** The default registry, as references name it. */
+export const HUB = 'docker.io'
 /** The name under which `docker login` has always kept the default registry. */
 const HUB_KEY = 'https://index.docker.io/v1/'
 

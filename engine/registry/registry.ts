@@ -1,18 +1,19 @@
-import { EngineError } from '../contract/errors.ts'
 import { RegistrySettings, type RemoteDescription, type SearchResult } from '../contract/registry.ts'
 import { digestOf } from '../lib/digest.ts'
 import type { Reference } from '../lib/reference.ts'
 import { createSettingsFile, type SettingsFile } from '../store/settings-file.ts'
 import type { BlobDownload } from './blob-download.ts'
 import { readAuthorities } from './certificates.ts'
-import { type CredentialSource, type Credentials, createLogins, type Logins } from './credentials.ts'
+import { type CredentialSource, type Credentials, createLogins, HUB, type Logins } from './credentials.ts'
 import { downloadBlob } from './download.ts'
 import { describeManifest, type ResolvedImage, resolveImage, type WantedPlatform } from './manifests.ts'
-import { searchCatalog, searchIndex } from './search.ts'
+import { searchCatalog, searchIndex, splitTerm } from './search.ts'
 import { createSession, registryError, type Session } from './session.ts'
 import { listTags } from './tags.ts'
 import { createTransport, readText } from './transport.ts'
 import { type BlobUpload, type UploadOutcome, uploadBlob } from './upload.ts'
+
+const HUB_INDEX = new URL('https://index.docker.io')
 
 export interface RegistryOptions extends CredentialSource {
   /** Keeps mirrors and insecure registries. */
@@ -57,6 +58,7 @@ export interface Registry {
   search(query: {
     readonly term: string
     readonly limit: number
+    readonly credentials?: Credentials | undefined
     readonly signal: AbortSignal
   }): Promise<SearchResult[]>
   close(): Promise<void>
@@ -93,6 +95,18 @@ export function createRegistry(options: RegistryOptions): Registry {
       scopes,
     })
 
+  /** The Hub's index answers at another place than its images do. */
+  const openIndex = async (given?: Credentials) =>
+    createSession({
+      transport,
+      host: HUB,
+      endpoint: HUB_INDEX,
+      insecure: [],
+      authorities: await readAuthorities(HUB, options.configFolder),
+      credentials: credentialsOf(HUB, given),
+      scopes: [],
+    })
+
   const open: Registry['open'] = async ({ host, path }, { access, credentials, alsoRead = [] }) => {
     const scopes = [`repository:${path}:${access}`, ...alsoRead.map((other) => `repository:${other}:pull`)]
     return repositoryOf(await startSession(host, scopes, credentials), path, pace)
@@ -127,16 +141,18 @@ export function createRegistry(options: RegistryOptions): Registry {
       const text = await readText(response)
       if (response.statusCode !== 200) throw registryError(host, response.statusCode, text)
     },
-    async search(query) {
-      const insecure = await readInsecure()
-      return searchIndex(transport, { ...query, insecure }).catch(async (error: unknown) => {
-        const slash = query.term.indexOf('/')
-        const isMissing = error instanceof EngineError && error.code === 'notFound'
-        if (!isMissing || slash < 0) throw error
-        // Registries that have no index to search have a catalog.
-        const session = await startSession(query.term.slice(0, slash), ['registry:catalog:*'])
-        return searchCatalog(session, { ...query, term: query.term.slice(slash + 1) })
-      })
+    async search({ credentials, ...query }) {
+      const { host, rest } = splitTerm(query.term)
+      const wanted = { ...query, term: rest }
+      if (host === HUB) return searchIndex(await openIndex(credentials), wanted)
+      const session = await startSession(host, ['registry:catalog:*'], credentials)
+      try {
+        return await searchIndex(session, wanted)
+      } catch {
+        query.signal.throwIfAborted()
+        // Few registries have an index to search, and they say so in many ways; most have a catalog.
+        return searchCatalog(session, wanted)
+      }
     },
     close: () => transport.close(),
   }

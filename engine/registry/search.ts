@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import { EngineError } from '../contract/errors.ts'
 import type { SearchResult } from '../contract/registry.ts'
+import { HUB, hostOf } from './credentials.ts'
 import { readShape } from './documents.ts'
 import { registryError, type Session } from './session.ts'
-import { isLoopback, readText, type Transport } from './transport.ts'
+import { readText } from './transport.ts'
 
-const HUB_INDEX = 'index.docker.io'
 const Answer = z.object({
   results: z.array(
     z.object({
@@ -17,25 +17,32 @@ const Answer = z.object({
   ),
 })
 
-/** Asks an index by its version 1 protocol, the one that `docker search` speaks. A term may begin with the index's host. */
-export async function searchIndex(
-  transport: Transport,
-  { term, limit, insecure, signal }: { term: string; limit: number; insecure: readonly string[]; signal: AbortSignal },
-): Promise<SearchResult[]> {
+/** What is looked for in one registry, without the registry's host. */
+export interface SearchQuery {
+  readonly term: string
+  readonly limit: number
+  readonly signal: AbortSignal
+}
+
+/** The registry that a term begins with, and the rest of it; without one, it is for the Hub. */
+export function splitTerm(term: string): { readonly host: string; readonly rest: string } {
   const slash = term.indexOf('/')
   const first = slash > 0 ? term.slice(0, slash) : ''
   const hasHost = /[.:]/.test(first) || first === 'localhost'
-  const host = hasHost ? first : HUB_INDEX
-  const isPlain = insecure.includes(host) || isLoopback(new URL(`http://${host}`).hostname)
-  const url = new URL('/v1/search', `${isPlain ? 'http' : 'https'}://${host}`)
-  url.searchParams.set('q', hasHost ? term.slice(slash + 1) : term)
-  url.searchParams.set('n', String(limit))
-  const response = await transport.send({ method: 'GET', url, signal, headers: { accept: 'application/json' } })
+  return hasHost ? { host: hostOf(first), rest: term.slice(slash + 1) } : { host: HUB, rest: term }
+}
+
+/** Asks an index by its version 1 protocol, the one that `docker search` speaks. */
+export async function searchIndex(session: Session, { term, limit, signal }: SearchQuery): Promise<SearchResult[]> {
+  const { host } = session
+  const query = new URLSearchParams({ q: term, n: String(limit) })
+  const headers = { accept: 'application/json' }
+  const response = await session.request(`/v1/search?${query}`, { method: 'GET', headers, signal })
   if (response.statusCode !== 200) throw registryError(host, response.statusCode, await readText(response))
   const parsed = await readShape(Answer, response, `the results of ${host}`)
   if (!parsed) throw new EngineError('unavailable', 'registry.bad-search', `${host} gave no results that can be read`)
   return parsed.results.slice(0, limit).map((result) => ({
-    name: hasHost ? `${host}/${result.name}` : result.name,
+    name: host === HUB ? result.name : `${host}/${result.name}`,
     description: result.description ?? '',
     stars: result.star_count ?? 0,
     isOfficial: result.is_official ?? false,
@@ -48,10 +55,7 @@ const MAX_CATALOG_PAGES = 100
 const Catalog = z.object({ repositories: z.array(z.string()).nullable() })
 
 /** Repositories of a registry whose name holds the term, page by page of its catalog until there are enough. */
-export async function searchCatalog(
-  session: Session,
-  { term, limit, signal }: { term: string; limit: number; signal: AbortSignal },
-): Promise<SearchResult[]> {
+export async function searchCatalog(session: Session, { term, limit, signal }: SearchQuery): Promise<SearchResult[]> {
   const found: SearchResult[] = []
   let last = ''
   for (let pages = 1; ; pages += 1) {

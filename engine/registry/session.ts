@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { EngineError } from '../contract/errors.ts'
 import { type Challenge, parseChallenges } from './challenge.ts'
-import type { Credentials, FoundLogin } from './credentials.ts'
+import { type Credentials, type FoundLogin, HUB } from './credentials.ts'
 import {
   isLoopback,
   type RegistryRequest,
@@ -11,7 +11,6 @@ import {
   type Transport,
 } from './transport.ts'
 
-const HUB = 'docker.io'
 const HUB_ENDPOINT = 'registry-1.docker.io'
 const Token = z.object({ token: z.string().optional(), access_token: z.string().optional() })
 const Errors = z.object({ errors: z.array(z.object({ code: z.string().optional(), message: z.string().optional() })) })

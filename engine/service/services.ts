@@ -151,8 +151,10 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       test: (host: string, signal: AbortSignal) => testLogin(context, host, signal),
       settings: () => readRegistrySettings(context),
       setSettings: (settings: RegistrySettings) => writeRegistrySettings(context, settings),
-      search: (query: { term: string; limit: number }, signal: AbortSignal) =>
-        context.registry.search({ ...query, signal }),
+      search: (
+        { auth, ...query }: { term: string; limit: number; auth?: RegistryAuth | undefined },
+        signal: AbortSignal,
+      ) => context.registry.search({ ...query, credentials: auth, signal }),
       checkLogin: (host: string, auth: RegistryAuth, signal: AbortSignal) =>
         context.registry.checkLogin(host, auth, signal),
       tags: async (input: { reference: string; auth?: RegistryAuth | undefined }, signal: AbortSignal) =>

@@ -150,6 +150,8 @@ describe.skipIf(why !== '')('images and registries', () => {
     await ok('rmi', name)
     expect(await own(['pull', '--quiet', name])).toMatchObject({ code: 0, stdout: `${name}\n` })
     expect(readFileSync(path.join(config, 'config.json'), 'utf8')).toContain(guarded.host)
+    const search = ['search', '--format', '{{.Name}}', `${guarded.host}/bo`]
+    expect(await own(search)).toMatchObject({ code: 0, stdout: `${guarded.host}/crew/box\n` })
   })
 
   test('a download that is cut goes on where it ended', async () => {

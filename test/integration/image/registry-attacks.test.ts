@@ -291,6 +291,38 @@ describe('a registry that means harm', () => {
     expect(written.bytes).toBeLessThan(50_000_000)
   })
 
+  it('is searched by its index as the Hub is, over TLS, with a login where it wants one', async () => {
+    const own = create()
+    await own.logins.keep(secureHost, LOGIN)
+    answers['secure'] = ({ url, authorization }, response) => {
+      if (url === '/v2/') return void response.end()
+      if (authorization !== BASIC) return void response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end()
+      const results = [
+        { name: 'box', description: null, star_count: 7, is_official: true },
+        { name: 'team/box', description: 'of a team' },
+      ]
+      response.end(JSON.stringify({ num_results: 2, results }))
+    }
+    try {
+      expect(await own.search({ term: `${secureHost}/a box`, limit: 5, signal })).toEqual([
+        { name: `${secureHost}/box`, description: '', stars: 7, isOfficial: true },
+        { name: `${secureHost}/team/box`, description: 'of a team', stars: 0, isOfficial: false },
+      ])
+      expect(seen.at(-1)?.url).toBe('/v1/search?q=a+box&n=5')
+    } finally {
+      await own.close()
+    }
+  })
+
+  it.each([200, 400, 403, 503])('is searched by its catalog where its index answers %s with a page', async (status) => {
+    answers['registry'] = ({ url }, response) => {
+      if (url.startsWith('/v1/')) return void response.writeHead(status).end('<html>')
+      response.end('{"repositories":["team/box","team/other"]}')
+    }
+    const found = await registry.search({ term: `${host}/box`, limit: 5, signal })
+    expect(found.map(({ name }) => name)).toEqual([`${host}/team/box`])
+  })
+
   it('is left when page upon page of its tags or of its catalog follows', async () => {
     let page = 0
     answers['registry'] = ({ url }, response) => {

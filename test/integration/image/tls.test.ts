@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -71,5 +71,14 @@ describe.skipIf(!hasRegistry)('a registry that speaks TLS and wants a login', ()
     expect(await repository.upload({ ...blob, source: { bytes }, mountFrom: [] })).toBe('exists')
     await repository.download({ ...blob, file: file('blob') })
     expect(readFileSync(file('blob'), 'utf8')).toBe('a blob')
+  })
+
+  it('is searched over TLS with the login that is kept, and says what is missing without one', async () => {
+    const host = `localhost:${closed.port}`
+    const query = { term: `${host}/bo`, limit: 5, signal }
+    await expect(connect().search(query)).rejects.toThrow('no basic auth credentials')
+    const auth = Buffer.from(`${LOGIN.username}:${LOGIN.password}`).toString('base64')
+    writeFileSync(file('config.json'), JSON.stringify({ auths: { [host]: { auth } } }))
+    expect((await connect().search(query)).map(({ name }) => name)).toEqual([`${host}/team/box`])
   })
 })

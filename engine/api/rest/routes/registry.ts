@@ -66,10 +66,12 @@ export function registryRoutes(services: Services): Route[] {
     {
       method: 'GET',
       path: '/images/search',
-      handle: async ({ query, signal }) => {
+      handle: async (request) => {
+        const { query, signal } = request
         const filters = parseFilters(query.get('filters'), ['is-official', 'is-automated', 'stars'])
         const limit = Math.min(100, Math.max(1, Number(query.get('limit')) || 25))
-        const found = await services.registry.search({ term: query.get('term') ?? '', limit }, signal)
+        const wanted = { term: query.get('term') ?? '', limit, auth: readAuth(request) }
+        const found = await services.registry.search(wanted, signal)
         const leastStars = Number(filters.get('stars')?.[0] ?? 0)
         const official = filters.get('is-official')?.[0]
         const isWanted = (one: (typeof found)[number]) =>
