@@ -37,7 +37,7 @@ import { createLayerFiles } from './image/layer-files.ts'
 import { inspectImage, listImages } from './image/list.ts'
 import { type PruneOptions, pruneImages } from './image/prune.ts'
 import { type PullRequest, pullImage } from './image/pull.ts'
-import { type PushRequest, pushImage } from './image/push.ts'
+import { localTags, type PushRequest, pushImage } from './image/push.ts'
 import { describeRemote, openRepository } from './image/remote.ts'
 import { removeImage, tagImage } from './image/remove.ts'
 import { saveImages, saveToFile } from './image/save.ts'
@@ -132,6 +132,7 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       load: (archive: AsyncIterable<Uint8Array>, signal: AbortSignal) => loadArchive(context, archive, signal),
       createStarter: (signal: AbortSignal) => createStarter(context, signal),
       pull: (request: PullRequest, signal: AbortSignal) => pullImage(context, request, signal),
+      localTags: (name: string) => localTags(context, name),
       push: (request: PushRequest, signal: AbortSignal) => pushImage(context, request, signal),
       save: (names: readonly string[]) => saveImages(context, names),
       saveToFile: (names: readonly string[], path: string, signal: AbortSignal) =>

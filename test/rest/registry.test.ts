@@ -130,6 +130,18 @@ describe.skipIf(why !== '')('images and registries', () => {
     expect(listed.sort()).toEqual(['a', 'b', 'c'])
   })
 
+  test('every local tag of a repository goes with a push of --all-tags', async () => {
+    const name = `${registry.host}/fleets/box`
+    for (const tag of ['a', 'b']) await ok('tag', `${registry.host}/fleet/box:1`, `${name}:${tag}`)
+    await ok('tag', `${registry.host}/fleet/box:1`, `${name}-other:c`)
+    const said = await ok('push', '--all-tags', name)
+    expect(said).toMatch(/^The push refers to repository \[.*\/fleets\/box\]\n[\s\S]*\na: digest: [\s\S]*\nb: digest: /)
+    expect(JSON.parse(skopeo('list-tags', '--tls-verify=false', `docker://${name}`)).Tags.sort()).toEqual(['a', 'b'])
+    await forget(`${name}:a`, `${name}:b`, `${name}-other:c`)
+    const { code, stderr } = await docker(['push', '--all-tags', name])
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining(`with the tag: ${name}`) })
+  })
+
   test('a push to a sister repository mounts the layers instead of sending them', async () => {
     const name = `${registry.host}/sister/box:1`
     await ok('tag', `${registry.host}/fleet/box:1`, name)

@@ -29,6 +29,20 @@ export function pushImage(
   return streamWork(signal, (stop, onProgress) => push(context, request, { signal: stop, onProgress }))
 }
 
+/** Every local tag of a repository, as references; a name that has a tag is that alone. */
+export function localTags(context: ServiceContext, name: string): string[] {
+  const { host, path, tag } = parseReference(name)
+  if (tag) return [name]
+  const references = context.images.list().flatMap((record) => record.references)
+  const found = references.filter((reference) => reference.startsWith(`${host}/${path}:`)).sort()
+  if (found.length > 0) return found
+  throw new EngineError(
+    'notFound',
+    'image.not-tagged',
+    `An image does not exist locally with the tag: ${familiarReference(`${host}/${path}`)}`,
+  )
+}
+
 async function push(context: ServiceContext, request: PushRequest, options: PushOptions): Promise<void> {
   const name = normalizeReference(request.reference)
   const reference = parseReference(name)

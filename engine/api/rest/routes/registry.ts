@@ -26,11 +26,14 @@ export function registryRoutes(services: Services): Route[] {
       path: '/images/{name...}/push',
       handle: async (request) => {
         const tag = request.query.get('tag')
-        const reference = tag ? `${name(request)}:${tag}` : name(request)
-        const { repository } = split(reference)
-        const steps = services.image.push({ reference, auth: readAuth(request) }, request.signal)
+        const references = tag ? [`${name(request)}:${tag}`] : services.image.localTags(name(request))
+        const { repository } = split(name(request))
+        const auth = readAuth(request)
+        const steps = async function* () {
+          for (const reference of references) yield* services.image.push({ reference, auth }, request.signal)
+        }
         const first = { status: `The push refers to repository [${repository}]` }
-        return streamed(await begin(steps), { first: [first], toLine: toPushLine })
+        return streamed(await begin(steps()), { first: [first], toLine: toPushLine })
       },
     },
     {
