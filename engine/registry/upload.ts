@@ -6,6 +6,8 @@ import { backOff, describeFailure, isBroken, isTransient, type RegistryResponse,
 
 const CHUNK_BYTES = 32 * 1024 * 1024
 const FRUITLESS_ATTEMPTS = 5
+/** How often an upload that its registry has let go of begins anew. */
+const RESTARTS = 5
 const FIRST_WAIT_MS = 300
 
 export interface BlobUpload {
@@ -61,6 +63,7 @@ async function sendChunks(session: Session, wanted: BlobUpload, first: URL): Pro
   let location = first
   let done = 0
   let fruitless = 0
+  let restarts = 0
   while (done < wanted.size) {
     const end = Math.min(wanted.size, done + CHUNK_BYTES)
     try {
@@ -92,20 +95,31 @@ async function sendChunks(session: Session, wanted: BlobUpload, first: URL): Pro
       if (!isBroken(cause ?? error) || fruitless >= FRUITLESS_ATTEMPTS)
         throw describeFailure(error, new URL(`registry://${session.host}`))
       await sleep(backOff(wanted.firstWaitMs ?? FIRST_WAIT_MS, fruitless), undefined, { signal: wanted.signal })
-      ;({ location, done } = await askProgress(session, wanted, { location, done }))
+      const kept = await askProgress(session, wanted, { location, done })
+      if (!kept) restarts += 1
+      if (restarts > RESTARTS) throw describeFailure(error, new URL(`registry://${session.host}`))
+      location = kept ? kept.location : await beginAnew(session, wanted)
+      done = kept ? kept.done : 0
     }
   }
   await finishUpload(session, wanted, location)
 }
 
-/** How much of a broken chunk the registry has kept (OCI distribution spec, "Pushing a blob in chunks"). */
+/**
+ * How much of a broken chunk the registry has kept (OCI distribution spec, "Pushing a blob in chunks"); `null` where it
+ * has let go of the upload, as CNCF's does of one whose chunk came in part.
+ */
 async function askProgress(
   session: Session,
   { signal }: BlobUpload,
   last: { readonly location: URL; readonly done: number },
-): Promise<{ location: URL; done: number }> {
+): Promise<{ location: URL; done: number } | null> {
   const response = await session.request(last.location, { method: 'GET', signal })
   const range = /^(?:bytes=)?0-(\d+)$/.exec(String(response.headers['range'] ?? ''))
+  if ([400, 404, 416].includes(response.statusCode)) {
+    await response.body.dump()
+    return null
+  }
   if (response.statusCode !== 204 && response.statusCode !== 202) {
     throw registryError(session.host, response.statusCode, await readText(response))
   }
@@ -115,6 +129,13 @@ async function askProgress(
   // `0-0` is what registries answer for nothing as well as for one byte.
   const kept = range ? Number(range[1]) : 0
   return { location, done: kept === 0 ? 0 : kept + 1 }
+}
+
+async function beginAnew(session: Session, { path, signal }: BlobUpload): Promise<URL> {
+  const headers = { 'content-length': '0' }
+  const response = await session.request(`${path}/blobs/uploads/`, { method: 'POST', headers, signal })
+  if (response.statusCode === 202) return readLocation(session, response)
+  throw registryError(session.host, response.statusCode, await readText(response))
 }
 
 async function finishUpload(session: Session, { digest, signal }: BlobUpload, location: URL): Promise<void> {

@@ -1,8 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import http from 'node:http'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { digestOf } from '../../engine/lib/digest.ts'
 import { buildDockerArchive, buildTar } from '../fixtures/archives.ts'
 import { busyboxArchive, dockerOn, hasDocker } from '../helpers/docker.ts'
 import { startEngine, type TestEngine, waitUntil } from '../helpers/engine.ts'
@@ -118,6 +120,58 @@ describe.skipIf(why !== '')('images and registries', () => {
     expect(await ok('run', '--rm', `${registry.host}/skopeo/box:2`, 'echo', 'aboard')).toBe('aboard\n')
   })
 
+  test('an index leads to the image of this platform, or of the one that is asked for', async () => {
+    const repository = `${registry.host}/fleet/box`
+    const at = (rest: string) => `http://${registry.host}/v2/fleet/box/${rest}`
+    const put = async (what: string, mediaType: string, document: object) => {
+      const body = JSON.stringify(document)
+      const answer = await fetch(at(`manifests/${what}`), {
+        method: 'PUT',
+        headers: { 'content-type': mediaType },
+        body,
+      })
+      expect(answer.status).toBe(201)
+      return { mediaType, digest: digestOf(Buffer.from(body)), size: body.length }
+    }
+    const accept = 'application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json'
+    const answer = await fetch(at('manifests/1'), { headers: { accept } })
+    const bytes = Buffer.from(await answer.arrayBuffer())
+    const manifest = JSON.parse(`${bytes}`) as { mediaType: string; config: { digest: string; size: number } }
+    const mediaType = answer.headers.get('content-type') ?? ''
+    const ours = { mediaType, digest: digestOf(bytes), size: bytes.length }
+    const config = (await (await fetch(at(`blobs/${manifest.config.digest}`))).json()) as { architecture: string }
+    // The same layers under a config that says that they are of another machine.
+    const foreign = Buffer.from(JSON.stringify({ ...config, architecture: 's390x' }))
+    const begun = await fetch(at('blobs/uploads/'), { method: 'POST' })
+    const upload = new URL(begun.headers.get('location') ?? '')
+    upload.searchParams.set('digest', digestOf(foreign))
+    const headers = { 'content-type': 'application/octet-stream' }
+    expect((await fetch(upload, { method: 'PUT', headers, body: foreign })).status).toBe(201)
+    const theirs = await put('foreign', mediaType, {
+      ...manifest,
+      config: { ...manifest.config, digest: digestOf(foreign), size: foreign.length },
+    })
+    const index = await put('every', 'application/vnd.oci.image.index.v1+json', {
+      schemaVersion: 2,
+      mediaType: 'application/vnd.oci.image.index.v1+json',
+      manifests: [
+        { ...theirs, platform: { os: 'linux', architecture: 's390x' } },
+        { ...ours, platform: { os: 'linux', architecture: config.architecture } },
+      ],
+    })
+    expect(await ok('pull', `${repository}:every`)).toContain(`Digest: ${index.digest}`)
+    expect(await ok('inspect', '--format', '{{.Id}} {{.RepoDigests}}', `${repository}:every`)).toMatch(
+      new RegExp(`^${manifest.config.digest} .*${repository}@${index.digest}`),
+    )
+    expect(await ok('run', '--rm', `${repository}:every`, 'echo', 'ours')).toBe('ours\n')
+    await ok('pull', '--quiet', '--platform', 'linux/s390x', `${repository}:every`)
+    const now = await ok('inspect', '--format', '{{.Id}} {{.Architecture}}', `${repository}:every`)
+    expect(now).toBe(`${digestOf(foreign)} s390x\n`)
+    await forget(`${repository}:every`)
+    const { stderr } = await docker(['pull', '--platform', 'linux/ppc64le', `${repository}:every`])
+    expect(stderr).toContain('no matching manifest for linux/ppc64le')
+  })
+
   test('every tag of a repository comes with --all-tags', async () => {
     const name = `${registry.host}/many/box`
     for (const tag of ['a', 'b', 'c']) {
@@ -195,6 +249,46 @@ describe.skipIf(why !== '')('images and registries', () => {
     expect(cuts).toBe(2)
     expect(ranges.length).toBeGreaterThanOrEqual(2)
     expect(ranges.every((range) => /^bytes=[1-9]\d*-/.test(range))).toBe(true)
+    await forget(name)
+  })
+
+  test('an upload that is cut, and one that is answered 429 in its middle, come to their end', async () => {
+    const name = `${proxy.host}/uploads/big:1`
+    await load('big:1', await bigArchive())
+    await ok('tag', 'big:1', name)
+    const id = await ok('inspect', '--format', '{{.Id}}', name)
+    const faults: string[] = []
+    proxy.fault = async (request, response) => {
+      if (request.method !== 'PATCH') return false
+      const [, last = ''] = /^\d+-(\d+)$/.exec(request.headers['content-range'] ?? '') ?? []
+      if (faults.length === 2 || Number(last) < 5_000_000) return false
+      const isCut = faults.length === 0
+      faults.push(isCut ? 'cut' : '429')
+      const { url: path = '', method, headers } = request
+      const onward = http.request({ host: '127.0.0.1', port: registry.port, path, method, headers })
+      onward.on('error', () => undefined)
+      request.on('error', () => undefined)
+      let taken = 0
+      request.on('data', (chunk: Buffer) => {
+        if (taken > 1_000_000) return
+        onward.write(chunk)
+        taken += chunk.length
+        if (taken <= 1_000_000) return
+        // The registry has kept what came until here.
+        setTimeout(() => {
+          onward.destroy()
+          if (isCut) response.destroy()
+          else response.writeHead(429, { 'retry-after': '0' }).end()
+        }, 200)
+      })
+      return true
+    }
+    await ok('push', '--quiet', name)
+    expect(faults).toEqual(['cut', '429'])
+    await forget(name, 'big:1')
+    proxy.fault = () => false
+    await ok('pull', '--quiet', name)
+    expect(await ok('inspect', '--format', '{{.Id}}', name)).toBe(id)
     await forget(name)
   })
 
