@@ -21,7 +21,8 @@ export function LayerList({ image }: { readonly image: ImageDetail }) {
     <>
       <h2 className="facts-title">{t('layers')}</h2>
       {image.layers.map(({ diffId, sizeBytes }, index) => (
-        <div key={diffId} className="layer-block">
+        // biome-ignore lint/suspicious/noArrayIndexKey: an image may have a layer twice; its place is what it is known by
+        <div key={index} className="layer-block">
           <UnstyledButton
             className="layer-row"
             aria-expanded={opened === index}
