@@ -1,3 +1,4 @@
+import type { z } from 'zod'
 import { EngineError } from '../../../contract/errors.ts'
 import { CreateNetwork, EndpointSpec, type NetworkSummary } from '../../../contract/network.ts'
 import type { Services } from '../../../service/services.ts'
@@ -77,7 +78,7 @@ export function networkRoutes({ network }: Services): Route[] {
         const body = await readJson(message)
         const config = object(body['EndpointConfig'])
         const ipam = object(config['IPAMConfig'])
-        const endpoint = EndpointSpec.omit({ network: true }).parse({
+        const endpoint = EndpointSpec.omit({ network: true }).safeParse({
           aliases: config['Aliases'] ?? [],
           links: config['Links'] ?? [],
           ipAddress: text(ipam['IPv4Address']),
@@ -85,7 +86,8 @@ export function networkRoutes({ network }: Services): Route[] {
           macAddress: text(config['MacAddress']),
           priority: config['GwPriority'] ?? 0,
         })
-        await network.connect({ id: params['id'] ?? '', container: text(body['Container']), endpoint })
+        const container = text(body['Container'])
+        await network.connect({ id: params['id'] ?? '', container, endpoint: checked(endpoint) })
         return { status: 200 }
       },
     },
@@ -118,6 +120,10 @@ function fromCreateBody(body: Json): CreateNetwork {
     options: object(body['Options']),
     labels: object(body['Labels']),
   })
+  return checked(parsed)
+}
+
+function checked<T>(parsed: z.ZodSafeParseResult<T>): T {
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
   throw new EngineError('invalidArgument', 'network.invalid', `${issue?.path.join('.')}: ${issue?.message}`)

@@ -1,6 +1,7 @@
 import { EngineError } from '../../../contract/errors.ts'
 import type { VolumeSummary } from '../../../contract/volume.ts'
 import type { Services } from '../../../service/services.ts'
+import { readVolume } from '../codec/volume.ts'
 import { hasLabels, isTrue, parseFilters, readJson } from '../http.ts'
 import type { Route } from '../router.ts'
 
@@ -34,16 +35,14 @@ export function volumeRoutes({ volume }: Services): Route[] {
       method: 'POST',
       path: '/volumes/create',
       handle: async ({ message }) => {
-        const body = await readJson(message)
-        const driver = body['Driver'] ?? 'local'
+        const { Name: name, Driver: driver, Labels: labels } = readVolume(await readJson(message))
         if (driver !== 'local' && driver !== '')
           throw new EngineError(
             'notFound',
             'volume.no-driver',
-            `error looking up volume plugin ${String(driver)}: plugin not found`,
+            `error looking up volume plugin ${driver}: plugin "${driver}" not found`,
           )
-        const labels = (body['Labels'] ?? {}) as Record<string, string>
-        return { status: 201, json: toVolume(await volume.create({ name: String(body['Name'] ?? ''), labels })) }
+        return { status: 201, json: toVolume(await volume.create({ name, labels })) }
       },
     },
     {
