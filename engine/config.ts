@@ -33,6 +33,8 @@ export interface EngineConfig {
   readonly dockerConfigFolder: string
   /** Registries that may be spoken to without encryption, as `host[:port]`; this machine's own always may. */
   readonly insecureRegistries: readonly string[]
+  /** Where volume plugins have their sockets, and files that say where those are. */
+  readonly pluginFolders: readonly string[]
   /** The store that overlay networks are shared through. */
   readonly cluster: ClusterConfig
 }
@@ -45,6 +47,7 @@ export interface ConfigOptions {
   readonly offersSocket?: boolean | undefined
   readonly cluster?: ClusterOptions
   readonly ociRuntime?: string | undefined
+  readonly pluginFolders?: readonly string[] | undefined
   readonly keeperFile: string
   readonly env?: NodeJS.ProcessEnv
   readonly uid?: number
@@ -85,6 +88,7 @@ export function loadConfig(options: ConfigOptions): EngineConfig {
     logMaxFiles: 3,
     dockerConfigFolder: env['DOCKER_CONFIG'] || path.join(env['HOME'] || os.homedir(), '.docker'),
     insecureRegistries: (env['SLIPWAY_INSECURE_REGISTRIES'] ?? '').split(',').filter(Boolean),
+    pluginFolders: options.pluginFolders ?? pluginFolders(env, isRoot),
     cluster: loadClusterConfig({ file: path.join(root, 'cluster.json'), env, options: options.cluster ?? {} }),
   })
 }
@@ -93,6 +97,14 @@ export function loadConfig(options: ConfigOptions): EngineConfig {
 function appMount(env: NodeJS.ProcessEnv, execPath: string): string {
   const folder = env['APPDIR'] ?? ''
   return path.isAbsolute(folder) && execPath.startsWith(`${folder}/`) ? folder : ''
+}
+
+/** Docker's own folders; those of the user where that is no root. */
+function pluginFolders(env: NodeJS.ProcessEnv, isRoot: boolean): string[] {
+  if (isRoot) return ['/run/docker/plugins', '/etc/docker/plugins', '/usr/lib/docker/plugins']
+  const configHome = env['XDG_CONFIG_HOME'] || path.join(env['HOME'] || os.homedir(), '.config')
+  const sockets = env['XDG_RUNTIME_DIR'] ? [path.join(env['XDG_RUNTIME_DIR'], 'docker/plugins')] : []
+  return [...sockets, path.join(configHome, 'docker/plugins')]
 }
 
 function readRuntimeName(name: string): string {

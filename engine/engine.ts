@@ -46,6 +46,7 @@ import { openRecordStore } from './store/records.ts'
 import { ContainerRecord, ImageRecord, NetworkRecord, VolumeRecord } from './store/schema.ts'
 import { createSettingsFile } from './store/settings-file.ts'
 import { createLocalVolumeDriver } from './volume/local.ts'
+import { createVolumePlugins } from './volume/plugins.ts'
 
 const HELPER_SECONDS = 20
 const ADOPT_ATTEMPTS = 10
@@ -112,6 +113,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
       onHelperFailure: (failure) => log.warn({ failure }, 'credential helper failed'),
     }),
     volume: createLocalVolumeDriver(host),
+    volumePlugins: createVolumePlugins({ folders: config.pluginFolders }),
     locks,
     beforeStart: new Map(),
     bus,

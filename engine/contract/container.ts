@@ -42,6 +42,10 @@ export const MountSpec = z.object({
   subpath: z.string().default(''),
   /** Of a volume that is made for this mount. */
   labels: z.record(z.string(), z.string()).default({}),
+  /** Of a volume: who serves it; `''` is whoever does, and `local` for one that is made. */
+  driver: z.string().default(''),
+  /** Of a volume that is made for this mount: what its driver is told. */
+  driverOptions: z.record(z.string(), z.string()).default({}),
   /** Of a tmpfs, as mount(8) has them: `size=64m`, `mode=1777`, `exec`. */
   options: z.array(z.string()).default([]),
 })

@@ -10,6 +10,7 @@ import type { Layout } from '../store/layout.ts'
 import type { RecordStore } from '../store/records.ts'
 import type { ContainerRecord, ImageRecord, NetworkRecord, VolumeRecord } from '../store/schema.ts'
 import type { VolumeDriver } from '../volume/local.ts'
+import type { VolumePlugins } from '../volume/plugins.ts'
 import type { ApiClients } from './docker/clients.ts'
 import type { EventBus } from './events.ts'
 import type { NetworkSettingsStore } from './network/settings.ts'
@@ -56,6 +57,7 @@ export interface ServiceContext {
   readonly image: ImageStore
   readonly registry: Registry
   readonly volume: VolumeDriver
+  readonly volumePlugins: VolumePlugins
   readonly locks: Locks
   /** What waits for a container's next start: called once its process is made, before it runs. By container id. */
   readonly beforeStart: Map<string, Set<(record: ContainerRecord) => Promise<void>>>

@@ -88,7 +88,7 @@ async function settleStopped(
 ): Promise<void> {
   const record = context.containers.get(id)
   if (!record || isAlive(record.state.status)) return
-  if (isTraced) await cleanHost(context, id)
+  if (isTraced || record.state.mountedVolumes.length > 0) await cleanHost(context, id)
   const { status, removesVolumes, isBeingReplaced } = record.state
   if (isBeingReplaced) await launch(context, { ...record, state: { ...record.state, isBeingReplaced: false } })
   else if (status === 'restarting') parts.supervisor.planRestart(record)

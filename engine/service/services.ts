@@ -60,7 +60,14 @@ import {
   testLogin,
   writeRegistrySettings,
 } from './registry/registries.ts'
-import { createVolume, listVolumes, measureVolumes, removeVolume } from './volume/volumes.ts'
+import {
+  createVolume,
+  inspectVolume,
+  listVolumes,
+  measureVolumes,
+  removeVolume,
+  type VolumeRequest,
+} from './volume/volumes.ts'
 
 /** What services ask about the machine; filled by the composition root. */
 export interface MachineFacts {
@@ -174,8 +181,11 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
     volume: {
       list: () => listVolumes(context),
       sizes: () => measureVolumes(context),
-      create: (input: { name: string; labels: Record<string, string> }) => createVolume(context, input),
-      remove: (name: string) => removeVolume(context, name),
+      inspect: (name: string) => inspectVolume(context, name),
+      /** Names of the drivers that are there. */
+      drivers: async () => ['local', ...(await context.volumePlugins.list())],
+      create: (input: VolumeRequest) => createVolume(context, input),
+      remove: (name: string, options = { force: false }) => removeVolume(context, name, options),
     },
     network: {
       list: () => listNetworks(context),

@@ -57,6 +57,8 @@ export const ContainerState = z.object({
   outcome: Outcome.nullable().default(null),
   /** Its anonymous volumes go with it: kept, so that a removal that was cut off is finished as it was asked. */
   removesVolumes: z.boolean().default(false),
+  /** Volumes that plugins hold mounted for it: given back when it has ended. */
+  mountedVolumes: z.array(z.string()).default([]),
 })
 export type ContainerState = z.output<typeof ContainerState>
 
@@ -128,6 +130,10 @@ export const VolumeRecord = z.object({
   createdAt: z.string(),
   isAnonymous: z.boolean(),
   labels: z.record(z.string(), z.string()),
+  /** `local`, or the plugin that serves it. */
+  driver: z.string().default('local'),
+  options: z.record(z.string(), z.string()).default({}),
+  scope: z.enum(['local', 'global']).default('local'),
 })
 export type VolumeRecord = z.output<typeof VolumeRecord>
 

@@ -25,6 +25,7 @@ export async function startEngine(): Promise<TestEngine> {
     env: { ...process.env, XDG_RUNTIME_DIR: session, DOCKER_CONFIG: path.join(base, 'docker') },
     root: path.join(base, 'root'),
     runtimeDir: path.join(base, 'run'),
+    pluginFolders: [path.join(base, 'plugins')],
     keeperFile: path.resolve('out/keeper/keeper.mjs'),
   })
   let engine = await createEngine(config)

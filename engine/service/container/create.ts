@@ -64,6 +64,7 @@ async function createLocked(
         isBeingReplaced: false,
         outcome: null,
         removesVolumes: false,
+        mountedVolumes: [],
       },
     }
     await writeFile(context.layout.containerFile(id, 'hostname'), `${record.hostname}\n`, { mode: 0o644 })

@@ -2,6 +2,7 @@ import type { HostEvent } from '../../runtime/container-runtime.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { refreshNames } from '../network/refresh.ts'
+import { unmountPluginVolumes } from '../volume/plugin-mounts.ts'
 import { currentContainer } from './find.ts'
 import { removeLocked } from './remove.ts'
 import { decideRestart, FIRST_DELAY_MS } from './restart-policy.ts'
@@ -77,6 +78,7 @@ export function createSupervisor(context: ServiceContext): Supervisor {
           init: null,
           conmon: null,
           health: 'none',
+          mountedVolumes: [],
         },
       )
       await refreshNames(
@@ -115,7 +117,8 @@ export async function cleanHost(context: ServiceContext, id: string, noted?: Pro
           attempt('unmount', context.runtime.unmountRoot(context.layout.merged(id))),
           attempt('mounts', context.runtime.releaseMounts(id)),
         ]),
-      ),
+      )
+      .then(() => attempt('volumes', unmountPluginVolumes(context, id))),
     attempt('ports', context.network.unpublish(id)).then(() => attempt('sandbox', context.network.leave(id))),
   ])
 }

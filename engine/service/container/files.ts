@@ -3,6 +3,7 @@ import { EngineError } from '../../contract/errors.ts'
 import type { OutgoingTar, PathChange, PathStat } from '../../runtime/container-files.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
+import { mountPluginVolumes, unmountPluginVolumes } from '../volume/plugin-mounts.ts'
 import { currentContainer, findContainer } from './find.ts'
 import { publishContainer } from './update-state.ts'
 
@@ -85,7 +86,15 @@ async function withFiles<T>(
 ): Promise<T> {
   const found = findContainer(context.containers, ref)
   if (found.state.init) return work(found)
-  return context.locks.withLock(found.id, () => work(currentContainer(context.containers, found.id)))
+  return context.locks.withLock(found.id, async () => {
+    const record = currentContainer(context.containers, found.id)
+    if (record.state.init) return work(record)
+    try {
+      return await work(await mountPluginVolumes(context, record))
+    } finally {
+      await unmountPluginVolumes(context, record.id)
+    }
+  })
 }
 
 /** The same for work that goes on after its answer: the lock is held until the tar has ended. */

@@ -5,7 +5,7 @@ import { EngineError } from '../../contract/errors.ts'
 import { newId } from '../../lib/names.ts'
 import type { ResolvedMount } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
-import { ensureVolume } from '../volume/volumes.ts'
+import { ensureVolume, getVolume, mountpointOf } from '../volume/volumes.ts'
 import { findContainer } from './find.ts'
 
 const refuse = (reason: string, text: string, details: Record<string, string> = {}) =>
@@ -42,7 +42,7 @@ export async function resolveMounts(
   for (const spec of [...own, ...implied]) {
     const isKept = (mount: ResolvedMount) => mount.isAnonymous && targetOf(mount) === targetOf(spec)
     const kept = spec.type === 'volume' && spec.source === '' ? request.kept.find(isKept) : undefined
-    resolved.push(kept ? { ...kept, ...spec } : await resolveMount(context, spec, onMade))
+    resolved.push(kept ? { ...kept, ...spec, driver: kept.driver } : await resolveMount(context, spec, onMade))
   }
   return resolved
 }
@@ -87,8 +87,10 @@ async function resolveMount(
     case 'volume': {
       const isAnonymous = spec.source === ''
       const name = isAnonymous ? newId() : spec.source
-      if (await ensureVolume(context, { name, isAnonymous, labels: spec.labels })) onMade(name)
-      return { ...spec, name, hostPath: context.layout.volumeData(name), isAnonymous }
+      const { labels, driver, driverOptions } = spec
+      if (await ensureVolume(context, { name, isAnonymous, labels, driver, options: driverOptions })) onMade(name)
+      const volume = getVolume(context, name)
+      return { ...spec, name, hostPath: mountpointOf(context, volume), isAnonymous, driver: volume.driver }
     }
   }
 }

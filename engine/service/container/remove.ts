@@ -47,7 +47,7 @@ export async function removeLocked(
     const { layout, runtime } = context
     await Promise.all([layout.bundle(record.id), layout.container(record.id)].map(runtime.removeTree))
   } catch (error) {
-    await putState(context, removing, { status: 'dead', error: String(error) })
+    await putState(context, removing, { status: 'dead', error: String(error), mountedVolumes: [] })
     throw error
   }
   await context.containers.delete(record.id)

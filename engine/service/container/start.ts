@@ -8,6 +8,7 @@ import { syncPlaces } from '../network/overlay.ts'
 import { portsOf } from '../network/publish.ts'
 import { refreshNames } from '../network/refresh.ts'
 import { createUndoStack } from '../undo.ts'
+import { mountPluginVolumes, unmountPluginVolumes } from '../volume/plugin-mounts.ts'
 import { currentContainer, findContainer } from './find.ts'
 import { sharedNamespaces } from './namespaces.ts'
 import { assertMove, isAlive } from './state.ts'
@@ -37,6 +38,8 @@ export async function launch(context: ServiceContext, before: ContainerRecord): 
   const undo = createUndoStack(context.log)
   try {
     record = await holdAddresses(context, before)
+    undo.add('volumes', () => unmountPluginVolumes(context, id))
+    record = await mountPluginVolumes(context, record)
     undo.add('root file system', () => runtime.unmountRoot(layout.merged(id)))
     undo.add('sandbox', () => network.leave(id))
     undo.add('ports', () => network.unpublish(id))
@@ -98,6 +101,7 @@ export async function launch(context: ServiceContext, before: ContainerRecord): 
         exitCode: failureExitCode(failure),
         init: null,
         conmon: null,
+        mountedVolumes: [],
       },
     )
     context.starting.delete(id)

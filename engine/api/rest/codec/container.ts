@@ -194,9 +194,9 @@ const toVolumes = ({ config }: ContainerDetail) =>
   )
 
 function toMounts({ mounts }: Pick<ContainerDetail, 'mounts'>) {
-  return mounts.map(({ type, name, hostPath, target, readOnly, propagation }) => ({
+  return mounts.map(({ type, name, driver, hostPath, target, readOnly, propagation }) => ({
     Type: type,
-    ...(name ? { Name: name, Driver: 'local' } : {}),
+    ...(name ? { Name: name, Driver: driver || 'local' } : {}),
     Source: hostPath,
     Destination: target,
     Mode: '',

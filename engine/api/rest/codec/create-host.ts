@@ -11,12 +11,10 @@ const REFUSED: readonly (readonly [key: string, flag: string])[] = [
   ['CpuRealtimePeriod', '--cpu-rt-period'],
   ['CpuRealtimeRuntime', '--cpu-rt-runtime'],
   ['KernelMemory', '--kernel-memory'],
-  ['VolumeDriver', '--volume-driver'],
 ]
 const DEFAULTS: Readonly<Record<string, readonly string[]>> = {
   Runtime: ['', 'runc', 'io.containerd.runc.v2'],
   Isolation: ['', 'default'],
-  VolumeDriver: ['', 'local'],
 }
 
 function isAsked(value: unknown): boolean {

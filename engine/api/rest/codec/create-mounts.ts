@@ -7,14 +7,19 @@ const refuse = (message: string) => new EngineError('invalidArgument', 'mount.in
 
 /** `Binds`, `Mounts`, `Tmpfs` and `Volumes` of a create request. What a bind names is not made anew as an anonymous volume. */
 export function readMounts(body: Json, host: Json): MountInput[] {
+  const driver = text(host['VolumeDriver'])
+  const byDriver = (mount: MountInput): MountInput => (mount.type === 'volume' ? { ...mount, driver } : mount)
   const named = [
-    ...list(host['Binds']).map(parseBind),
+    ...list(host['Binds']).map(parseBind).map(byDriver),
     ...objects(host['Mounts']).map(readMount),
     ...Object.entries(texts(host['Tmpfs'])).map(([target, options]) => readTmpfs(target, options)),
   ]
   const targets = new Set(named.map(({ target }) => target))
   const anonymous = Object.keys(object(body['Volumes'])).filter((target) => !targets.has(target))
-  return [...named, ...anonymous.map((target) => ({ type: 'volume' as const, target: absolute(target, target) }))]
+  return [
+    ...named,
+    ...anonymous.map((target) => byDriver({ type: 'volume' as const, target: absolute(target, target) })),
+  ]
 }
 
 /** `SOURCE:TARGET[:OPTIONS]`; a source that is no path is a volume's name, and a missing folder of the host is made. */
@@ -73,17 +78,13 @@ function readMount(mount: Json): MountInput {
     }
     case 'volume': {
       const options = object(mount['VolumeOptions'])
-      const driver = text(object(options['DriverConfig'])['Name'])
-      if (driver !== '' && driver !== 'local')
-        throw new EngineError(
-          'notFound',
-          'volume.no-driver',
-          `error looking up volume plugin ${driver}: plugin "${driver}" not found`,
-        )
+      const config = object(options['DriverConfig'])
+      const [driver, driverOptions] = [text(config['Name']), texts(config['Options'])]
       const subpath = text(options['Subpath'])
       if (subpath.startsWith('/')) throw invalid('subpath must be a relative path within the volume')
       if (subpath !== '' && source === '') throw invalid('must not set Subpath when using anonymous volumes')
-      return { ...shared, type, noCopy: options['NoCopy'] === true, subpath, labels: texts(options['Labels']) }
+      const labels = texts(options['Labels'])
+      return { ...shared, type, noCopy: options['NoCopy'] === true, subpath, labels, driver, driverOptions }
     }
     case 'tmpfs': {
       if (source !== '') throw invalid('field Source must not be specified')

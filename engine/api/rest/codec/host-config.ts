@@ -117,12 +117,15 @@ function splitMounts(all: readonly MountSpec[]) {
   for (const mount of all) {
     if (mount.type === 'tmpfs') tmpfs[mount.target] = [...(mount.readOnly ? ['ro'] : []), ...mount.options].join(',')
     else if (mount.source === '') continue
-    else if (mount.type === 'bind' ? mount.createSource : !mount.subpath && Object.keys(mount.labels).length === 0)
-      binds.push(toBind(mount))
+    else if (mount.type === 'bind' ? mount.createSource : isSaidByBind(mount)) binds.push(toBind(mount))
     else mounts.push(toMount(mount))
   }
   return { tmpfs, binds, mounts }
 }
+
+/** A bind has no place for these. */
+const isSaidByBind = ({ subpath, labels, driver, driverOptions }: MountSpec): boolean =>
+  !subpath && !driver && Object.keys({ ...labels, ...driverOptions }).length === 0
 
 function toBind({ source, target, readOnly, noCopy, propagation }: MountSpec): string {
   const flags = [
@@ -133,7 +136,9 @@ function toBind({ source, target, readOnly, noCopy, propagation }: MountSpec): s
   return [source, target, ...(flags.length > 0 ? [flags.join(',')] : [])].join(':')
 }
 
-function toMount({ type, source, target, readOnly, propagation, isRecursive, noCopy, subpath, labels }: MountSpec) {
+function toMount(mount: MountSpec) {
+  const { type, source, target, readOnly, propagation, isRecursive, noCopy, subpath, labels } = mount
+  const { driver, driverOptions } = mount
   const shared = { Type: type, Source: source, Target: target, ...(readOnly ? { ReadOnly: true } : {}) }
   if (type === 'bind') {
     return {
@@ -150,6 +155,7 @@ function toMount({ type, source, target, readOnly, propagation, isRecursive, noC
       ...(noCopy ? { NoCopy: true } : {}),
       ...(subpath ? { Subpath: subpath } : {}),
       ...(Object.keys(labels).length > 0 ? { Labels: labels } : {}),
+      ...(driver ? { DriverConfig: { Name: driver, Options: filled(driverOptions) } } : {}),
     },
   }
 }

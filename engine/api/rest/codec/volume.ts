@@ -11,7 +11,7 @@ const name = z
   .nullish()
   .transform((value) => value ?? '')
 
-const CreateBody = z.object({ Name: name, Driver: name, Labels: texts })
+const CreateBody = z.object({ Name: name, Driver: name, DriverOpts: texts, Labels: texts })
 
 /** The body of a create request: what is stored of it must be readable at the next start. */
 export function readVolume(body: Json): z.output<typeof CreateBody> {

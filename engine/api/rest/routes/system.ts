@@ -5,6 +5,7 @@ import type { Services } from '../../../service/services.ts'
 import { toUnix } from '../codec/time.ts'
 import { hasLabels, parseFilters } from '../http.ts'
 import type { Route } from '../router.ts'
+import { toVolume } from './volumes.ts'
 
 /** What Docker's clients know nothing of. */
 const OWN_EVENTS: ReadonlySet<EngineEvent['type']> = new Set(['engine', 'client'])
@@ -72,7 +73,7 @@ async function versionOf({ system }: Services) {
   }
 }
 
-async function infoOf({ system, container }: Services) {
+async function infoOf({ system, container, volume }: Services) {
   const info = await system.info()
   const containers = container.list(true)
   const count = (...states: string[]) => containers.filter(({ status }) => states.includes(status)).length
@@ -87,7 +88,7 @@ async function infoOf({ system, container }: Services) {
     Driver: 'overlay2',
     DriverStatus: [],
     Plugins: {
-      Volume: ['local'],
+      Volume: await volume.drivers(),
       Network: ['bridge', 'host', 'ipvlan', 'macvlan', 'null', 'overlay'],
       Authorization: [],
       Log: ['json-file'],
@@ -195,14 +196,9 @@ async function diskUse({ image, container, system, volume }: Services) {
       State: status,
       SizeRw: bytes(usage.containers, id)?.ownBytes ?? 0,
     })),
-    Volumes: volume.list().map(({ name, usedBy, mountpoint, labels }) => ({
-      Name: name,
-      Driver: 'local',
-      Mountpoint: mountpoint,
-      Labels: labels,
-      Scope: 'local',
-      Options: {},
-      UsageData: { Size: bytes(usage.volumes, name)?.sizeBytes ?? -1, RefCount: usedBy.length },
+    Volumes: volume.list().map((one) => ({
+      ...toVolume(one),
+      UsageData: { Size: bytes(usage.volumes, one.name)?.sizeBytes ?? -1, RefCount: one.usedBy.length },
     })),
     BuildCache: [],
   }

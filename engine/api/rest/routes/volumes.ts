@@ -7,11 +7,6 @@ import type { Route } from '../router.ts'
 
 /** `/volumes/…`. */
 export function volumeRoutes({ volume }: Services): Route[] {
-  const find = (name = '') => {
-    const found = volume.list().find((one) => one.name === name)
-    if (!found) throw new EngineError('notFound', 'volume.not-found', `get ${name}: no such volume`)
-    return found
-  }
   return [
     {
       method: 'GET',
@@ -22,10 +17,10 @@ export function volumeRoutes({ volume }: Services): Route[] {
         const shown = volume
           .list()
           .filter(
-            ({ name, labels, usedBy }) =>
+            ({ name, driver, labels, usedBy }) =>
               (filters.get('name')?.some((wanted) => name.includes(wanted)) ?? true) &&
               (dangling === undefined || isTrue(dangling) === (usedBy.length === 0)) &&
-              (filters.get('driver')?.includes('local') ?? true) &&
+              (filters.get('driver')?.includes(driver) ?? true) &&
               hasLabels(labels, filters.get('label') ?? []),
           )
         return { status: 200, json: { Volumes: shown.map(toVolume), Warnings: [] } }
@@ -35,26 +30,24 @@ export function volumeRoutes({ volume }: Services): Route[] {
       method: 'POST',
       path: '/volumes/create',
       handle: async ({ message }) => {
-        const { Name: name, Driver: driver, Labels: labels } = readVolume(await readJson(message))
-        if (driver !== 'local' && driver !== '')
-          throw new EngineError(
-            'notFound',
-            'volume.no-driver',
-            `error looking up volume plugin ${driver}: plugin "${driver}" not found`,
-          )
-        return { status: 201, json: toVolume(await volume.create({ name, labels })) }
+        const { Name: name, Driver: driver, DriverOpts: options, Labels: labels } = readVolume(await readJson(message))
+        return { status: 201, json: toVolume(await volume.create({ name, driver, options, labels })) }
       },
     },
     {
       method: 'GET',
       path: '/volumes/{name}',
-      handle: ({ params }) => ({ status: 200, json: toVolume(find(params['name'])) }),
+      handle: async ({ params }) => {
+        const { status, ...found } = await volume.inspect(params['name'] ?? '')
+        const told = Object.keys(status).length > 0 ? { Status: status } : {}
+        return { status: 200, json: { ...toVolume(found), ...told } }
+      },
     },
     {
       method: 'DELETE',
       path: '/volumes/{name}',
       handle: async ({ params, query }) => {
-        await volume.remove(params['name'] ?? '').catch((error: unknown) => {
+        await volume.remove(params['name'] ?? '', { force: isTrue(query.get('force')) }).catch((error: unknown) => {
           if (!isTrue(query.get('force')) || EngineError.from(error).code !== 'notFound') throw error
         })
         return { status: 204 }
@@ -79,12 +72,12 @@ export function volumeRoutes({ volume }: Services): Route[] {
   ]
 }
 
-const toVolume = ({ name, createdAt, mountpoint, labels }: VolumeSummary) => ({
+export const toVolume = ({ name, driver, createdAt, mountpoint, labels, options, scope }: VolumeSummary) => ({
   Name: name,
-  Driver: 'local',
+  Driver: driver,
   Mountpoint: mountpoint,
   CreatedAt: createdAt,
   Labels: labels,
-  Scope: 'local',
-  Options: {},
+  Scope: scope,
+  Options: options,
 })
