@@ -17,7 +17,14 @@ export async function ensureVolume(
   context: ServiceContext,
   { name, isAnonymous, labels, driver = '', options = {} }: VolumeRequest & { readonly isAnonymous: boolean },
 ): Promise<boolean> {
+  const [option] = Object.keys(options)
   const found = context.volumes.get(name)
+  if (option !== undefined && (driver || found?.driver || 'local') === 'local')
+    throw new EngineError(
+      'notImplemented',
+      'volume.local-options',
+      `create ${name}: option ${JSON.stringify(option.slice(0, 100))}: the local driver mounts nothing here and takes no options; mount it on this machine and bind the folder, or use a volume plugin`,
+    )
   if (found && driver !== '' && driver !== found.driver)
     throw new EngineError(
       'conflict',
