@@ -5,7 +5,13 @@ import { NetworkDriverName, RequestedAddresses } from '../contract/network.ts'
 const ProcessRef = z.object({ pid: z.number().int(), startTicks: z.number() })
 
 /** A mount after resolution: where it lies on the host, and the volume behind it, if any. */
-export const ResolvedMount = MountSpec.extend({ name: z.string(), hostPath: z.string(), isAnonymous: z.boolean() })
+export const ResolvedMount = MountSpec.extend({
+  name: z.string(),
+  hostPath: z.string(),
+  isAnonymous: z.boolean(),
+  /** An empty volume was given what the image has there: once, for it may be emptied on purpose later. */
+  isPopulated: z.boolean().default(false),
+})
 export type ResolvedMount = z.output<typeof ResolvedMount>
 
 export const PortForward = z.object({

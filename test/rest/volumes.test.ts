@@ -35,6 +35,20 @@ describe.skipIf(!hasDocker)('volumes', () => {
     expect(await it.ok('volume', 'ls', '-q')).toBe('')
   })
 
+  test('an empty volume gets what the image has there once, not again when it was emptied', async () => {
+    const list = 'ls /etc | grep -c passwd; rm -rf /etc/passwd /etc/group /etc/*'
+    const flags = ['--name', 'emptier', '--network', 'none', '-v', 'filled:/etc']
+    const first = await it.docker(['run', ...flags, 'test/box:1', 'sh', '-c', list])
+    expect(first.stdout).toBe('1\n')
+    expect((await it.docker(['start', '--attach', 'emptier'])).stdout).toBe('0\n')
+    await it.ok('rm', 'emptier')
+    // Another container is another first use.
+    expect(await it.ok('run', '--rm', '-v', 'filled:/etc', 'test/box:1', 'sh', '-c', 'ls /etc | grep passwd')).toBe(
+      'passwd\n',
+    )
+    await it.ok('volume', 'rm', 'filled')
+  })
+
   test('an endpoint whose aliases are no texts is refused as a bad request', async () => {
     await it.ok('network', 'create', 'checked')
     await it.ok('create', '--name', 'member', 'test/box:1', 'true')

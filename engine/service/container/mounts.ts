@@ -42,7 +42,9 @@ export async function resolveMounts(
   for (const spec of [...own, ...implied]) {
     const isKept = (mount: ResolvedMount) => mount.isAnonymous && targetOf(mount) === targetOf(spec)
     const kept = spec.type === 'volume' && spec.source === '' ? request.kept.find(isKept) : undefined
-    resolved.push(kept ? { ...kept, ...spec, driver: kept.driver } : await resolveMount(context, spec, onMade))
+    const mount = kept ? { ...kept, ...spec, driver: kept.driver } : await resolveMount(context, spec, onMade)
+    const before = request.kept.find(({ name, target }) => name === mount.name && target === mount.target)
+    resolved.push({ ...mount, isPopulated: before?.isPopulated ?? false })
   }
   return resolved
 }
@@ -81,7 +83,7 @@ async function resolveMount(
 ): Promise<ResolvedMount> {
   switch (spec.type) {
     case 'tmpfs':
-      return { ...spec, name: '', hostPath: '', isAnonymous: false }
+      return { ...spec, name: '', hostPath: '', isAnonymous: false, isPopulated: false }
     case 'bind':
       return resolveBind(context, spec)
     case 'volume': {
@@ -90,7 +92,14 @@ async function resolveMount(
       const { labels, driver, driverOptions } = spec
       if (await ensureVolume(context, { name, isAnonymous, labels, driver, options: driverOptions })) onMade(name)
       const volume = getVolume(context, name)
-      return { ...spec, name, hostPath: mountpointOf(context, volume), isAnonymous, driver: volume.driver }
+      return {
+        ...spec,
+        name,
+        hostPath: mountpointOf(context, volume),
+        isAnonymous,
+        isPopulated: false,
+        driver: volume.driver,
+      }
     }
   }
 }
@@ -113,5 +122,5 @@ async function resolveBind(context: ServiceContext, spec: MountSpec): Promise<Re
       `invalid mount config for type "bind": bind source path does not exist: ${source}`,
       { path: source },
     )
-  return { ...spec, name: '', hostPath: source, isAnonymous: false }
+  return { ...spec, name: '', hostPath: source, isAnonymous: false, isPopulated: false }
 }

@@ -53,11 +53,7 @@ export async function launch(context: ServiceContext, before: ContainerRecord): 
       joinNetwork(context, record),
       network.publish(id, portsOf(context, record)),
     ])
-    for (const mount of record.mounts) {
-      if (mount.type === 'volume' && !mount.noCopy && mount.subpath === '') {
-        await context.volume.populate({ root: layout.merged(id), target: mount.target, destination: mount.hostPath })
-      }
-    }
+    record = await populateVolumes(context, record)
     undo.add('mounts', () => runtime.releaseMounts(id))
     undo.add('process', () => runtime.remove(id))
     const created = await runtime.create(withLinkVariables(context, record), sandbox, sharedNamespaces(context, record))
@@ -111,6 +107,15 @@ export async function launch(context: ServiceContext, before: ContainerRecord): 
   } finally {
     context.starting.delete(id)
   }
+}
+
+/** Gives empty volumes what the image has at their places, at the first start that comes so far. */
+async function populateVolumes(context: ServiceContext, record: ContainerRecord): Promise<ContainerRecord> {
+  const root = context.layout.merged(record.id)
+  for (const { type, noCopy, subpath, isPopulated, target, hostPath } of record.mounts)
+    if (type === 'volume' && !noCopy && subpath === '' && !isPopulated)
+      await context.volume.populate({ root, target, destination: hostPath })
+  return { ...record, mounts: record.mounts.map((mount) => ({ ...mount, isPopulated: true })) }
 }
 
 /** A restart that failed is given up, unless that was no fault of the container: it is planned anew with the next keeper. */

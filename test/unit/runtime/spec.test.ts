@@ -189,7 +189,15 @@ function runContainer(rootless: boolean, kind: 'plain' | 'read-only with init' |
         : compileSeccomp(readFileSync(PROFILE, 'utf8'), { capabilities, kernel: '6.1', architecture: process.arch }),
       netnsPath: at('netns'),
       files: { hosts: at('hosts'), hostname: at('hostname'), resolvConf: at('resolvConf') },
-      mounts: [{ ...MountSpec.parse({ type: 'tmpfs', target: '/run' }), name: '', hostPath: '', isAnonymous: false }],
+      mounts: [
+        {
+          ...MountSpec.parse({ type: 'tmpfs', target: '/run' }),
+          name: '',
+          hostPath: '',
+          isAnonymous: false,
+          isPopulated: false,
+        },
+      ],
       rootless,
       cgroupRoot: rootless ? '' : '/',
       ...(rootless ? { mountInfo: readFileSync('/proc/self/mountinfo', 'utf8') } : {}),
