@@ -180,7 +180,7 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
     },
     volume: {
       list: () => listVolumes(context),
-      sizes: () => measureVolumes(context),
+      sizes: (isWanted?: (name: string) => boolean) => measureVolumes(context, isWanted),
       inspect: (name: string) => inspectVolume(context, name),
       /** Names of the drivers that are there. */
       drivers: async () => ['local', ...(await context.volumePlugins.list())],

@@ -49,6 +49,33 @@ describe.skipIf(!hasDocker)('volumes', () => {
     await it.ok('volume', 'rm', 'filled')
   })
 
+  test('prune says how much it freed, and spares what has a label that it is told to spare', async () => {
+    await it.ok('volume', 'create', '--label', 'keep', 'spared')
+    await it.ok('volume', 'create', 'large')
+    await it.ok('run', '--rm', '-v', 'large:/l', 'test/box:1', 'sh', '-c', 'dd if=/dev/zero of=/l/f bs=1M count=3')
+    const filters = JSON.stringify({ all: ['1'], 'label!': ['keep'] })
+    const { json } = await post(`/volumes/prune?filters=${encodeURIComponent(filters)}`, {})
+    expect(json['VolumesDeleted']).toEqual(['large'])
+    expect(json['SpaceReclaimed']).toBeGreaterThanOrEqual(3 * 1024 * 1024)
+    await it.ok('volume', 'rm', 'spared')
+  })
+
+  test('no volume is removed while a container that will use it is being made', async () => {
+    const HostConfig = { Binds: ['raced:/r'], NetworkMode: 'none' }
+    for (let round = 0; round < 20; round += 1) {
+      await it.ok('volume', 'create', 'raced')
+      const [made] = await Promise.all([
+        post(`/containers/create?name=racer`, { Image: 'test/box:1', Cmd: ['true'], HostConfig }),
+        it.ask('DELETE', '/volumes/raced'),
+        it.ask('DELETE', '/volumes/raced'),
+      ])
+      expect(made.status).toBe(201)
+      expect((await it.ask('GET', '/volumes/raced')).status).toBe(200)
+      await it.ask('DELETE', '/containers/racer')
+    }
+    await it.ok('volume', 'rm', 'raced')
+  })
+
   test('an endpoint whose aliases are no texts is refused as a bad request', async () => {
     await it.ok('network', 'create', 'checked')
     await it.ok('create', '--name', 'member', 'test/box:1', 'true')

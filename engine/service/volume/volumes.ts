@@ -4,6 +4,9 @@ import { newId, validateName } from '../../lib/names.ts'
 import type { VolumeRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 
+/** Held by who makes containers too: no volume goes between being found there and being mentioned by a container. */
+const VOLUMES_LOCK = 'containers'
+
 /** What a volume is made with; no driver is `local` for a new one, and whichever serves one that is there. */
 export interface VolumeRequest {
   readonly name: string
@@ -59,7 +62,7 @@ export async function ensureVolume(
 /** Makes a named volume, or an anonymous one where the name is empty. An existing one is answered as it is. */
 export async function createVolume(context: ServiceContext, input: VolumeRequest): Promise<VolumeSummary> {
   const name = input.name || newId()
-  await context.locks.withLock('volumes', () =>
+  await context.locks.withLock(VOLUMES_LOCK, () =>
     ensureVolume(context, { ...input, name, isAnonymous: input.name === '' }),
   )
   return summarise(context, getVolume(context, name))
@@ -71,7 +74,7 @@ export async function removeVolume(
   name: string,
   options: { readonly force: boolean },
 ): Promise<void> {
-  await context.locks.withLock('volumes', async () => {
+  await context.locks.withLock(VOLUMES_LOCK, async () => {
     getVolume(context, name)
     const [user] = usersOf(context, name)
     if (user) {
@@ -129,10 +132,13 @@ export function listVolumes(context: ServiceContext): VolumeSummary[] {
 }
 
 /** Bytes that each volume's files take, by name; what lies at a plugin is not measured. */
-export async function measureVolumes(context: ServiceContext): Promise<Record<string, number>> {
+export async function measureVolumes(
+  context: ServiceContext,
+  isWanted: (name: string) => boolean = () => true,
+): Promise<Record<string, number>> {
   const sizes = context.volumes
     .list()
-    .filter(({ driver }) => driver === 'local')
+    .filter(({ name, driver }) => driver === 'local' && isWanted(name))
     .map(async ({ name }) => [name, await context.runtime.treeSize(context.layout.volumeData(name))] as const)
   return Object.fromEntries(await Promise.all(sizes))
 }

@@ -57,19 +57,38 @@ export function volumeRoutes({ volume }: Services): Route[] {
       method: 'POST',
       path: '/volumes/prune',
       handle: async ({ query, version }) => {
-        const filters = parseFilters(query.get('filters'), ['label', 'all'])
+        const filters = parseFilters(query.get('filters'), ['label', 'label!', 'all'])
         // Named ones are spared since 1.42.
         const isAll = version < 42 || isTrue(filters.get('all')?.[0] ?? null)
+        const unused = volume
+          .list()
+          .filter(
+            ({ usedBy, anonymous, labels }) =>
+              usedBy.length === 0 &&
+              (anonymous || isAll) &&
+              hasLabels(labels, filters.get('label') ?? []) &&
+              !filters.get('label!')?.some((one) => hasLabels(labels, [one])),
+          )
+          .map(({ name }) => name)
+        const sizes = await volume.sizes((name) => unused.includes(name))
         const removed: string[] = []
-        for (const { name, usedBy, anonymous, labels } of volume.list()) {
-          if (usedBy.length > 0 || !(anonymous || isAll) || !hasLabels(labels, filters.get('label') ?? [])) continue
-          await volume.remove(name)
-          removed.push(name)
-        }
-        return { status: 200, json: { VolumesDeleted: removed, SpaceReclaimed: 0 } }
+        for (const name of unused) if (await isRemoved(volume, name)) removed.push(name)
+        const reclaimed = removed.reduce((sum, name) => sum + (sizes[name] ?? 0), 0)
+        return { status: 200, json: { VolumesDeleted: removed, SpaceReclaimed: reclaimed } }
       },
     },
   ]
+}
+
+/** One that is used since, or that its plugin does not give up, keeps none of the others. */
+async function isRemoved(volume: Services['volume'], name: string): Promise<boolean> {
+  return volume.remove(name).then(
+    () => true,
+    (error: unknown) => {
+      if (EngineError.from(error).reason.startsWith('volume.')) return false
+      throw error
+    },
+  )
 }
 
 export const toVolume = ({ name, driver, createdAt, mountpoint, labels, options, scope }: VolumeSummary) => ({
