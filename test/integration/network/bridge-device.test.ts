@@ -62,6 +62,30 @@ describe.skipIf(!isRoot)(`a bridge${isRoot ? '' : ' (a namespace of its own need
     await remove('br.five')
   })
 
+  it('believes no router, and has IPv6 only while it has an address of it', async () => {
+    const read = (name: string) => inside('cat', `/proc/sys/net/ipv6/conf/switched/${name}`).trim()
+    const plain = { ...wanted('switched', ['10.5.0.1/24']), subnets: ['10.5.0.0/24'] }
+    await ensure(plain)
+    expect([read('accept_ra'), read('disable_ipv6')]).toEqual(['0', '1'])
+    expect(show('switched')).not.toContain('inet6')
+    await ensure(wanted('switched'))
+    expect([read('accept_ra'), read('disable_ipv6')]).toEqual(['0', '0'])
+    expect(show('switched')).toContain('inet6 fd05::1/64')
+    await ensure({ ...wanted('switched', ['10.5.0.1/24']), gatewayModes: { ip: 'nat', ip6: 'isolated' } })
+    expect(show('switched')).not.toContain('inet6')
+    await remove('switched')
+  })
+
+  it('may be too small for IPv6, and is as it should be once it is not any more', async () => {
+    const plain = { ...wanted('small', ['10.5.0.1/24']), subnets: ['10.5.0.0/24'] }
+    await ensure({ ...plain, mtu: 1000 })
+    expect(show('small')).toContain('mtu 1000')
+    await ensure(plain)
+    expect(inside('cat', '/proc/sys/net/ipv6/conf/small/accept_ra').trim()).toBe('0')
+    expect(show('small')).not.toContain('inet6')
+    await remove('small')
+  })
+
   it('that is half-made is taken away again', async () => {
     await expect(ensure(wanted('half', ['10.5.0.1/24', '10.5.0.1/24']))).rejects.toMatchObject({
       reason: 'libc.eexist',

@@ -82,6 +82,23 @@ describe('a network of the user’s', () => {
     await networks().remove({ id: 'dual' }, context)
   })
 
+  it('without IPv6 gives its containers none on it, and leaves them their loopback', async () => {
+    const addresses = (id: string) => t.exec(id, 'cat /proc/net/if_inet6')
+    await createNetwork({ name: 'four' })
+    await createNetwork({ name: 'four-mac', driver: 'macvlan' })
+    await createNetwork({ name: 'both', enableIPv6: true })
+    const [bridged, child] = [await t.run({ network: 'four' }), await t.run({ network: 'four-mac' })]
+    await networks().connect({ id: 'both', container: bridged.id, endpoint: endpoint() }, context)
+    for (const { id } of [bridged, child]) {
+      const found = await addresses(id)
+      expect(found).toMatch(/^0{31}1 .* lo$/m)
+      expect(found).not.toMatch(/ eth0$/m)
+    }
+    expect(await addresses(bridged.id)).toMatch(/^fd.* eth1$/m)
+    await Promise.all([bridged, child].map(({ id }) => t.remove(id)))
+    for (const id of ['four', 'four-mac', 'both']) await networks().remove({ id }, context)
+  })
+
   it('that is internal has no way out, and one without icc none within', async () => {
     await createNetwork({ name: 'inner', isInternal: true })
     await createNetwork({ name: 'apart', options: { 'com.docker.network.bridge.enable_icc': 'false' } })

@@ -3,7 +3,15 @@ import { EngineError } from '../../../contract/errors.ts'
 import type { BridgeNetworkParams } from '../../../host/network.ts'
 import { randomMac } from '../../../lib/mac.ts'
 import type { Link, RouteSocket } from '../../libc/rtnetlink.ts'
-import { addressRequest, bridgeRequest, deleteRequest, hardwareAddressRequest, startRequest } from './requests.ts'
+import { setIp6Switch } from './ip6-switch.ts'
+import {
+  addressRequest,
+  bridgeRequest,
+  deleteRequest,
+  hardwareAddressRequest,
+  sizeRequest,
+  upRequest,
+} from './requests.ts'
 
 /** The group of interfaces of our making. The kernel sets it with the creation itself, so that none is ever unmarked. */
 const GROUP = 0x5119
@@ -50,7 +58,12 @@ function find(home: RouteSocket, name: string): Link | undefined {
 }
 
 function setUp(home: RouteSocket, { bridge, mtu, addresses }: BridgeNetworkParams, found: Link | undefined): void {
-  home.request(startRequest(bridge, mtu))
+  // First, since too small a one takes IPv6 and its switches away, and a larger one brings them back as they come.
+  home.request(sizeRequest(bridge, mtu))
+  // A container must not be able to advertise itself as this machine's router, nor reach it where it has no address.
+  setIp6Switch(bridge, 'accept_ra', 0)
+  setIp6Switch(bridge, 'disable_ipv6', addresses.some((address) => address.includes(':')) ? 0 : 1)
+  home.request(upRequest(bridge))
   const { index } = found ?? home.link(bridge)
   for (const address of addresses) {
     try {

@@ -16,7 +16,8 @@ import {
  * Bridges, and what joins a container to a network, as rtnetlink requests. The same by hand:
  *
  *   ip link add BRIDGE group 20761 address A type bridge                          bridgeRequest, where bridges are
- *   ip link set BRIDGE mtu M up                                                   startRequest
+ *   ip link set BRIDGE mtu M                                                      sizeRequest
+ *   ip link set BRIDGE up                                                         upRequest
  *   ip addr add 172.17.0.1/16 dev BRIDGE                                          addressRequest
  *
  *   ip link add vethX mtu M type veth peer name eth0 address A mtu M netns N      linkRequests, where the bridge is
@@ -74,9 +75,9 @@ export const bridgeRequest = (name: string, { mac, group }: { readonly mac: stri
     nested(IFLA_LINKINFO, textAttribute(IFLA_INFO_KIND, 'bridge')),
   ])
 
-/** Sets a bridge up with an MTU of its own: one that was never given one takes that of its ports. */
-export const startRequest = (name: string, mtu: number): RouteRequest =>
-  changeLink(`set ${name} up with MTU ${mtu}`, linkMessage({ isUp: true }), [
+/** Gives a bridge an MTU of its own: one that was never given one takes that of its ports. */
+export const sizeRequest = (name: string, mtu: number): RouteRequest =>
+  changeLink(`set the MTU of ${name} to ${mtu}`, linkMessage(), [
     textAttribute(IFLA_IFNAME, name),
     numberAttribute(IFLA_MTU, mtu),
   ])

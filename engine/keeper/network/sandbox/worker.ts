@@ -6,12 +6,12 @@ import { enterNetworkNamespace, makeNetworkNamespace } from '../../libc/listen.t
 import { bindMount } from '../../libc/mount.ts'
 import { openRouteSocket, type RouteSocket } from '../../libc/rtnetlink.ts'
 import { ensureBridge, removeBridge } from './bridge.ts'
+import { setIp6Switch } from './ip6-switch.ts'
 import type { FromSandboxThread, NamespaceWork, SandboxThreadData, SandboxWork, ToSandboxThread } from './protocol.ts'
 import { addressRequest, deleteRequest, linkRequests, routeDevice, routeRequest, upRequest } from './requests.ts'
 
 /** The two ends of the work: where bridges are, and a container's namespace, which `netnsFd` names. */
-interface Ends {
-  readonly home: RouteSocket
+interface Ends extends Home {
   readonly inside: RouteSocket
   readonly netnsFd: number
 }
@@ -74,11 +74,11 @@ function carryOut(work: SandboxWork, at: Home): void {
   else carryOutInside(work, at)
 }
 
-function carryOutInside(work: NamespaceWork, { home, homeFd }: Home): void {
-  const inside = visit(work, homeFd)
+function carryOutInside(work: NamespaceWork, at: Home): void {
+  const inside = visit(work, at.homeFd)
   try {
     withFile(work.netnsPath, (netnsFd) => {
-      const ends: Ends = { home, inside, netnsFd }
+      const ends: Ends = { ...at, inside, netnsFd }
       switch (work.type) {
         case 'create':
           inside.request(upRequest('lo'))
@@ -97,7 +97,8 @@ function carryOutInside(work: NamespaceWork, { home, homeFd }: Home): void {
 }
 
 /** Joins the namespace to a network, or leaves both as they were. */
-function join({ home, inside, netnsFd }: Ends, endpoint: SandboxEndpoint): void {
+function join(ends: Ends, endpoint: SandboxEndpoint): void {
+  const { home, inside, netnsFd } = ends
   const [add, ...rest] = linkRequests(endpoint, { linkIndex: home.link(endpoint.link).index, netnsFd })
   if (!add) return
   try {
@@ -110,10 +111,21 @@ function join({ home, inside, netnsFd }: Ends, endpoint: SandboxEndpoint): void 
   }
   try {
     for (const request of rest) home.request(request)
+    if (!endpoint.addresses.some((address) => address.includes(':'))) disableIp6(ends, endpoint.containerInterface)
     setUp(inside, endpoint)
   } catch (error) {
     unlessRefused(() => inside.request(deleteRequest(endpoint.containerInterface)))
     throw error
+  }
+}
+
+/** On a network without IPv6 an interface would give itself an address of its own, and take others' word for a router. */
+function disableIp6({ homeFd, netnsFd }: Ends, interfaceName: string): void {
+  try {
+    enterNetworkNamespace(netnsFd)
+    setIp6Switch(interfaceName, 'disable_ipv6', 1)
+  } finally {
+    goHome(homeFd)
   }
 }
 
