@@ -38,9 +38,9 @@ export function atBridges({ mode, keeperPid, innerNetns }: Mode): string {
 const inside = (pid: number, { mode }: Mode) =>
   `nsenter --target ${pid} ${mode === 'rootful' ? '' : '--user --preserve-credentials '}--net `
 
-/** The host's end of a container's veth pair. */
+/** The host's end of a container's veth pair, named by the number at the end of the interface's name. */
 export const vethOf = (containerId: string, containerInterface: string): string =>
-  `veth${containerId.slice(0, 8)}${containerInterface.replace(/\D/g, '')}`
+  `veth${containerId.slice(0, 8)}${Number(/\d+$/.exec(containerInterface)?.[0] ?? 0)}`
 
 /** What shows a network on this machine. */
 export function showNetwork({ interface: link, driver }: NetworkSummary, mode: Mode): readonly Command[] {

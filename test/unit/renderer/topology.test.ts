@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { ContainerSummary, StatsSample } from '../../../engine/contract/container.ts'
 import type { NetworkSummary } from '../../../engine/contract/network.ts'
+import { hostInterfaceName } from '../../../engine/network/bridge.ts'
+import { vethOf } from '../../../renderer/features/topology/commands.ts'
 import { buildGraph, type GraphOptions } from '../../../renderer/features/topology/graph.ts'
 import { rateOf } from '../../../renderer/features/topology/rates.ts'
 
@@ -107,5 +109,12 @@ describe('the rate of an edge', () => {
     expect(rateOf([sample(0, 0)], 'eth0')).toBeNull()
     expect(rateOf([sample(0, 0), sample(1000, 1)], 'eth1')).toBeNull()
     expect(rateOf([sample(0, 500), sample(1000, 0)], 'eth0')).toEqual({ received: 0, sent: 0 })
+  })
+})
+
+describe('the other end of a container’s interface', () => {
+  it('is the one that the engine makes, also where the interface has more digits in its name', () => {
+    for (const name of ['eth0', 'eth12', 'v6net0', 'net07', 'plain'])
+      expect(vethOf('0123456789abcdef', name), name).toBe(hostInterfaceName('0123456789abcdef', name))
   })
 })
