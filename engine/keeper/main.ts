@@ -76,7 +76,7 @@ async function serve(): Promise<void> {
   void confinement.settle()
   const egress = rootless
     ? await startEgress(stateFolder)
-    : { netnsPath: '', kind: 'kernel' as const, stop: async () => {} }
+    : { netnsPath: '', kind: () => 'kernel' as const, warnings: () => [], stop: async () => {} }
   const containers = createContainerHost({
     stateFolder,
     rootless,
@@ -121,10 +121,10 @@ async function serve(): Promise<void> {
         cpus: os.cpus().length,
         memoryBytes: os.totalmem(),
         runtime: runtimeVersion,
-        egress: egress.kind,
+        egress: egress.kind(),
         appArmor,
         warnings: [
-          ...(egress.kind === 'none' ? ['containers reach nothing outside: install pasta (passt) or slirp4netns'] : []),
+          ...egress.warnings(),
           ...(groups.controllers.length === 0
             ? ['containers have no limits: no control groups are delegated here; --doctor says how to get them']
             : []),
