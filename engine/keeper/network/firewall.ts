@@ -15,6 +15,8 @@ import {
 } from './ruleset.ts'
 
 const FAMILIES: readonly Family[] = ['ip', 'ip6']
+const RETRY_MS = 1000
+const LONGEST_RETRY_MS = 60_000
 
 /** The engine's own nft tables, kept as they should be. Other tables are not touched. */
 export interface Firewall {
@@ -35,10 +37,16 @@ export interface Firewall {
 }
 
 /** Rules in the namespace where bridges live; `prefix` is the argv that enters it. */
-export function createFirewall(table: string, prefix: readonly string[]): Firewall {
+export function createFirewall(
+  table: string,
+  prefix: readonly string[],
+  { retryMs = RETRY_MS }: { readonly retryMs?: number } = {},
+): Firewall {
   const bridges = new Map<string, BridgeRules>()
   const published = new Map<string, readonly Publication[]>()
   let isApplied = false
+  let failures = 0
+  let retry: NodeJS.Timeout | undefined
   let last: Promise<unknown> = Promise.resolve()
   /** One transaction after the other, so that what is known and what the kernel has never part. */
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -49,11 +57,28 @@ export function createFirewall(table: string, prefix: readonly string[]): Firewa
   const nft = (input: string) => run([...prefix, 'nft', '-f', '-'], { input })
   const session = createNftSession(prefix)
   const makeAnew = async () => {
-    // Until it is done, the kernel may have anything: the next change then makes everything anew.
+    // Until it is done, the kernel may have anything: the next change or try then makes everything anew.
     isApplied = false
+    clearTimeout(retry)
     const ruleset = { bridges: [...bridges.values()], publications: [...published.values()].flat() }
-    await nft(FAMILIES.map((family) => renderTable(family, table, ruleset)).join(''))
+    try {
+      await nft(FAMILIES.map((family) => renderTable(family, table, ruleset)).join(''))
+    } catch (error) {
+      retry = setTimeout(tryAgain, Math.min(retryMs * 2 ** failures, LONGEST_RETRY_MS))
+      retry.unref()
+      failures += 1
+      throw error
+    }
     isApplied = true
+    failures = 0
+  }
+  /** Whoever asked has long been told; rules that were lost must not stay away until the next change. */
+  const tryAgain = () => void inTurn(async () => (isApplied || !isKnown() ? undefined : makeAnew())).catch(() => {})
+  const isKnown = () => bridges.size > 0 || published.size > 0
+  const hasTables = async () => {
+    const { stdout } = await run([...prefix, 'nft', 'list', 'tables'])
+    const names = stdout.split('\n')
+    return FAMILIES.every((family) => names.includes(`table ${family} ${table}`))
   }
   /** The change alone, in one transaction; where the kernel has something else than we thought, everything anew. */
   const change = async (before: (family: Family) => Elements, after: (family: Family) => Elements) => {
@@ -94,21 +119,22 @@ export function createFirewall(table: string, prefix: readonly string[]): Firewa
       }),
     repair: (lost) =>
       inTurn(async () => {
-        if ((lost !== '' && lost !== table) || !isApplied) return
-        const { stdout } = await run([...prefix, 'nft', 'list', 'tables'])
-        const names = stdout.split('\n')
-        if (FAMILIES.every((family) => names.includes(`table ${family} ${table}`))) return
+        if ((lost !== '' && lost !== table) || !isKnown()) return
+        if (isApplied && (await hasTables().catch(() => false))) return
         await makeAnew()
       }),
     restore: (known) =>
       inTurn(async () => {
         for (const rules of known.bridges) bridges.set(rules.bridge, rules)
         for (const [containerId, publications] of known.published) published.set(containerId, publications)
-        if (bridges.size > 0 || published.size > 0) await makeAnew()
+        if (isKnown()) await makeAnew()
       }),
     remove: () =>
       inTurn(async () => {
         session.stop()
+        clearTimeout(retry)
+        bridges.clear()
+        published.clear()
         if (isApplied) await nft(FAMILIES.map((family) => removeTable(family, table)).join(''))
         isApplied = false
       }),

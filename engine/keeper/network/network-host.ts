@@ -87,8 +87,9 @@ export function createNetworkHost({
   const firewall = createFirewall(`slipway-${tag}`, prefix)
   const encryption = createEncryption(stateFolder, { table: `slipway-${tag}-vxlan`, prefix })
   const repair = async (table: string) => {
-    await firewall.repair(table)
-    if (table === '' || table === `slipway-${tag}-vxlan`) await encryption.repair()
+    const isOfTunnels = table === '' || table === `slipway-${tag}-vxlan`
+    // Neither waits for the other: what one cannot mend at the moment, the other may.
+    await Promise.all([firewall.repair(table), ...(isOfTunnels ? [encryption.repair()] : [])])
   }
   /** Other programs' rules are where root's bridges are; in a namespace of our own there are none. */
   const chain = `SLIPWAY-${tag}`

@@ -5,6 +5,7 @@ import { createFirewall } from '../../../../engine/keeper/network/firewall.ts'
 import { createEncryption } from '../../../../engine/keeper/network/overlay/encryption.ts'
 import { createVxlans } from '../../../../engine/keeper/network/overlay/vxlan.ts'
 import { createParents } from '../../../../engine/keeper/network/parents.ts'
+import { waitUntil } from '../../../helpers/engine.ts'
 import { createFakeTools } from '../../../helpers/fake-tools.ts'
 
 let tools: ReturnType<typeof createFakeTools>
@@ -14,15 +15,16 @@ beforeEach(() => {
 afterEach(() => tools.remove())
 
 describe('rules', () => {
+  const publication = {
+    protocol: 'tcp',
+    hostIp: '0.0.0.0',
+    hostPort: 8080,
+    containerIp: '172.17.0.2',
+    containerPort: 80,
+  } as const
+
   it('are all made anew after a change that the kernel refused', async () => {
     const firewall = createFirewall('t', tools.prefix)
-    const publication = {
-      protocol: 'tcp',
-      hostIp: '0.0.0.0',
-      hostPort: 8080,
-      containerIp: '172.17.0.2',
-      containerPort: 80,
-    } as const
     await firewall.publish('a', [publication])
     tools.refuse('8081')
     await expect(firewall.publish('b', [{ ...publication, hostPort: 8081 }])).rejects.toThrow('it is refused')
@@ -31,6 +33,29 @@ describe('rules', () => {
     await firewall.publish('b', [])
     expect(tools.asked()).toContain('8080')
     await firewall.remove()
+  })
+
+  it('that went and cannot be made anew at once are tried for until they can', async () => {
+    const firewall = createFirewall('t', tools.prefix, { retryMs: 20 })
+    await firewall.publish('a', [publication])
+    tools.refuse('8080')
+    tools.asked()
+    await expect(firewall.repair('t')).rejects.toThrow('it is refused')
+    let tries = 0
+    await waitUntil(() => {
+      tries += tools.asked().split('nft -f -').length - 1
+      return tries > 2
+    })
+    await expect(firewall.repair('t')).rejects.toThrow('it is refused')
+    tools.refuse()
+    tools.asked()
+    await waitUntil(() => tools.asked().includes('8080'), 'the rules')
+    tools.answer('table ip t\ntable ip6 t')
+    await firewall.repair('t')
+    expect(tools.asked()).not.toContain('8080')
+    await firewall.remove()
+    await firewall.repair('t')
+    expect(tools.asked()).not.toContain('8080')
   })
 })
 
