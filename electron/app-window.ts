@@ -36,6 +36,11 @@ export function denyEverythingElse(): void {
     contents.on('will-navigate', (event) => event.preventDefault())
     contents.setWindowOpenHandler(() => ({ action: 'deny' }))
     contents.session.setPermissionRequestHandler((_contents, _permission, answer) => answer(false))
+    // Without these, Electron answers yes to whatever a page asks without waiting. Its buttons write text to the clipboard.
+    contents.session.setPermissionCheckHandler(
+      (_contents, permission, origin) => isWindowPage(origin) && permission === 'clipboard-sanitized-write',
+    )
+    contents.session.setDevicePermissionHandler(() => false)
   })
 }
 

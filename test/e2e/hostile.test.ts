@@ -136,6 +136,36 @@ describe.skipIf(whyNoWindow() !== '')('a hostile renderer', () => {
     expect(states).toEqual(['refused', 'denied'])
   })
 
+  test('is told of no permission that it has, but to write text to the clipboard', async () => {
+    const found = await page().evaluate(async () => {
+      const names = [
+        ...['accelerometer', 'background-sync', 'camera', 'clipboard-read', 'clipboard-write', 'geolocation'],
+        ...['gyroscope', 'idle-detection', 'local-fonts', 'microphone', 'midi', 'notifications', 'screen-wake-lock'],
+        ...['storage-access', 'window-management'],
+      ]
+      const granted: string[] = []
+      for (const name of names) {
+        const state = await navigator.permissions.query({ name: name as PermissionName }).then(
+          (status) => status.state,
+          () => 'refused',
+        )
+        if (state === 'granted') granted.push(name)
+      }
+      return { granted, notifications: Notification.permission }
+    })
+    expect(found).toEqual({ granted: ['clipboard-write'], notifications: 'denied' })
+  })
+
+  test('is given no device', async () => {
+    const devices = await page().evaluate(async () => {
+      const { hid, usb, serial } = navigator as unknown as Record<string, { getDevices?(): Promise<unknown[]> }> & {
+        serial?: { getPorts(): Promise<unknown[]> }
+      }
+      return [await hid?.getDevices?.(), await usb?.getDevices?.(), await serial?.getPorts()]
+    })
+    expect(devices.flatMap((list) => list ?? [])).toEqual([])
+  })
+
   test('gets a typed refusal for every call with hostile input, and changes nothing', async () => {
     const paths = Object.entries({ ...contract, desktop }).flatMap(([noun, procedures]) =>
       Object.entries(procedures as Record<string, { kind: string }>)
