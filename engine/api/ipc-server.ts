@@ -11,8 +11,13 @@ import { type ServerPort, serveStream } from './stream-server.ts'
  *   send   'rpc:open'   (path, input, nonce)                                        streams
  *     main answers 'rpc:port' (nonce) with one end of a MessageChannel; see stream-server.ts for its frames
  *
+ * A window has so many streams open at a time; one more is answered by a port that says so and closes.
+ *
  * Paths are `noun.verb` and looked up as own properties, so `__proto__.x` is nothing.
  */
+
+/** Far more than its lists, terminals and logs need, and few enough that none of what each costs adds up. */
+const MOST_STREAMS = 256
 
 /** The part of Electron's IPC event in use. */
 export interface IpcEvent {
@@ -64,17 +69,32 @@ export function serveIpc({
     }
   })
 
+  const openStreams = new WeakMap<IpcEvent['sender'], number>()
+  const count = (sender: IpcEvent['sender'], change: number) =>
+    openStreams.set(sender, (openStreams.get(sender) ?? 0) + change)
   ipcMain.on('rpc:open', (event, path, input, nonce) => {
     const { sender } = event
-    if (!isTrustedSender(event) || typeof nonce !== 'string' || nonce.length > 64) return
+    if (!isTrustedSender(event) || sender.isDestroyed() || typeof nonce !== 'string' || nonce.length > 64) return
     const { port1, port2 } = createChannel()
-    serveStream(port1, async function* (context) {
-      yield* openProcedure(served, { path, input }, context)
-    })
-    if (sender.isDestroyed()) port1.close()
-    else sender.postMessage('rpc:port', nonce, [port2 as never])
+    const isOneTooMany = (openStreams.get(sender) ?? 0) >= MOST_STREAMS
+    count(sender, 1)
+    void serveStream(port1, {
+      accept: (frame) => parseFrame(path, frame),
+      async *produce(context) {
+        if (isOneTooMany) throw tooManyStreams()
+        yield* openProcedure(served, { path, input }, context)
+      },
+    }).finally(() => count(sender, -1))
+    sender.postMessage('rpc:port', nonce, [port2 as never])
   })
 }
+
+const tooManyStreams = () =>
+  new EngineError(
+    'unavailable',
+    'ipc.too-many-streams',
+    `the window has ${MOST_STREAMS} streams open, and no more may be; close terminals, logs or transfers and try again`,
+  )
 
 async function* openProcedure(
   served: Served,
@@ -85,10 +105,14 @@ async function* openProcedure(
   if (procedure.kind !== 'stream')
     throw new EngineError('invalidArgument', 'ipc.wrong-kind', `${String(call.path)} is no stream`)
   const parsed = parseInput(procedure.input, call.path, call.input)
-  const up = (async function* () {
-    for await (const frame of context.up) yield parseInput(procedure.up, call.path, frame)
-  })()
-  yield* handler(parsed, { signal: context.signal, up }) as AsyncIterable<unknown>
+  yield* handler(parsed, context) as AsyncIterable<unknown>
+}
+
+/** What a window sends into a stream is checked when it comes, so that nothing waits that nobody would take. */
+function parseFrame(path: unknown, frame: unknown): unknown {
+  const procedure = findProcedure(path)
+  if (procedure?.kind !== 'stream') throw noSuchProcedure(path)
+  return parseInput(procedure.up, path, frame)
 }
 
 type AnyHandler = (
@@ -103,16 +127,24 @@ interface Served {
 const DECLARED: Readonly<Record<string, Readonly<Record<string, Procedure>>>> = { ...contract, desktop }
 
 async function resolve(served: Served, path: unknown): Promise<{ procedure: Procedure; handler: AnyHandler }> {
-  const [noun = '', verb = '', ...rest] = String(path).split('.')
-  const procedures = own(DECLARED, noun)
-  const procedure = procedures && own(procedures, verb)
-  if (procedure && rest.length === 0) {
+  const procedure = findProcedure(path)
+  if (procedure) {
+    const [noun = '', verb = ''] = String(path).split('.')
     const handlers = noun === 'desktop' ? { desktop: served.desktop } : await served.engine
     const handler = own((handlers as unknown as Record<string, Record<string, AnyHandler>>)[noun] ?? {}, verb)
     if (handler) return { procedure, handler }
   }
-  throw new EngineError('notFound', 'ipc.no-such-procedure', `there is no procedure "${String(path).slice(0, 80)}"`)
+  throw noSuchProcedure(path)
 }
+
+function findProcedure(path: unknown): Procedure | undefined {
+  const [noun = '', verb = '', ...rest] = String(path).split('.')
+  const procedures = rest.length === 0 ? own(DECLARED, noun) : undefined
+  return procedures && own(procedures, verb)
+}
+
+const noSuchProcedure = (path: unknown) =>
+  new EngineError('notFound', 'ipc.no-such-procedure', `there is no procedure "${String(path).slice(0, 80)}"`)
 
 function parseInput(schema: z.ZodType, path: unknown, input: unknown): unknown {
   const result = schema.safeParse(input)

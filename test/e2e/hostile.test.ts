@@ -16,17 +16,31 @@ interface HostileWindow {
   }
 }
 
-/** Values that nobody with good intent sends. */
-const HOSTILE: readonly unknown[] = [
-  null,
-  42,
-  'text',
-  [],
-  { id: { $ne: '' } },
-  { id: '../../../../etc/passwd', path: '../../etc/passwd', name: '../x', reference: '../x', host: '../x' },
-  { id: 'x'.repeat(1_000_000), path: 'relative', name: 'a\nb', reference: '\u0000' },
-  { __proto__: { isAdmin: true }, constructor: { prototype: { id: 'x' } }, id: 7, path: 7, name: {}, reference: [] },
+/**
+ * Values that nobody with good intent sends, as JSON that the page itself reads: in a literal, and on the way to the
+ * page, `__proto__` would be no key.
+ */
+const HOSTILE: readonly string[] = [
+  'null',
+  '42',
+  '"text"',
+  '[]',
+  '{"id": {"$ne": ""}}',
+  JSON.stringify({
+    ...{ id: '../../../../etc/passwd', path: '../../etc/passwd', name: '../x', reference: '../x', host: '../x' },
+    ...{ container: '../x', interface: '../x', ids: ['../x'], language: '../x' },
+  }),
+  JSON.stringify({ id: 'x'.repeat(1_000_000), path: 'relative', name: 'a\nb', reference: '\u0000', ids: ['\u0000'] }),
+  `{"__proto__": {"isAdmin": true}, "constructor": {"prototype": {"id": "x"}}, "id": 7, "path": 7, "name": {},
+    "reference": [], "ids": {"__proto__": []}, "container": {"__proto__": "x"}}`,
 ]
+/** Paths of all procedures that are streams, or of all that are not. */
+const pathsOf = (isStream: boolean) =>
+  Object.entries({ ...contract, desktop }).flatMap(([noun, procedures]) =>
+    Object.entries(procedures as Record<string, { kind: string }>)
+      .filter(([, { kind }]) => (kind === 'stream') === isStream)
+      .map(([verb]) => `${noun}.${verb}`),
+  )
 
 /** A renderer that an attacker has taken over: it has the preload's two functions and nothing else. */
 describe.skipIf(whyNoWindow() !== '')('a hostile renderer', () => {
@@ -38,6 +52,11 @@ describe.skipIf(whyNoWindow() !== '')('a hostile renderer', () => {
       path,
       input,
     ] as const)
+  const invokeJson = (path: string, input: string): Promise<Answer> =>
+    page().evaluate(
+      ([target, value]) => (window as unknown as HostileWindow).slipway.invoke(target, JSON.parse(value)),
+      [path, input] as const,
+    )
 
   beforeAll(async () => {
     running = await launchApp(home)
@@ -167,19 +186,14 @@ describe.skipIf(whyNoWindow() !== '')('a hostile renderer', () => {
   })
 
   test('gets a typed refusal for every call with hostile input, and changes nothing', async () => {
-    const paths = Object.entries({ ...contract, desktop }).flatMap(([noun, procedures]) =>
-      Object.entries(procedures as Record<string, { kind: string }>)
-        .filter(([, { kind }]) => kind !== 'stream')
-        .map(([verb]) => `${noun}.${verb}`),
-    )
     // These take no input, or hostile input is the same as none.
     const harmless = new Set(['image.createStarter', 'network.prune', 'volume.create'])
     const wrong: string[] = []
-    for (const path of paths.filter((one) => !harmless.has(one))) {
+    for (const path of pathsOf(false).filter((one) => !harmless.has(one))) {
       for (const input of HOSTILE) {
-        const answer = await invoke(path, input)
+        const answer = await invokeJson(path, input)
         if (!answer.ok && answer.error?.code === 'internal')
-          wrong.push(`${path} ${JSON.stringify(input).slice(0, 80)}: ${answer.error.message}`)
+          wrong.push(`${path} ${input.slice(0, 80)}: ${answer.error.message}`)
       }
     }
     expect(wrong).toEqual([])
@@ -223,7 +237,93 @@ describe.skipIf(whyNoWindow() !== '')('a hostile renderer', () => {
     expect(await invoke('desktop.state', {})).toEqual(before)
   })
 
-  test('cannot drown the engine', async () => {
+  test('gets a typed refusal for every stream with hostile input or frames, and changes nothing', async () => {
+    const wrong = await page().evaluate(
+      async ([paths, inputs]) => {
+        const { slipway } = window as unknown as HostileWindow
+        const found: string[] = []
+        const tryOne = (path: string, input: string, frame: unknown) =>
+          new Promise<void>((resolve) => {
+            const nonce = crypto.randomUUID()
+            const onPort = ({ data, ports: [port] }: MessageEvent) => {
+              if (data?.slipwayPort !== nonce || !port) return
+              removeEventListener('message', onPort)
+              const end = () => {
+                port.close()
+                resolve()
+              }
+              // What takes no input, or has a default for it, begins: only the frame is hostile then.
+              const timer = setTimeout(() => {
+                found.push(`${path} ${input.slice(0, 80)}: goes on after a frame that it does not take`)
+                end()
+              }, 5000)
+              port.onmessage = ({ data: answer }) => {
+                if (answer.t === 'data') return
+                clearTimeout(timer)
+                if (answer.t === 'error' && answer.e.code === 'internal')
+                  found.push(`${path} ${input.slice(0, 80)}: ${answer.e.message}`)
+                end()
+              }
+              port.postMessage({ t: 'ack', n: Number.NaN })
+              port.postMessage({ t: 'data', v: frame })
+            }
+            addEventListener('message', onPort)
+            slipway.open(path, JSON.parse(input), nonce)
+          })
+        for (const path of paths)
+          for (const input of inputs)
+            for (const frame of [{ type: 'data', data: 'text' }, JSON.parse('{"__proto__": {"type": "eof"}}')])
+              await tryOne(path, input, frame)
+        return found
+      },
+      [pathsOf(true), HOSTILE] as const,
+    )
+    expect(wrong).toEqual([])
+    expect(await invoke('container.list', {})).toEqual({ ok: true, value: [] })
+    expect(await invoke('image.list', {})).toEqual({ ok: true, value: [] })
+  }, 60_000)
+
+  test('has no more than 256 streams open, is told so of each one more, and gets new ones once some are closed', async () => {
+    const found = await page().evaluate(async () => {
+      const { slipway } = window as unknown as HostileWindow
+      const open = (nonce: string) =>
+        new Promise<MessagePort>((resolve) => {
+          const onPort = ({ data, ports: [port] }: MessageEvent) => {
+            if (data?.slipwayPort !== nonce || !port) return
+            removeEventListener('message', onPort)
+            resolve(port)
+          }
+          addEventListener('message', onPort)
+          slipway.open('system.events', {}, nonce)
+        })
+      const ports: MessagePort[] = []
+      const refusals: string[] = []
+      for (let index = 0; index < 2000; index += 50) {
+        const some = await Promise.all(Array.from({ length: 50 }, () => open(crypto.randomUUID())))
+        for (const port of some) {
+          port.onmessage = ({ data }) => data.t === 'error' && refusals.push(data.e.reason)
+          ports.push(port)
+        }
+      }
+      await slipway.invoke('container.list', {})
+      const refused = refusals.length
+      for (const port of ports) port.close()
+      await slipway.invoke('container.list', {})
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      const again = await open(crypto.randomUUID())
+      again.onmessage = ({ data }) => data.t === 'error' && refusals.push(data.e.reason)
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      again.close()
+      return { refused, later: refusals.length - refused, reasons: [...new Set(refusals)] }
+    })
+    expect(found).toMatchObject({ later: 0, reasons: ['ipc.too-many-streams'] })
+    // The window's own streams are among the 256.
+    expect(found.refused).toBeGreaterThanOrEqual(2000 - 256)
+    expect(found.refused).toBeLessThan(2000 - 240)
+    expect(await invoke('system.info', {})).toMatchObject({ ok: true })
+  }, 60_000)
+
+  test('cannot drown the engine in calls, nor in streams that are none', async () => {
     const answered = await page().evaluate(async () => {
       const { slipway } = window as unknown as HostileWindow
       for (let index = 0; index < 2000; index += 1) slipway.open('system.events', {}, 'x'.repeat(100_000))

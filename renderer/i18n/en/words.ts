@@ -236,6 +236,8 @@ export const words = {
   copied: 'Copied',
   activityKind: { import: 'Import', pull: 'Pull', push: 'Push', save: 'Save', capture: 'Record' },
   errors: {
+    ipc_toomanystreams: 'Too many terminals, logs and transfers are open in the window. Close some and try again.',
+    stream_notread: 'Nothing reads what was sent. Open it again, and send what its program takes.',
     folder_notopened: 'The folder could not be opened.',
     port_inuse: 'Port {{port}} is taken.',
     cluster_notconfigured: 'This engine is in no cluster.',

@@ -229,6 +229,8 @@ export const words: Translation<typeof en> = {
   copied: '복사됨',
   activityKind: { import: '가져오기', pull: '내려받기', push: '올리기', save: '저장', capture: '기록' },
   errors: {
+    ipc_toomanystreams: '창에 열린 터미널, 로그, 전송이 너무 많습니다. 몇 개를 닫고 다시 시도하세요.',
+    stream_notread: '보낸 내용을 읽는 곳이 없습니다. 다시 열고 프로그램이 받을 만큼만 보내세요.',
     folder_notopened: '폴더를 열 수 없습니다.',
     port_inuse: '포트 {{port}}은(는) 이미 쓰이고 있습니다.',
     cluster_notconfigured: '이 엔진은 클러스터에 속해 있지 않습니다.',
