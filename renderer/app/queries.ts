@@ -19,6 +19,10 @@ export const imageList = queryOptions({ queryKey: ['image', 'list'], queryFn: ()
 export const volumeList = queryOptions({ queryKey: ['volume', 'list'], queryFn: () => api.volume.list({}) })
 export const networkList = queryOptions({ queryKey: ['network', 'list'], queryFn: () => api.network.list({}) })
 export const registryList = queryOptions({ queryKey: ['registry', 'list'], queryFn: () => api.registry.list({}) })
+export const registrySettings = queryOptions({
+  queryKey: ['registry', 'settings'],
+  queryFn: () => api.registry.settings({}),
+})
 export const dockerApi = queryOptions({ queryKey: ['docker', 'describe'], queryFn: () => api.docker.describe({}) })
 /** Bytes of volumes by name, measured anew whenever somebody looks. */
 export const volumeSizes = queryOptions({

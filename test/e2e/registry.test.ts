@@ -96,6 +96,36 @@ describe.skipIf(why !== '')('registries in the window', () => {
     await page().keyboard.press('Escape')
   })
 
+  test('mirrors and insecure registries are checked, kept and taken away', async () => {
+    await page().getByTestId('nav-registries').click()
+    const kept = () => page().evaluate(() => window.slipway.invoke('registry.settings', {}))
+    const list = (kind: 'mirrors' | 'insecure') => page().getByTestId(`registry-${kind}`)
+    const add = async (kind: 'mirrors' | 'insecure', typed: string) => {
+      await list(kind).getByTestId('registry-address-new').fill(typed)
+      await list(kind).getByTestId('registry-address-add').click()
+    }
+    await add('mirrors', 'mirror.example/v2')
+    await list('mirrors').getByText('“mirror.example/v2” is no address of a mirror', { exact: false }).waitFor()
+    await add('insecure', 'http://registry.lan')
+    await list('insecure').getByText('“http://registry.lan” is no host', { exact: false }).waitFor()
+    await add('mirrors', `http://${registry.host}/`)
+    await list('mirrors').getByText(`http://${registry.host}`, { exact: true }).waitFor()
+    for (const host of ['registry.lan:5000', 'other.lan']) {
+      await add('insecure', host)
+      await list('insecure').getByText(host, { exact: true }).waitFor()
+    }
+    await takePicture(page(), 'registry-settings')
+    await list('insecure').getByLabel('Remove: other.lan').click()
+    await list('insecure').getByText('other.lan', { exact: true }).waitFor({ state: 'detached' })
+    expect(await kept()).toEqual({
+      ok: true,
+      value: {
+        mirrors: [{ host: 'docker.io', url: `http://${registry.host}` }],
+        insecure: ['registry.lan:5000'],
+      },
+    })
+  })
+
   test('no rule of accessibility is broken, and a logout takes the login away', async () => {
     await page().getByTestId('nav-registries').click()
     const { violations } = await new AxeBuilder({ page: page() }).setLegacyMode().analyze()

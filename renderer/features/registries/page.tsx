@@ -12,11 +12,12 @@ import { type Column, DataGrid } from '../../components/data-grid.tsx'
 import { Empty } from '../../components/empty.tsx'
 import { IconButton } from '../../components/icon-button.tsx'
 import { reportFailure } from '../../state/activity.ts'
+import { Reaching } from './reaching.tsx'
 
 /** Logins live outside the engine's own records, so no event tells of a change. */
 const reload = () => queryClient.invalidateQueries({ queryKey: registryList.queryKey })
 
-/** Registries that we are known to: log in, test, log out. */
+/** Registries that we are known to: log in, test, log out; and how registries are reached. */
 export function RegistriesPage() {
   const { t } = useTranslation()
   const { data: logins } = useQuery(registryList)
@@ -56,6 +57,7 @@ export function RegistriesPage() {
           rowProps={({ host }) => ({ 'data-testid': 'registry-row', 'data-name': host })}
         />
       )}
+      <Reaching />
       {isOpen && <LoginDialog onClose={() => setOpen(false)} />}
     </div>
   )

@@ -82,5 +82,18 @@ export const images = {
     keptIn: { helper: 'the keyring', file: 'docker’s config.json', memory: 'memory, until the engine ends' },
     state: 'Test',
     works: 'Works, as {{username}}',
+    add: 'Add',
+    mirrors: {
+      title: 'Mirrors of Docker Hub',
+      text: 'Asked first for images of docker.io, in this order; the Hub itself comes last. They hold from the next pull on.',
+      add: 'Address of a mirror',
+      bad: '“{{typed}}” is no address of a mirror. Name its root: https://mirror.example or http://host:5000.',
+    },
+    insecure: {
+      title: 'Insecure registries',
+      text: 'These may be spoken to without encryption or with a certificate that does not hold: whoever is on the way can read logins and change images. This machine’s own registries need no entry.',
+      add: 'Host of an insecure registry',
+      bad: '“{{typed}}” is no host of a registry. Name the host and its port alone: registry.example:5000.',
+    },
   },
 }

@@ -80,5 +80,18 @@ export const images: Translation<typeof en> = {
     keptIn: { helper: '키링', file: 'docker의 config.json', memory: '메모리(엔진이 끝날 때까지)' },
     state: '확인 결과',
     works: '{{username}} 이름으로 연결됨',
+    add: '추가',
+    mirrors: {
+      title: 'Docker Hub 미러',
+      text: 'docker.io 이미지를 받을 때 이 순서로 먼저 묻고, Docker Hub에는 마지막으로 묻습니다. 다음 받기부터 적용됩니다.',
+      add: '미러 주소',
+      bad: '“{{typed}}”은(는) 미러 주소가 아닙니다. https://mirror.example 또는 http://host:5000처럼 최상위 주소를 입력하세요.',
+    },
+    insecure: {
+      title: '암호화하지 않는 레지스트리',
+      text: '이 레지스트리와는 암호화 없이, 또는 유효하지 않은 인증서로도 통신합니다. 중간에서 로그인 정보를 읽거나 이미지를 바꿀 수 있습니다. 이 컴퓨터의 레지스트리는 추가하지 않아도 됩니다.',
+      add: '암호화하지 않는 레지스트리의 호스트',
+      bad: '“{{typed}}”은(는) 레지스트리 호스트가 아닙니다. registry.example:5000처럼 호스트와 포트만 입력하세요.',
+    },
   },
 }
