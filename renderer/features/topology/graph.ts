@@ -65,7 +65,7 @@ export function buildGraph(
   networks: readonly NetworkSummary[],
   options: GraphOptions,
 ): Graph {
-  const wanted = containers.filter((container) => isWanted(container, networks, options.show))
+  const wanted = containers.filter((container) => isWanted(container, { containers, networks, show: options.show }))
   const nodeOf = (container: ContainerSummary) =>
     options.collapsed.has(projectOf(container)) ? `project:${projectOf(container)}` : container.id
   const shown = new Map(wanted.map((container) => [container.id, container]))
@@ -99,9 +99,10 @@ export function buildGraph(
   return { nodes, edges: unique(edges) }
 }
 
-/** Whether others than this machine can reach a container by a published port. */
-export const isExposed = ({ ports, status }: ContainerSummary): boolean =>
-  ALIVE.has(status) && ports.some(({ hostIp, hostPort }) => hostPort > 0 && !/^(127\.|::1$)/.test(hostIp))
+/** Whether others than this machine can reach a container: by a published port, or by the host's own addresses. */
+export const isExposed = ({ ports, status, networkMode }: ContainerSummary): boolean =>
+  ALIVE.has(status) &&
+  (networkMode === 'host' || ports.some(({ hostIp, hostPort }) => hostPort > 0 && !/^(127\.|::1$)/.test(hostIp)))
 
 function canGoOut(container: ContainerSummary, networks: readonly NetworkSummary[]): boolean {
   if (container.networkMode === 'host') return true
@@ -113,19 +114,39 @@ function canGoOut(container: ContainerSummary, networks: readonly NetworkSummary
   )
 }
 
-function isWanted(
-  container: ContainerSummary,
-  networks: readonly NetworkSummary[],
-  show: GraphOptions['show'],
-): boolean {
+interface Choice {
+  readonly containers: readonly ContainerSummary[]
+  readonly networks: readonly NetworkSummary[]
+  readonly show: GraphOptions['show']
+}
+
+/** A container on another's network has no ports and endpoints of its own: it is reached, and goes out, as that one. */
+function isWanted(container: ContainerSummary, { containers, networks, show }: Choice): boolean {
   switch (show) {
     case 'all':
       return true
     case 'exposed':
-      return isExposed(container)
+      return ALIVE.has(container.status) && isExposed(networkOwner(container, containers))
     case 'outgoing':
-      return canGoOut(container, networks)
+      return canGoOut(networkOwner(container, containers), networks)
   }
+}
+
+/** The container whose network a container is on: itself, or the one at the end of `container:`. */
+function networkOwner(container: ContainerSummary, all: readonly ContainerSummary[]): ContainerSummary {
+  const seen = new Set<ContainerSummary>()
+  let owner = container
+  for (let next: ContainerSummary | undefined = owner; next && !seen.has(next); next = sharedWith(next, all)) {
+    seen.add(next)
+    owner = next
+  }
+  return owner
+}
+
+/** The container that one names as the owner of its network, if it does and that one is there. */
+function sharedWith({ networkMode }: ContainerSummary, all: readonly ContainerSummary[]): ContainerSummary | undefined {
+  const [mode, ref = ''] = networkMode.split(/:(.*)/s)
+  return mode === 'container' ? findByRef(all, ref) : undefined
 }
 
 function endpointEdges(
@@ -171,8 +192,7 @@ function sharedEdges(
   all: readonly ContainerSummary[],
   nodeOf: (container: ContainerSummary) => string,
 ): GraphEdge[] {
-  const [mode, ref = ''] = container.networkMode.split(/:(.*)/s)
-  const owner = mode === 'container' ? findByRef(all, ref) : undefined
+  const owner = sharedWith(container, all)
   if (!owner) return []
   return [{ id: `shared:${container.id}`, kind: 'shared', source: nodeOf(owner), target: nodeOf(container), label: '' }]
 }

@@ -78,6 +78,29 @@ describe('the graph of the topology', () => {
     expect(names('outgoing')).toEqual(['open', 'near'])
   })
 
+  it('judges a container on the network of another by that one, also at second hand, and one on the host’s by the host', () => {
+    const containers = [
+      container('open', { ports: [port('')] }),
+      container('side', { networkMode: 'container:open' }),
+      container('second', { networkMode: 'container:side-id' }),
+      container('ended', { networkMode: 'container:open', status: 'exited' }),
+      container('shut'),
+      container('shutSide', { networkMode: 'container:shut' }),
+      container('orphan', { networkMode: 'container:gone' }),
+      container('loop', { networkMode: 'container:loop' }),
+      container('own', { networkMode: 'host' }),
+      container('ownEnded', { networkMode: 'host', status: 'exited' }),
+      container('ownSide', { networkMode: 'container:own' }),
+    ]
+    const networks = [network('out', ['open']), network('in', ['shut'], { isInternal: true })]
+    const names = (show: GraphOptions['show']) =>
+      buildGraph(containers, networks, { ...all, show }).nodes.flatMap((node) =>
+        node.kind === 'container' ? [node.container.name] : [],
+      )
+    expect(names('exposed')).toEqual(['open', 'side', 'second', 'own', 'ownSide'])
+    expect(names('outgoing')).toEqual(['open', 'side', 'second', 'ended', 'own', 'ownEnded', 'ownSide'])
+  })
+
   it('draws a collapsed project as one node with one edge a network', () => {
     const labels = { 'com.docker.compose.project': 'shop' }
     const containers = [container('a', { labels }), container('b', { labels }), container('c')]
