@@ -93,6 +93,32 @@ describe.skipIf(!hasDocker)('the life of containers by docker', () => {
     await it.ok('rm', 'again')
   })
 
+  test('wait answers when one that was to be restarted is stopped, or fails to start', async () => {
+    await run('--name', 'loop', '--restart', 'always', 'test/box:1', 'sh', '-c', 'exit 5')
+    // From the fourth on, a second and more lies between two starts.
+    await waitUntil(
+      async () =>
+        Number(await it.ok('inspect', '-f', '{{.RestartCount}}', 'loop')) >= 4 &&
+        (await state('loop', 'Restarting')) === 'true',
+    )
+    const stopped = ['not-running', 'next-exit'].map((condition) =>
+      it.ask('POST', `/containers/loop/wait?condition=${condition}`),
+    )
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    await it.ok('stop', 'loop')
+    for (const answer of await Promise.all(stopped)) expect(answer.json).toEqual({ StatusCode: 5 })
+    await it.ok('rm', 'loop')
+
+    await it.ok('create', '--name', 'once', '--network', 'none', '--restart', 'always', 'test/box:1', '/once')
+    const once = path.join(it.engine.config.root, 'once')
+    fs.writeFileSync(once, '#!/bin/sh\nrm /once; sleep 1; exit 3\n', { mode: 0o755 })
+    await it.ok('cp', once, 'once:/once')
+    await it.ok('start', 'once')
+    const failed = it.ask('POST', '/containers/once/wait')
+    expect((await failed).json).toEqual({ StatusCode: 127 })
+    await it.ok('rm', 'once')
+  })
+
   test('ps filters by every key, sorts, limits and measures', async () => {
     await it.ok('create', '--name', 'old', '--label', 'a=1', '-p', '127.0.0.1::80', 'test/box:1', 'true')
     await run(

@@ -72,6 +72,8 @@ async function attach(
 }
 
 const CONDITIONS = ['not-running', 'next-exit', 'removed']
+/** The states of a container that has a process, or is given one again by its restart policy. */
+const GOES_ON = ['running', 'paused', 'restarting']
 
 function wait(services: Services, { params, query, signal }: RestRequest) {
   const { container, system } = services
@@ -79,18 +81,20 @@ function wait(services: Services, { params, query, signal }: RestRequest) {
   const condition = query.get('condition') || 'not-running'
   if (!CONDITIONS.includes(condition))
     throw new EngineError('invalidArgument', 'wait.condition', `invalid condition: ${JSON.stringify(condition)}`)
-  const isOver = condition === 'not-running' && !['running', 'paused', 'restarting'].includes(status)
+  const isOver = condition === 'not-running' && !GOES_ON.includes(status)
   if (isOver) return { status: 200, stream: once(waitAnswer(exitCode)) }
   // Subscribed before the headers go out: what is started after them is not missed.
   const events = system.events(signal)
-  const isStillPlanned = () => {
+  // One that waits for its next start has ended already: it may be stopped, or fail to start, without another exit.
+  const endsWhenOver = condition === 'not-running' || (condition === 'next-exit' && status === 'restarting')
+  const look = () => {
     try {
-      return container.inspect(id).status === 'restarting'
+      return container.inspect(id)
     } catch {
-      return false
+      return null
     }
   }
-  return { status: 200, stream: waitFor(events, { id, condition, exitCode, isStillPlanned }) }
+  return { status: 200, stream: waitFor(events, { id, condition, exitCode, endsWhenOver, look }) }
 }
 
 const waitAnswer = (code: number) => `${JSON.stringify({ StatusCode: code })}\n`
@@ -105,18 +109,23 @@ async function* waitFor(
     readonly id: string
     readonly condition: string
     readonly exitCode: number
-    readonly isStillPlanned: () => boolean
+    readonly endsWhenOver: boolean
+    readonly look: () => { readonly status: string; readonly exitCode: number } | null
   },
 ) {
   let code = what.exitCode
   for await (const event of events) {
     if (event.type !== 'container' || event.id !== what.id) continue
     if (event.action === 'destroy') break
-    if (event.action !== 'die') continue
-    code = Number(event.attributes['exitCode'] ?? 0)
-    if (what.condition === 'next-exit') break
-    // What is started again by its restart policy still runs, in a way.
-    if (what.condition === 'not-running' && !what.isStillPlanned()) break
+    const now = what.look()
+    if (event.action === 'die') {
+      code = Number(event.attributes['exitCode'] ?? 0)
+      if (what.condition === 'next-exit') break
+      if (what.endsWhenOver && now?.status !== 'restarting') break
+    } else if (what.endsWhenOver && now && !GOES_ON.includes(now.status)) {
+      code = now.exitCode
+      break
+    }
   }
   yield waitAnswer(code)
 }
