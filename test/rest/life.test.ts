@@ -20,6 +20,21 @@ describe.skipIf(!hasDocker)('the life of containers by docker', () => {
       child.stdin?.end(input)
     })
 
+  /** A container in the back-off of its restart policy: from the fourth on, a second and more lies between two starts. */
+  const startLoop = async () => {
+    await run('--name', 'loop', '--restart', 'always', 'test/box:1', 'sh', '-c', 'exit 5')
+    const starts = async () => {
+      const { json } = await it.ask('GET', '/containers/loop/json')
+      return (json['State'] as { Status: string }).Status === 'restarting' ? Number(json['RestartCount']) : 0
+    }
+    await waitUntil(async () => {
+      const before = await starts()
+      // A start that is under way is over by then.
+      await new Promise((resolve) => setTimeout(resolve, 400))
+      return before >= 4 && (await starts()) === before
+    })
+  }
+
   beforeAll(async () => {
     it = await startDocker()
   })
@@ -94,18 +109,12 @@ describe.skipIf(!hasDocker)('the life of containers by docker', () => {
   })
 
   test('wait answers when one that was to be restarted is stopped, or fails to start', async () => {
-    await run('--name', 'loop', '--restart', 'always', 'test/box:1', 'sh', '-c', 'exit 5')
-    // From the fourth on, a second and more lies between two starts.
-    await waitUntil(
-      async () =>
-        Number(await it.ok('inspect', '-f', '{{.RestartCount}}', 'loop')) >= 4 &&
-        (await state('loop', 'Restarting')) === 'true',
-    )
+    await startLoop()
     const stopped = ['not-running', 'next-exit'].map((condition) =>
       it.ask('POST', `/containers/loop/wait?condition=${condition}`),
     )
     await new Promise((resolve) => setTimeout(resolve, 50))
-    await it.ok('stop', 'loop')
+    expect((await it.ask('POST', '/containers/loop/stop')).status).toBe(204)
     for (const answer of await Promise.all(stopped)) expect(answer.json).toEqual({ StatusCode: 5 })
     await it.ok('rm', 'loop')
 
@@ -117,6 +126,29 @@ describe.skipIf(!hasDocker)('the life of containers by docker', () => {
     const failed = it.ask('POST', '/containers/once/wait')
     expect((await failed).json).toEqual({ StatusCode: 127 })
     await it.ok('rm', 'once')
+  })
+
+  test('one that waits for its next start is not removed without force, and a kill ends the loop', async () => {
+    await startLoop()
+    const removal = await it.ask('DELETE', '/containers/loop')
+    expect(removal.status).toBe(409)
+    expect(removal.json['message']).toContain(
+      'container is restarting: stop the container before removing or force remove',
+    )
+    expect((await it.ask('POST', '/containers/loop/kill')).status).toBe(204)
+    expect(await state('loop', 'Status')).toBe('exited')
+    await it.ok('start', 'loop')
+    await it.ok('rm', '-f', 'loop')
+  })
+
+  test('restart keeps what is removed when it stops, until it stops', async () => {
+    await run('--rm', '--name', 'brief', 'test/box:1', 'sleep', '60')
+    const before = await state('brief', 'Pid')
+    await it.ok('restart', '-t', '0', 'brief')
+    expect(await state('brief', 'Running')).toBe('true')
+    expect(await state('brief', 'Pid')).not.toBe(before)
+    await it.ok('stop', '-t', '0', 'brief')
+    await waitUntil(async () => (await it.docker(['inspect', 'brief'])).code !== 0)
   })
 
   test('ps filters by every key, sorts, limits and measures', async () => {

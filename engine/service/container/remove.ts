@@ -4,18 +4,18 @@ import type { ServiceContext } from '../context.ts'
 import { removeVolumeRecord } from '../volume/volumes.ts'
 import { cleanHost } from './exit.ts'
 import { findContainer } from './find.ts'
-import { isAlive } from './state.ts'
+import { goesOn } from './state.ts'
 import { killContainer } from './stop.ts'
 import { publishContainer, putState } from './update-state.ts'
 
-/** Removes a container; one that runs only with `force`, which kills it first. */
+/** Removes a container; one that runs, or waits for its next start, only with `force`, which kills it first. */
 export async function removeContainer(
   context: ServiceContext,
   ref: string,
   options: { readonly force: boolean; readonly volumes: boolean },
 ): Promise<void> {
   const record = findContainer(context.containers, ref)
-  if (isAlive(record.state.status)) {
+  if (goesOn(record.state.status)) {
     if (!options.force) {
       throw new EngineError(
         'conflict',
@@ -26,7 +26,7 @@ export async function removeContainer(
     }
     await killContainer(context, record.id, 'SIGKILL').catch((error: unknown) => {
       // One that ended by itself meanwhile is removed all the same.
-      if (isAlive(context.containers.get(record.id)?.state.status ?? 'exited')) throw error
+      if (goesOn(context.containers.get(record.id)?.state.status ?? 'exited')) throw error
     })
   }
   await context.locks.withLock(record.id, async () => {

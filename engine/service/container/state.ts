@@ -29,3 +29,8 @@ export function assertMove(name: string, from: ContainerStatus, to: ContainerSta
 export function isAlive(status: ContainerStatus): boolean {
   return status === 'running' || status === 'paused'
 }
+
+/** Whether there is a process, or one is planned by the restart policy. */
+export function goesOn(status: ContainerStatus): boolean {
+  return isAlive(status) || status === 'restarting'
+}

@@ -3,7 +3,7 @@ import { parseSignal } from '../../lib/signals.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { currentContainer, findContainer } from './find.ts'
-import { isAlive } from './state.ts'
+import { goesOn, isAlive } from './state.ts'
 import { publishContainer, putState } from './update-state.ts'
 import { waitForExit } from './wait.ts'
 
@@ -28,8 +28,7 @@ export async function stopContainer(
   const record = await context.locks.withLock(id, async () => {
     const current = currentContainer(context.containers, id)
     if (current.state.status === 'restarting') {
-      const stopped = await putState(context, current, { status: 'exited', isStoppedByUser: true })
-      publishContainer(context, stopped, 'stop')
+      publishContainer(context, await callOffRestart(context, current), 'stop')
       return null
     }
     if (!isAlive(current.state.status)) {
@@ -56,7 +55,11 @@ export async function stopContainer(
   if (stopped) publishContainer(context, stopped, 'stop')
 }
 
-/** Sends a signal to the main process of a running container. */
+/** Ends the loop of a container that waits for its next start. The caller holds its lock. */
+const callOffRestart = (context: ServiceContext, record: ContainerRecord) =>
+  putState(context, record, { status: 'exited', isStoppedByUser: true })
+
+/** Sends a signal to the main process of a running container; one that waits for its next start stays down. */
 export async function killContainer(context: ServiceContext, ref: string, signal: string): Promise<void> {
   const record = findContainer(context.containers, ref)
   const name = parseSignal(signal)
@@ -66,15 +69,21 @@ export async function killContainer(context: ServiceContext, ref: string, signal
       'container.not-running',
       `cannot kill container: ${record.name}: container ${record.id} is not running`,
     )
-  if (!isAlive(record.state.status)) throw notRunning()
+  if (!goesOn(record.state.status)) throw notRunning()
   const exited = waitForExit(context, record.id)
-  if (name === 'SIGKILL') {
-    await context.locks.withLock(record.id, async () => {
-      const current = currentContainer(context.containers, record.id)
+  const isOver = await context.locks.withLock(record.id, async () => {
+    const current = currentContainer(context.containers, record.id)
+    if (current.state.status === 'restarting') {
+      publishContainer(context, await callOffRestart(context, current), 'kill', { signal: name })
+      return true
+    }
+    if (name === 'SIGKILL') {
       if (current.state.status === 'paused') await context.runtime.resume(record.id)
       await putState(context, current, { isStoppedByUser: true })
-    })
-  }
+    }
+    return false
+  })
+  if (isOver) return
   await context.runtime.signal(record.id, name).catch(async (error: unknown) => {
     // It ended by itself meanwhile; the news of that may still be on its way.
     if (['notFound', 'conflict'].includes(EngineError.from(error).code)) await settlesWithin(exited, NEWS_MS)
@@ -83,27 +92,6 @@ export async function killContainer(context: ServiceContext, ref: string, signal
   })
   publishContainer(context, record, 'kill', { signal: name })
   if (name === 'SIGKILL') await exited
-}
-
-/** Stops, if it runs, and starts again. */
-export async function restartContainer(
-  context: ServiceContext,
-  ref: string,
-  options: StopOptions & { readonly start: (id: string) => Promise<void> },
-): Promise<void> {
-  const record = findContainer(context.containers, ref)
-  if (isAlive(record.state.status) || record.state.status === 'restarting') {
-    if (record.config.autoRemove) {
-      throw new EngineError(
-        'conflict',
-        'container.auto-remove',
-        `container "${record.name}" is removed when it stops and cannot be restarted`,
-      )
-    }
-    await stopContainer(context, record.id, options)
-  }
-  await options.start(record.id)
-  publishContainer(context, currentContainer(context.containers, record.id), 'restart')
 }
 
 async function signalIgnoringGone(context: ServiceContext, record: ContainerRecord, signal: string): Promise<void> {

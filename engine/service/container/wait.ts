@@ -1,6 +1,6 @@
 import type { ServiceContext } from '../context.ts'
 import { findContainer } from './find.ts'
-import { isAlive } from './state.ts'
+import { goesOn } from './state.ts'
 
 /** Waits until a container has no process and none is planned; answers its exit code. */
 export async function waitForExit(
@@ -11,7 +11,7 @@ export async function waitForExit(
   const { id } = findContainer(context.containers, ref)
   const done = () => {
     const state = context.containers.get(id)?.state
-    return !state || !(isAlive(state.status) || state.status === 'restarting')
+    return !state || !goesOn(state.status)
   }
   let exitCode = context.containers.get(id)?.state.exitCode ?? 0
   if (done()) return { exitCode }
