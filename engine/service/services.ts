@@ -212,6 +212,7 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       info: () => describeSystem(context, machine),
       diskUsage: () => measureDisk(context),
       events: (signal: AbortSignal) => context.bus.subscribe(signal),
+      recentEvents: () => context.bus.recent(),
       portAdvice: machine.portAdvice,
     },
   }

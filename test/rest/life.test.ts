@@ -197,6 +197,25 @@ describe.skipIf(!hasDocker)('the life of containers by docker', () => {
     await it.ok('rm', '-f', 'mid', 'old', 'new')
   })
 
+  test('events tells what has been since a time, and ends at one without waiting for another event', async () => {
+    const begun = Date.now() / 1000
+    await it.ok('create', '--name', 'told', 'test/box:1', 'true')
+    await it.ok('rm', 'told')
+    const events = async (...args: string[]) =>
+      (await it.ok('events', '--filter', 'container=told', '--format', '{{.Action}}', ...args))
+        .split('\n')
+        .filter(Boolean)
+    // The command gives a time that is an age in whole seconds.
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+    expect(await events('--since', '1h', '--until', '0s')).toEqual(['create', 'destroy'])
+    expect(await events('--until', String(begun))).toEqual([])
+    const soon = String(Date.now() / 1000 + 2)
+    expect(await events('--since', String(begun), '--until', soon)).toEqual(['create', 'destroy'])
+    expect(Date.now() / 1000).toBeGreaterThanOrEqual(Number(soon))
+    expect((await it.ask('GET', '/events?since=5&until=4')).status).toBe(400)
+    expect((await it.ask('GET', '/events?since=soon')).status).toBe(400)
+  })
+
   test('rename keeps to the rules', async () => {
     await it.ok('create', '--name', 'first', 'test/box:1', 'true')
     await it.ok('create', '--name', 'second', 'test/box:1', 'true')

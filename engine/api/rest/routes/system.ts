@@ -1,15 +1,11 @@
 import os from 'node:os'
 import { EngineError } from '../../../contract/errors.ts'
-import type { EngineEvent } from '../../../contract/system.ts'
 import type { Services } from '../../../service/services.ts'
 import { toUnix } from '../codec/time.ts'
-import { hasLabels, parseFilters } from '../http.ts'
 import type { Route } from '../router.ts'
+import { listEvents } from './events.ts'
 import { toVolume } from './volumes.ts'
 
-/** What Docker's clients know nothing of. */
-const OWN_EVENTS: ReadonlySet<EngineEvent['type']> = new Set(['engine', 'client'])
-const EVENT_FILTERS = ['type', 'event', 'container', 'image', 'volume', 'network', 'label', 'scope']
 const SWARM_NOUNS = ['swarm', 'nodes', 'services', 'tasks', 'secrets', 'configs']
 
 /** Ping, version, info, events, disk use, and what an engine outside a swarm says. */
@@ -21,15 +17,7 @@ export function systemRoutes(services: Services): Route[] {
     { method: 'HEAD', path: '/_ping', handle: () => ({ status: 200, json: '', headers: ping }) },
     { method: 'GET', path: '/version', handle: async () => ({ status: 200, json: await versionOf(services) }) },
     { method: 'GET', path: '/info', handle: async () => ({ status: 200, json: await infoOf(services) }) },
-    {
-      method: 'GET',
-      path: '/events',
-      handle: ({ query, signal }) => {
-        const filters = parseFilters(query.get('filters'), EVENT_FILTERS)
-        const until = Number(query.get('until') || 0)
-        return { status: 200, stream: eventLines(services.system.events(signal), filters, until) }
-      },
-    },
+    { method: 'GET', path: '/events', handle: (request) => listEvents(services, request) },
     // There is no cache of builds to take from.
     {
       method: 'POST',
@@ -132,45 +120,6 @@ async function infoOf({ system, container, volume }: Services) {
     Warnings: info.warnings,
   }
 }
-
-async function* eventLines(
-  events: AsyncIterable<EngineEvent>,
-  filters: ReadonlyMap<string, readonly string[]>,
-  until: number,
-) {
-  for await (const event of events) {
-    const time = Date.parse(event.time)
-    if (until > 0 && time / 1000 > until) return
-    if (!OWN_EVENTS.has(event.type) && isWanted(event, filters)) yield `${JSON.stringify(toEvent(event, time))}\n`
-  }
-}
-
-function isWanted(event: EngineEvent, filters: ReadonlyMap<string, readonly string[]>): boolean {
-  const any = (name: string, test: (value: string) => boolean) => filters.get(name)?.some(test) ?? true
-  const isAbout = (type: EngineEvent['type']) =>
-    any(type, (value) => event.type === type && (event.id.startsWith(value) || event.attributes['name'] === value))
-  return (
-    any('type', (value) => event.type === value) &&
-    any('event', (value) => event.action === value) &&
-    isAbout('container') &&
-    isAbout('image') &&
-    isAbout('volume') &&
-    isAbout('network') &&
-    hasLabels(event.attributes, filters.get('label') ?? [])
-  )
-}
-
-const toEvent = ({ type, action, id, attributes }: EngineEvent, time: number) => ({
-  status: action,
-  id,
-  from: attributes['image'] ?? '',
-  Type: type,
-  Action: action,
-  Actor: { ID: id, Attributes: attributes },
-  scope: 'local',
-  time: Math.floor(time / 1000),
-  timeNano: time * 1_000_000,
-})
 
 async function diskUse({ image, container, system, volume }: Services) {
   const [usage, details] = [await system.diskUsage(), await image.list()]

@@ -1,0 +1,98 @@
+import { EngineError } from '../../../contract/errors.ts'
+import type { EngineEvent } from '../../../contract/system.ts'
+import type { Services } from '../../../service/services.ts'
+import { hasLabels, parseFilters, type RestAnswer, type RestRequest } from '../http.ts'
+
+/** What Docker's clients know nothing of. */
+const OWN_EVENTS: ReadonlySet<EngineEvent['type']> = new Set(['engine', 'client'])
+const FILTERS = ['type', 'event', 'container', 'image', 'volume', 'network', 'label', 'scope']
+/** The longest that a timer can wait. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+type Filters = ReadonlyMap<string, readonly string[]>
+/** Milliseconds; null where nothing was asked. */
+interface Span {
+  readonly since: number | null
+  readonly until: number | null
+}
+
+/** `GET /events`: what is remembered of the time asked for, then what comes, until that time is over or the client leaves. */
+export function listEvents({ system }: Services, { query, signal }: RestRequest): RestAnswer {
+  const filters = parseFilters(query.get('filters'), FILTERS)
+  const span: Span = { since: readTime(query, 'since'), until: readTime(query, 'until') }
+  if (span.since !== null && span.until !== null && span.until < span.since)
+    throw new EngineError(
+      'invalidArgument',
+      'events.span',
+      `\`since\` time (${query.get('since')}) cannot be after \`until\` time (${query.get('until')})`,
+    )
+  const past = span.since === null && span.until === null ? [] : system.recentEvents()
+  const leftMs = span.until === null ? null : span.until - Date.now()
+  const coming = leftMs === null ? system.events(signal) : leftMs <= 0 ? [] : eventsFor(system, signal, leftMs)
+  return { status: 200, stream: eventLines([past, coming], span, filters) }
+}
+
+/** Events of the next so many milliseconds: the end of that time is no event of its own. */
+function eventsFor(system: Services['system'], signal: AbortSignal, leftMs: number): AsyncIterable<EngineEvent> {
+  const over = new AbortController()
+  const end = () => {
+    clearTimeout(timer)
+    over.abort()
+  }
+  const timer = setTimeout(end, Math.min(leftMs, MAX_TIMER_MS))
+  signal.addEventListener('abort', end, { once: true })
+  return system.events(over.signal)
+}
+
+async function* eventLines(
+  sources: readonly (Iterable<EngineEvent> | AsyncIterable<EngineEvent>)[],
+  { since, until }: Span,
+  filters: Filters,
+) {
+  for (const events of sources) {
+    for await (const event of events) {
+      const time = Date.parse(event.time)
+      if ((since !== null && time < since) || (until !== null && time > until)) continue
+      if (!OWN_EVENTS.has(event.type) && isWanted(event, filters)) yield `${JSON.stringify(toEvent(event, time))}\n`
+    }
+  }
+}
+
+/** Unix seconds, as clients send every form of time. */
+function readTime(query: URLSearchParams, name: string): number | null {
+  const text = query.get(name) ?? ''
+  if (text === '' || text === '0') return null
+  if (/^-?\d+(\.\d+)?$/.test(text)) return Number(text) * 1000
+  throw new EngineError(
+    'invalidArgument',
+    'events.time',
+    `invalid ${name} ${JSON.stringify(text)}: give seconds since 1970`,
+  )
+}
+
+function isWanted(event: EngineEvent, filters: Filters): boolean {
+  const any = (name: string, test: (value: string) => boolean) => filters.get(name)?.some(test) ?? true
+  const isAbout = (type: EngineEvent['type']) =>
+    any(type, (value) => event.type === type && (event.id.startsWith(value) || event.attributes['name'] === value))
+  return (
+    any('type', (value) => event.type === value) &&
+    any('event', (value) => event.action === value) &&
+    isAbout('container') &&
+    isAbout('image') &&
+    isAbout('volume') &&
+    isAbout('network') &&
+    hasLabels(event.attributes, filters.get('label') ?? [])
+  )
+}
+
+const toEvent = ({ type, action, id, attributes }: EngineEvent, time: number) => ({
+  status: action,
+  id,
+  from: attributes['image'] ?? '',
+  Type: type,
+  Action: action,
+  Actor: { ID: id, Attributes: attributes },
+  scope: 'local',
+  time: Math.floor(time / 1000),
+  timeNano: time * 1_000_000,
+})
