@@ -65,9 +65,22 @@ export const HealthcheckSpec = z.object({
   intervalSeconds: z.number().positive().default(30),
   timeoutSeconds: z.number().positive().default(30),
   startPeriodSeconds: z.number().min(0).default(0),
+  /** Between probes in the start period, as long as none has succeeded. */
+  startIntervalSeconds: z.number().positive().default(5),
   retries: z.number().int().min(1).default(3),
 })
 export type HealthcheckSpec = z.output<typeof HealthcheckSpec>
+
+/** What is asked of a container's healthcheck; what is left out is the image's, then the default. */
+export const HealthcheckRequest = z.object({
+  test: z.array(z.string()).optional(),
+  intervalSeconds: z.number().positive().optional(),
+  timeoutSeconds: z.number().positive().optional(),
+  startPeriodSeconds: z.number().min(0).optional(),
+  startIntervalSeconds: z.number().positive().optional(),
+  retries: z.number().int().min(1).optional(),
+})
+export type HealthcheckRequest = z.output<typeof HealthcheckRequest>
 
 /** Limits; 0 and `''` are none. Memory in bytes, CPU in cores. */
 export const ResourceLimits = z.object({
@@ -113,7 +126,7 @@ export const CreateContainer = ContainerSettings.extend({
   ports: z.array(PortBinding).default([]),
   mounts: z.array(MountSpec).default([]),
   restart: RestartPolicy.prefault({}),
-  healthcheck: HealthcheckSpec.nullable().default(null),
+  healthcheck: HealthcheckRequest.nullable().default(null),
   resources: ResourceLimits.prefault({}),
   stopSignal: z.string().nullable().default(null),
   /** −1 waits for ever. */

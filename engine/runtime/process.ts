@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { CreateContainer, HealthcheckSpec } from '../contract/container.ts'
+import { type CreateContainer, type HealthcheckRequest, HealthcheckSpec } from '../contract/container.ts'
 import { EngineError } from '../contract/errors.ts'
 
 const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
@@ -27,6 +27,7 @@ const ConfigFile = z.object({
           Interval: z.number().nullish(),
           Timeout: z.number().nullish(),
           StartPeriod: z.number().nullish(),
+          StartInterval: z.number().nullish(),
           Retries: z.number().nullish(),
         })
         .nullish(),
@@ -101,6 +102,7 @@ export function parseImageConfig(text: string): ImageConfig {
           intervalSeconds: (check.Interval || 30 * NANOSECONDS) / NANOSECONDS,
           timeoutSeconds: (check.Timeout || 30 * NANOSECONDS) / NANOSECONDS,
           startPeriodSeconds: (check.StartPeriod ?? 0) / NANOSECONDS,
+          startIntervalSeconds: (check.StartInterval || 5 * NANOSECONDS) / NANOSECONDS,
           retries: check.Retries || 3,
         }
       : null,
@@ -159,12 +161,18 @@ export function resolveProcess(image: ImageConfig, request: CreateContainer) {
     workingDir,
     user: request.user ?? image.user,
     stopSignal: request.stopSignal ?? (image.stopSignal || 'SIGTERM'),
-    healthcheck: effectiveHealthcheck(request.healthcheck ?? image.healthcheck),
+    healthcheck: effectiveHealthcheck(image.healthcheck, request.healthcheck),
   }
 }
 
-/** `NONE` takes the image's healthcheck away. */
-const effectiveHealthcheck = (check: HealthcheckSpec | null) => (check?.test[0] === 'NONE' ? null : check)
+/** The image's healthcheck with what was asked laid over it, field by field; `NONE` takes it away. */
+function effectiveHealthcheck(
+  image: HealthcheckSpec | null,
+  request: HealthcheckRequest | null,
+): HealthcheckSpec | null {
+  const check = { ...image, ...request }
+  return !check.test?.length || check.test[0] === 'NONE' ? null : HealthcheckSpec.parse(check)
+}
 
 /** Later entries win in place; one without `=` takes its name away. */
 export function mergeEnv(base: readonly string[], over: readonly string[]): string[] {

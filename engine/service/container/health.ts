@@ -1,4 +1,4 @@
-import type { HealthResult } from '../../contract/container.ts'
+import type { HealthcheckSpec, HealthResult } from '../../contract/container.ts'
 import { EngineError } from '../../contract/errors.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
@@ -25,6 +25,15 @@ export function nextHealth(
   return { state: failures >= rules.retries ? 'unhealthy' : progress.state, failures }
 }
 
+/** Seconds until the next probe: in the start period others than later, as long as none has succeeded. */
+export function nextInterval(
+  { state, ageSeconds }: { readonly state: HealthProgress['state']; readonly ageSeconds: number },
+  rules: Pick<HealthcheckSpec, 'intervalSeconds' | 'startPeriodSeconds' | 'startIntervalSeconds'>,
+): number {
+  const isStarting = state === 'starting' && ageSeconds < rules.startPeriodSeconds
+  return isStarting ? rules.startIntervalSeconds : rules.intervalSeconds
+}
+
 /** Runs the healthchecks of running containers. */
 export interface HealthMonitor {
   /** Begins probing a container that just started; it ends by itself with the container. */
@@ -38,6 +47,7 @@ export interface HealthMonitor {
 export function createHealthMonitor(context: ServiceContext): HealthMonitor {
   const timers = new Map<string, NodeJS.Timeout>()
   let isClosed = false
+  const ageOf = (startedAt: string) => (context.now().getTime() - Date.parse(startedAt)) / 1000
   const history = new Map<string, { failures: number; results: readonly HealthResult[] }>()
 
   const probe = async (id: string, startedAt: string, progress: HealthProgress): Promise<void> => {
@@ -61,14 +71,10 @@ export function createHealthMonitor(context: ServiceContext): HealthMonitor {
         if (EngineError.from(error).reason === 'keeper.lost') return null
         return { exitCode: 1, output: String(error) }
       })
-      if (!probed) return schedule(id, startedAt, progress, check.intervalSeconds)
+      if (!probed) return schedule(id, startedAt, progress, check)
       if (!isWatched(id, startedAt)) return
       const { exitCode, output } = probed
-      next = nextHealth(
-        progress,
-        { exitCode, ageSeconds: (context.now().getTime() - Date.parse(startedAt)) / 1000 },
-        check,
-      )
+      next = nextHealth(progress, { exitCode, ageSeconds: ageOf(startedAt) }, check)
       const result = {
         startedAt: begun,
         endedAt: context.now().toISOString(),
@@ -79,7 +85,7 @@ export function createHealthMonitor(context: ServiceContext): HealthMonitor {
       history.set(id, { failures: next.failures, results })
       if (next.state !== record.state.health) await commit(id, startedAt, next.state)
     }
-    schedule(id, startedAt, next, check.intervalSeconds)
+    schedule(id, startedAt, next, check)
   }
 
   const commit = (id: string, startedAt: string, health: HealthProgress['state']) =>
@@ -93,9 +99,10 @@ export function createHealthMonitor(context: ServiceContext): HealthMonitor {
   const isWatched = (id: string, startedAt: string) => context.containers.get(id)?.state.startedAt === startedAt
 
   /** One timer a container: a probe that was under way when the container was watched anew goes on in its place. */
-  const schedule = (id: string, startedAt: string, progress: HealthProgress, seconds: number) => {
+  const schedule = (id: string, startedAt: string, progress: HealthProgress, check: HealthcheckSpec) => {
     if (isClosed || !isWatched(id, startedAt)) return
     clearTimeout(timers.get(id))
+    const seconds = nextInterval({ state: progress.state, ageSeconds: ageOf(startedAt) }, check)
     timers.set(
       id,
       setTimeout(() => void probe(id, startedAt, progress), seconds * 1000),
@@ -108,7 +115,7 @@ export function createHealthMonitor(context: ServiceContext): HealthMonitor {
       if (!check) return
       history.delete(record.id)
       const state = record.state.health === 'none' ? 'starting' : record.state.health
-      schedule(record.id, record.state.startedAt, { state, failures: 0 }, check.intervalSeconds)
+      schedule(record.id, record.state.startedAt, { state, failures: 0 }, check)
     },
     describe: (id) => history.get(id) ?? { failures: 0, results: [] },
     close() {

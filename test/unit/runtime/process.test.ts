@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { fromCreateBody } from '../../../engine/api/rest/codec/create.ts'
 import { CreateContainer } from '../../../engine/contract/container.ts'
 import { buildHostname, buildHosts, buildResolvConf, isStubResolver } from '../../../engine/runtime/files.ts'
 import { addContainerEnv, mergeEnv, parseImageConfig, resolveProcess } from '../../../engine/runtime/process.ts'
@@ -18,6 +19,20 @@ describe('what runs', () => {
     expect(argsOf({ entrypoint: ['/o'] })).toEqual(['/o'])
     expect(argsOf({ entrypoint: [''], command: ['x'] })).toEqual(['x'])
     expect(() => argsOf({ entrypoint: [''] })).toThrow(refuses('container.no-command'))
+  })
+  it("has the image's healthcheck with what was asked laid over it, field by field", () => {
+    const checked = image({ Cmd: ['c'], Healthcheck: { Test: ['CMD', 'x'], Interval: 7e9, Retries: 9 } })
+    const asked = fromCreateBody({ Image: 'x', Healthcheck: { Interval: 2e9, StartInterval: 1e9 } }, 'c')
+    expect(resolveProcess(checked, asked).healthcheck).toEqual({
+      test: ['CMD', 'x'],
+      intervalSeconds: 2,
+      timeoutSeconds: 30,
+      startPeriodSeconds: 0,
+      startIntervalSeconds: 1,
+      retries: 9,
+    })
+    expect(resolveProcess(base, asked).healthcheck).toBeNull()
+    expect(resolveProcess(checked, request({ healthcheck: { test: ['NONE'] } })).healthcheck).toBeNull()
   })
   it('needs an absolute working directory', () => {
     expect(() => resolveProcess(base, request({ workingDir: 'a' }))).toThrow(refuses('workdir.not-absolute'))

@@ -1,11 +1,18 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createLocks } from '../../../engine/lib/async.ts'
-import { createHealthMonitor } from '../../../engine/service/container/health.ts'
+import { createHealthMonitor, nextInterval } from '../../../engine/service/container/health.ts'
 import type { ServiceContext } from '../../../engine/service/context.ts'
 import type { ContainerRecord } from '../../../engine/store/schema.ts'
 
 const ID = 'a'.repeat(64)
-const CHECK = { test: ['CMD', 'true'], intervalSeconds: 1, timeoutSeconds: 1, startPeriodSeconds: 0, retries: 1 }
+const CHECK = {
+  test: ['CMD', 'true'],
+  intervalSeconds: 1,
+  timeoutSeconds: 1,
+  startPeriodSeconds: 0,
+  startIntervalSeconds: 5,
+  retries: 1,
+}
 
 /** A container whose start time can change, and probes that are answered by hand. */
 function setUp() {
@@ -42,6 +49,14 @@ const lifeAt = (startedAt: string) =>
   }) as unknown as ContainerRecord
 
 describe('healthchecks', () => {
+  it('probe at the start interval in the start period, until one has succeeded', () => {
+    const rules = { intervalSeconds: 30, startPeriodSeconds: 60, startIntervalSeconds: 2 }
+    expect(nextInterval({ state: 'starting', ageSeconds: 0 }, rules)).toBe(2)
+    expect(nextInterval({ state: 'starting', ageSeconds: 60 }, rules)).toBe(30)
+    expect(nextInterval({ state: 'healthy', ageSeconds: 10 }, rules)).toBe(30)
+    expect(nextInterval({ state: 'starting', ageSeconds: 0 }, { ...rules, startPeriodSeconds: 0 })).toBe(30)
+  })
+
   beforeEach(() => void vi.useFakeTimers())
   afterEach(() => void vi.useRealTimers())
 

@@ -174,7 +174,7 @@ function toHealth({ health, healthFailures, healthResults }: ContainerDetail) {
 
 function toHealthcheck({ healthcheck }: ContainerDetail) {
   if (!healthcheck) return {}
-  const { test, intervalSeconds, timeoutSeconds, startPeriodSeconds, retries } = healthcheck
+  const { test, intervalSeconds, timeoutSeconds, startPeriodSeconds, startIntervalSeconds, retries } = healthcheck
   const nano = (seconds: number) => Math.round(seconds * 1e9)
   return {
     Healthcheck: {
@@ -182,6 +182,7 @@ function toHealthcheck({ healthcheck }: ContainerDetail) {
       Interval: nano(intervalSeconds),
       Timeout: nano(timeoutSeconds),
       ...(startPeriodSeconds ? { StartPeriod: nano(startPeriodSeconds) } : {}),
+      ...(startIntervalSeconds === 5 ? {} : { StartInterval: nano(startIntervalSeconds) }),
       Retries: retries,
     },
   }

@@ -96,17 +96,22 @@ function parsePortKey(key: string): { containerPort: number; protocol: string } 
   return { containerPort: Number(port), protocol }
 }
 
+/** What is left out is the image's, then Docker's default. */
 function toHealthcheck(check: Json) {
-  const test = list(check['Test'])
-  if (test.length === 0) return null
-  const seconds = (key: string, fallback: number) => number(check[key]) / NANO || fallback
-  return {
-    test,
-    intervalSeconds: seconds('Interval', 30),
-    timeoutSeconds: seconds('Timeout', 30),
-    startPeriodSeconds: seconds('StartPeriod', 0),
-    retries: number(check['Retries']) || 3,
+  const seconds = (key: string, name: string) => {
+    const value = number(check[key]) / NANO
+    return value ? { [name]: value } : {}
   }
+  const retries = number(check['Retries'])
+  const asked = {
+    ...(list(check['Test']).length > 0 ? { test: list(check['Test']) } : {}),
+    ...seconds('Interval', 'intervalSeconds'),
+    ...seconds('Timeout', 'timeoutSeconds'),
+    ...seconds('StartPeriod', 'startPeriodSeconds'),
+    ...seconds('StartInterval', 'startIntervalSeconds'),
+    ...(retries ? { retries } : {}),
+  }
+  return Object.keys(asked).length > 0 ? asked : null
 }
 
 function toEndpoint([network, value]: readonly [string, unknown]) {
