@@ -22,8 +22,8 @@ export const NO_STATS = {
   blkio_stats: {},
 }
 
-/** A sample as `GET /containers/{id}/stats` has it, with the one of before. */
-export function toStats(sample: StatsSample, previous: StatsSample | undefined) {
+/** A sample as `GET /containers/{id}/stats` has it, with the one of before. Without a limit there is the machine's memory. */
+export function toStats(sample: StatsSample, previous: StatsSample | undefined, machineBytes: number) {
   return {
     read: timeOr(new Date(sample.time).toISOString()),
     preread: timeOr(previous ? new Date(previous.time).toISOString() : ''),
@@ -32,7 +32,11 @@ export function toStats(sample: StatsSample, previous: StatsSample | undefined) 
     storage_stats: {},
     cpu_stats: toCpu(sample),
     precpu_stats: toCpu(previous),
-    memory_stats: { usage: sample.memoryBytes, limit: sample.memoryLimitBytes, stats: {} },
+    memory_stats: {
+      usage: sample.memoryBytes,
+      limit: Math.min(sample.memoryLimitBytes || machineBytes, machineBytes),
+      stats: {},
+    },
     blkio_stats: {
       io_service_bytes_recursive: [
         { major: 0, minor: 0, op: 'read', value: sample.readBytes },

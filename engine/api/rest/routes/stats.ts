@@ -1,3 +1,4 @@
+import os from 'node:os'
 import type { StatsSample } from '../../../contract/container.ts'
 import type { Services } from '../../../service/services.ts'
 import { NO_STATS, toStats } from '../codec/stats.ts'
@@ -43,7 +44,7 @@ async function* statsLines(container: Services['container'], request: StatsReque
         if (isOnce) yield line(NO_STATS)
         return
       }
-      if (previous || !isOnce || isAtOnce) yield line(toStats(sample, previous))
+      if (previous || !isOnce || isAtOnce) yield line(toStats(sample, previous, os.totalmem()))
       if (isAtOnce || (previous && isOnce)) return
       previous = sample
     }
