@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import type { Readable } from 'node:stream'
 import { EngineError } from '../../contract/errors.ts'
 import type { OutgoingTar, PathChange, PathStat } from '../../runtime/container-files.ts'
@@ -113,7 +114,9 @@ async function holdFiles(
 }
 
 /** A root that is read-only for the container is so for copies too; a volume may be so by itself. */
-function assertWritable({ config, mounts }: ContainerRecord, path: string): void {
+function assertWritable({ config, mounts }: ContainerRecord, asked: string): void {
+  // By where it leads: `/volume/../etc` is not in the volume.
+  const path = posix.resolve('/', asked)
   const refuse = (what: string) =>
     new EngineError('invalidArgument', 'archive.read-only', `${what} is marked read-only`)
   const mount = mounts
