@@ -176,7 +176,21 @@ describe.skipIf(!hasDocker)('the socket of the Docker API', () => {
         (await it.ask('GET', `/v1.51/${list}?filters=${encodeURIComponent('{"nosuch":["a"]}')}`)).json['message'],
         list,
       ).toBe("invalid filter 'nosuch'")
-    expect((await it.ask('GET', '/v1.51/containers/json?filters=%7B')).status).toBe(400)
+    for (const odd of ['{', '{"label":null}', '{"label":"x"}', '["label"]'])
+      expect((await it.ask('GET', `/v1.51/containers/json?filters=${encodeURIComponent(odd)}`)).status, odd).toBe(400)
+  })
+
+  test('a field of the wrong kind is refused by its name', async () => {
+    const json = { 'content-type': 'application/json' }
+    const bodies: Record<string, [body: object, field: string]> = {
+      '/networks/bridge/connect': [{ Container: 'x', EndpointConfig: { Aliases: [5] } }, 'aliases.0'],
+      '/auth': [{ username: 5, password: 'p' }, 'username'],
+    }
+    for (const [target, [body, field]] of Object.entries(bodies)) {
+      const answer = await it.ask('POST', target, JSON.stringify(body), json)
+      expect({ target, status: answer.status }).toEqual({ target, status: 400 })
+      expect(answer.json['message']).toContain(field)
+    }
   })
 
   test('a connection that is taken over has its body by length or in chunks, and input right behind it', async () => {

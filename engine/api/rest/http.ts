@@ -29,11 +29,17 @@ export function parseFilters(text: string | null, known: readonly string[]): Rea
   const filters = new Map<string, readonly string[]>()
   if (!text) return filters
   const parsed = parseJson(text, 'invalid filter')
-  if (typeof parsed !== 'object' || parsed === null)
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
     throw new EngineError('invalidArgument', 'filter.invalid', 'invalid filter')
-  for (const [name, values] of Object.entries(parsed)) {
+  for (const [name, values] of Object.entries(parsed as Record<string, unknown>)) {
     if (!known.includes(name)) throw new EngineError('invalidArgument', 'filter.unknown', `invalid filter '${name}'`)
-    filters.set(name, Array.isArray(values) ? values.map(String) : Object.keys(values as object))
+    if (typeof values !== 'object' || values === null)
+      throw new EngineError(
+        'invalidArgument',
+        'filter.invalid',
+        `invalid filter '${name}': its values are a list, not ${JSON.stringify(values)}`,
+      )
+    filters.set(name, Array.isArray(values) ? values.map(String) : Object.keys(values))
   }
   return filters
 }

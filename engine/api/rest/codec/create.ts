@@ -2,7 +2,7 @@ import { CreateContainer } from '../../../contract/container.ts'
 import { EngineError } from '../../../contract/errors.ts'
 import { assertSupported, readResources, readSettings } from './create-host.ts'
 import { readMounts } from './create-mounts.ts'
-import { type Json, list, number, object, text } from './json.ts'
+import { checked, type Json, list, number, object, text } from './json.ts'
 
 const NANO = 1e9
 
@@ -21,7 +21,7 @@ export function fromCreateBody(body: Json, name: string): CreateContainer {
       'create.auto-remove',
       "can't create 'AutoRemove' container with restart policy",
     )
-  const parsed = CreateContainer.safeParse({
+  const asked = {
     image: text(body['Image']),
     name: name.replace(/^\//, ''),
     command: body['Cmd'] ? list(body['Cmd']) : null,
@@ -61,10 +61,8 @@ export function fromCreateBody(body: Json, name: string): CreateContainer {
     dns: list(host['Dns']),
     dnsSearch: list(host['DnsSearch']),
     dnsOptions: list(host['DnsOptions']),
-  })
-  if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  throw new EngineError('invalidArgument', 'create.invalid', `${issue?.path.join('.')}: ${issue?.message}`)
+  }
+  return checked(CreateContainer, asked, 'create.invalid')
 }
 
 function toPorts(bindings: Json) {

@@ -1,3 +1,6 @@
+import type { z } from 'zod'
+import { EngineError } from '../../../contract/errors.ts'
+
 /** A JSON object as it came. */
 export type Json = Record<string, unknown>
 
@@ -14,3 +17,14 @@ export const number = (value: unknown): number => (typeof value === 'number' ? v
 /** An object of texts. */
 export const texts = (value: unknown): Record<string, string> =>
   Object.fromEntries(Object.entries(object(value)).map(([key, one]) => [key, String(one ?? '')]))
+
+/**
+ * The value as the schema has it.
+ * @throws EngineError `invalidArgument`, with the reason given, that names the bad field
+ */
+export function checked<T>(schema: z.ZodType<T>, value: unknown, reason: string): T {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  throw new EngineError('invalidArgument', reason, `${issue?.path.join('.')}: ${issue?.message}`)
+}

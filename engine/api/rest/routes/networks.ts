@@ -1,8 +1,7 @@
-import type { z } from 'zod'
-import { EngineError } from '../../../contract/errors.ts'
 import { CreateNetwork, EndpointSpec, type NetworkSummary } from '../../../contract/network.ts'
 import type { Services } from '../../../service/services.ts'
 import { endpointId } from '../codec/endpoint.ts'
+import { checked } from '../codec/json.ts'
 import { hasLabels, parseFilters, readJson } from '../http.ts'
 import type { Route } from '../router.ts'
 
@@ -78,16 +77,16 @@ export function networkRoutes({ network }: Services): Route[] {
         const body = await readJson(message)
         const config = object(body['EndpointConfig'])
         const ipam = object(config['IPAMConfig'])
-        const endpoint = EndpointSpec.omit({ network: true }).safeParse({
+        const asked = {
           aliases: config['Aliases'] ?? [],
           links: config['Links'] ?? [],
           ipAddress: text(ipam['IPv4Address']),
           ipv6Address: text(ipam['IPv6Address']),
           macAddress: text(config['MacAddress']),
           priority: config['GwPriority'] ?? 0,
-        })
-        const container = text(body['Container'])
-        await network.connect({ id: params['id'] ?? '', container, endpoint: checked(endpoint) })
+        }
+        const endpoint = checked(EndpointSpec.omit({ network: true }), asked, 'endpoint.invalid')
+        await network.connect({ id: params['id'] ?? '', container: text(body['Container']), endpoint })
         return { status: 200 }
       },
     },
@@ -106,7 +105,7 @@ export function networkRoutes({ network }: Services): Route[] {
 
 function fromCreateBody(body: Json): CreateNetwork {
   const pools = object(body['IPAM'])['Config']
-  const parsed = CreateNetwork.safeParse({
+  const asked = {
     name: text(body['Name']),
     driver: text(body['Driver']) || 'bridge',
     pools: (Array.isArray(pools) ? pools : []).map((pool: Json) => ({
@@ -119,14 +118,8 @@ function fromCreateBody(body: Json): CreateNetwork {
     enableIPv6: body['EnableIPv6'] === true,
     options: object(body['Options']),
     labels: object(body['Labels']),
-  })
-  return checked(parsed)
-}
-
-function checked<T>(parsed: z.ZodSafeParseResult<T>): T {
-  if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  throw new EngineError('invalidArgument', 'network.invalid', `${issue?.path.join('.')}: ${issue?.message}`)
+  }
+  return checked(CreateNetwork, asked, 'network.invalid')
 }
 
 /** Addresses that were set aside in one pool, by their names; nothing where there are none. */

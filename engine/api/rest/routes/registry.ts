@@ -3,6 +3,7 @@ import { EngineError } from '../../../contract/errors.ts'
 import { type PullProgress, type PushProgress, RegistryAuth } from '../../../contract/image.ts'
 import { familiarReference, parseReference } from '../../../lib/reference.ts'
 import type { Services } from '../../../service/services.ts'
+import { checked } from '../codec/json.ts'
 import { createThrottle, type ProgressLine, toErrorLine, toPullLine, toPushLine } from '../codec/progress.ts'
 import { parseFilters, type RestAnswer, type RestRequest, readJson } from '../http.ts'
 import type { Route } from '../router.ts'
@@ -40,7 +41,7 @@ export function registryRoutes(services: Services): Route[] {
       method: 'POST',
       path: '/auth',
       handle: async ({ message, signal }) => {
-        const body = AuthConfig.parse(await readJson(message))
+        const body = checked(AuthConfig, await readJson(message), 'auth.invalid')
         const auth = toAuth(body)
         if (!auth) throw new EngineError('invalidArgument', 'auth.missing', 'username and password are required')
         await services.registry.checkLogin(hostOf(body.serveraddress ?? ''), auth, signal)
