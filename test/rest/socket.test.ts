@@ -193,6 +193,16 @@ describe.skipIf(!hasDocker)('the socket of the Docker API', () => {
     }
   })
 
+  test('what is not implemented here says so to an upgrade too', async () => {
+    const answer = await new Promise<string>((resolve) => {
+      const socket = net.connect(socketPath())
+      socket.on('data', (chunk) => resolve(chunk.toString()))
+      socket.write('POST /session HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n')
+    })
+    expect(answer).toMatch(/^HTTP\/1\.1 501 /)
+    expect(answer).toContain('BuildKit')
+  })
+
   test('a connection that is taken over has its body by length or in chunks, and input right behind it', async () => {
     await it.ok('run', '-d', '--name', 'taken', '--network', 'none', 'test/box:1', 'sleep', '600')
     const body = JSON.stringify({ Cmd: ['cat'], AttachStdin: true, AttachStdout: true })

@@ -17,7 +17,7 @@ import { imageArchiveRoutes } from './routes/image-archives.ts'
 import { imageRoutes } from './routes/images.ts'
 import { logRoutes } from './routes/logs.ts'
 import { networkRoutes } from './routes/networks.ts'
-import { missingRoutes } from './routes/not-here.ts'
+import { missingRoutes, missingWhy } from './routes/not-here.ts'
 import { pluginRoutes } from './routes/plugins.ts'
 import { registryRoutes } from './routes/registry.ts'
 import { statsRoutes } from './routes/stats.ts'
@@ -217,6 +217,8 @@ async function takeOver(router: Router, message: http.IncomingMessage, stream: D
   let isOpen = false
   try {
     const { route, request } = parse(router, message, gone.signal)
+    // A call that is not here says so, whatever it would become.
+    if ('handle' in route && missingWhy.has(route)) await route.handle(request)
     if (!('hijack' in route)) throw new EngineError('invalidArgument', 'upgrade.refused', 'this call does not upgrade')
     const connection: Hijack = {
       body: () => readJson(readRawBody(stream, message.headers), message.headers),

@@ -3,11 +3,13 @@ import type { Route } from '../router.ts'
 
 const MANAGED = 'the engine runs no plugins of its own; volume plugins with a socket of theirs work'
 
+const BUILT = 'the engine has no builder: build with BuildKit, buildah or podman, then load, import or pull the image'
+
 /** Calls, and why they are not here where that is for good. */
 const CALLS: readonly (readonly [method: string, path: string, why?: string])[] = [
   ['GET', '/containers/{id}/attach/ws', 'attach by POST, which takes the connection over'],
-  ['POST', '/build'],
-  ['POST', '/session'],
+  ['POST', '/build', BUILT],
+  ['POST', '/session', BUILT],
   ['PUT', '/volumes/{name}', 'only the volumes of a swarm can be changed'],
   ['GET', '/plugins/privileges', MANAGED],
   ['POST', '/plugins/pull', MANAGED],
