@@ -94,6 +94,24 @@ describe.skipIf(!hasDocker)('images as archives, images of containers, and what 
     expect(await ok('history', '--format', '{{.Comment}}', 'test/made:1')).toContain('made')
   })
 
+  test('what was said of a container is said of the image that is made of it', async () => {
+    const said = ['--expose', '81', '-p', '127.0.0.1::82', '-v', '/data', '--stop-signal', 'SIGINT']
+    const check = ['--health-cmd', 'true', '--health-interval', '7s']
+    const maker = (await ok('create', ...said, ...check, 'test/box:1', 'true')).trim()
+    await ok('commit', maker, 'test/said:1')
+    await ok('rm', maker)
+    const [{ Config }] = JSON.parse(await ok('inspect', 'test/said:1'))
+    expect(Config).toMatchObject({
+      ExposedPorts: { '81/tcp': {}, '82/tcp': {} },
+      Volumes: { '/data': {} },
+      StopSignal: 'SIGINT',
+    })
+    const heir = (await ok('create', 'test/said:1')).trim()
+    const [inherited] = JSON.parse(await ok('inspect', heir))
+    await ok('rm', '-v', heir)
+    expect(inherited.Config.Healthcheck).toMatchObject({ Test: ['CMD-SHELL', 'true'], Interval: 7e9 })
+  })
+
   test('a running container is frozen while it is committed, and goes on', async () => {
     await ok('run', '--detach', '--name', 'busy', 'test/box:1', 'sh', '-c', 'echo 1 > /live; sleep 60')
     await ok('commit', 'busy', 'test/live:1')

@@ -3,6 +3,7 @@ import { createWriteStream } from 'node:fs'
 import { readFile, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import type { HealthcheckSpec } from '../../contract/container.ts'
 import { EngineError } from '../../contract/errors.ts'
 import { changeConfig, type RunConfig } from '../../lib/config-changes.ts'
 import { chainIds, digestOf } from '../../lib/digest.ts'
@@ -139,6 +140,9 @@ async function buildConfig(context: ServiceContext, { record, base, request, dif
 
 /** The image's config with what the container was made with laid over it. */
 function containerConfig({ config, process }: ContainerRecord, image: RunConfig): RunConfig {
+  const volumes = config.mounts
+    .filter(({ type, source }) => type === 'volume' && source === '')
+    .map(({ target }) => target)
   const isOwn = Boolean(config.command?.length) || Boolean(config.entrypoint?.length)
   return {
     ...image,
@@ -148,5 +152,29 @@ function containerConfig({ config, process }: ContainerRecord, image: RunConfig)
     ...(isOwn ? { Cmd: config.command ?? null } : {}),
     ...(config.entrypoint?.length ? { Entrypoint: config.entrypoint } : {}),
     Labels: { ...(image['Labels'] as object | null), ...config.labels },
+    ...(config.exposedPorts.length ? { ExposedPorts: keysOf(image['ExposedPorts'], config.exposedPorts) } : {}),
+    ...(volumes.length ? { Volumes: keysOf(image['Volumes'], volumes) } : {}),
+    ...(config.healthcheck ? { Healthcheck: toHealthcheck(process.healthcheck) } : {}),
+    ...(config.stopSignal ? { StopSignal: config.stopSignal } : {}),
+  }
+}
+
+/** An image's set, with more keys in it. */
+const keysOf = (image: unknown, own: readonly string[]) => ({
+  ...(image as object | null),
+  ...Object.fromEntries(own.map((key) => [key, {}])),
+})
+
+/** A healthcheck as images have it, in nanoseconds; one that was taken away is `NONE`. */
+function toHealthcheck(check: HealthcheckSpec | null) {
+  if (!check) return { Test: ['NONE'] }
+  const nano = (seconds: number) => Math.round(seconds * 1e9)
+  return {
+    Test: check.test,
+    Interval: nano(check.intervalSeconds),
+    Timeout: nano(check.timeoutSeconds),
+    StartPeriod: nano(check.startPeriodSeconds),
+    StartInterval: nano(check.startIntervalSeconds),
+    Retries: check.retries,
   }
 }

@@ -31,6 +31,7 @@ export function toImageInspect(image: ImageDetail, version: number) {
     Labels: image.labels,
     ExposedPorts: Object.fromEntries(image.exposedPorts.map((port) => [port, {}])),
     Volumes: Object.fromEntries(image.volumes.map((volume) => [volume, {}])),
+    ...(image.stopSignal ? { StopSignal: image.stopSignal } : {}),
   }
   return {
     Id: image.id,

@@ -89,7 +89,7 @@ function matches({ summary, config, networks, mounts }: ContainerRow, filters: F
     any('publish', (value) =>
       config.ports.some((port) => isPort(value, port.hostPort || portOf(summary, port), port.protocol)),
     ) &&
-    any('expose', (value) => config.ports.some((port) => isPort(value, port.containerPort, port.protocol))) &&
+    any('expose', (value) => config.exposedPorts.some((port) => isExposed(value, port))) &&
     any('is-task', (value) => /^(false|0)$/i.test(value)) &&
     any('isolation', (value) => value === 'default') &&
     hasLabels(summary.labels, filters.get('label') ?? [])
@@ -108,6 +108,12 @@ function isNamed(name: string, wanted: string): boolean {
 
 function portOf(summary: ContainerSummary, { containerPort, protocol }: { containerPort: number; protocol: string }) {
   return summary.ports.find((port) => port.containerPort === containerPort && port.protocol === protocol)?.hostPort ?? 0
+}
+
+/** `port` as it is kept: `80/tcp`. */
+function isExposed(wanted: string, port: string): boolean {
+  const [number, protocol = 'tcp'] = port.split('/')
+  return isPort(wanted, Number(number), protocol)
 }
 
 /** `80`, `8000-8080/udp` … */
