@@ -25,7 +25,13 @@ import { restartContainer } from './container/restart.ts'
 import { startContainer } from './container/start.ts'
 import { streamStats } from './container/stats.ts'
 import { killContainer, type StopOptions, stopContainer } from './container/stop.ts'
-import { type AttachOptions, attachContainer, type ExecRequest, execInContainer } from './container/terminal.ts'
+import {
+  type AttachOptions,
+  attachContainer,
+  type ExecRequest,
+  execInContainer,
+  noteExec,
+} from './container/terminal.ts'
 import { type ContainerUpdate, updateContainer } from './container/update.ts'
 import { waitForExit } from './container/wait.ts'
 import type { ServiceContext } from './context.ts'
@@ -126,6 +132,7 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       ) => writeContainerArchive(context, input, content, signal),
       export: (id: string, signal: AbortSignal) => exportContainer(context, id, signal),
       changes: (id: string) => listContainerChanges(context, id),
+      noteExec: (request: Parameters<typeof noteExec>[1]) => noteExec(context, request),
       exec: (
         request: ExecRequest,
         up: AsyncIterable<TerminalIn>,

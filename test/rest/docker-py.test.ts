@@ -175,7 +175,7 @@ for event in events:
     seen.append(event['Action'])
     if event['Action'] == 'destroy': break
 events.close(); thread.join()
-print([action for action in seen if action != 'attach'])
+print(seen)
 `),
     ).toBe("['create', 'start', 'die', 'destroy']\n")
   })

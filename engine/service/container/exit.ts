@@ -86,6 +86,7 @@ export function createSupervisor(context: ServiceContext): Supervisor {
         next.endpoints.map(({ network }) => network),
         next.id,
       )
+      if (oomKilled) publishContainer(context, next, 'oom')
       publishContainer(context, next, 'die', { exitCode: String(exitCode) })
       if (delay !== null) restartLater(next, delay)
       else {

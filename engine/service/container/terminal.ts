@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import type { TerminalIn, TerminalOut } from '../../contract/container.ts'
 import { EngineError, type WireError } from '../../contract/errors.ts'
@@ -20,6 +21,8 @@ export interface ExecRequest {
   readonly isPrivileged?: boolean
   readonly columns: number
   readonly rows: number
+  /** By which its events tell of it; one that nobody has named yet is named here. */
+  readonly execId?: string
 }
 
 /** How a client joins a container. */
@@ -40,6 +43,7 @@ export async function* attachContainer(
 ): AsyncIterable<TerminalOut> {
   const found = findContainer(context.containers, ref)
   if (waitForStart && !isAlive(found.state.status)) {
+    publishContainer(context, found, 'attach')
     const stream = await attachAtStart(context, found.id, { signal, holdsBack })
     const onDetached = () => publishContainer(context, found, 'detach')
     if (stream) yield* relay(stream, up, { signal, onDetached })
@@ -73,6 +77,14 @@ async function attachAtStart(
   }
 }
 
+/** Says that a process is going to be run in a container. */
+export function noteExec(context: ServiceContext, { id, execId, command }: ExecRequest & { readonly execId: string }) {
+  publishContainer(context, findContainer(context.containers, id), 'exec_create', {
+    execID: execId,
+    command: command.join(' '),
+  })
+}
+
 /** Runs a new process in a running container. */
 export async function* execInContainer(
   context: ServiceContext,
@@ -81,10 +93,16 @@ export async function* execInContainer(
   options: Pick<RelayOptions, 'signal' | 'onStarted'>,
 ): AsyncIterable<TerminalOut> {
   const record = requireRunning(context, request.id)
+  const execID = request.execId ?? randomBytes(32).toString('hex')
+  if (!request.execId) noteExec(context, { ...request, execId: execID })
   const stream = await context.runtime.exec(withLinkVariables(context, record), request)
-  publishContainer(context, record, 'exec_start', { command: request.command.join(' ') })
-  const onDetached = () => publishContainer(context, record, 'exec_detach')
-  yield* relay(stream, up, { ...options, onDetached })
+  publishContainer(context, record, 'exec_start', { execID, command: request.command.join(' ') })
+  const onDetached = () => publishContainer(context, record, 'exec_detach', { execID })
+  for await (const frame of relay(stream, up, { ...options, onDetached })) {
+    if (frame.type === 'exit')
+      publishContainer(context, record, 'exec_die', { execID, exitCode: String(frame.exitCode) })
+    yield frame
+  }
 }
 
 function requireRunning(context: ServiceContext, ref: string) {

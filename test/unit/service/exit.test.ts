@@ -30,6 +30,7 @@ function setUp() {
     } as unknown as ContainerRecord,
   }
   const keeper = { isKnown: true }
+  const told: string[] = []
   const engine = (onRemove: () => Promise<void> = async () => {}) =>
     ({
       containers: {
@@ -52,14 +53,14 @@ function setUp() {
       networks: { list: () => [], get: () => undefined },
       layout: { merged: () => '', bundle: () => '/nowhere/any' },
       locks: createLocks(),
-      bus: { publish: () => {} },
+      bus: { publish: ({ action }: { action: string }) => told.push(action) },
       log: { warn: () => {} },
       starting: new Set(),
       stopping: new Set(),
       cluster: { isConfigured: false },
       now: () => new Date(0),
     }) as unknown as ServiceContext
-  return { disk, keeper, engine }
+  return { disk, keeper, engine, told }
 }
 
 /** An engine that starts and finds a keeper that follows nothing any more. */
@@ -94,4 +95,12 @@ it('an end that nobody has seen says that the shim was lost', async () => {
   const { disk, engine } = setUp()
   await recover(engine())
   expect(disk.record.state).toMatchObject({ status: 'exited', exitCode: 255, error: 'shim lost' })
+})
+
+it('an end for want of memory is told before the end', async () => {
+  const { engine, told } = setUp()
+  const supervisor = createSupervisor(engine())
+  await supervisor.handleExit({ ...EXIT, oomKilled: true })
+  supervisor.close()
+  expect(told).toEqual(['oom', 'die'])
 })

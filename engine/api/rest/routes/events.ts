@@ -5,6 +5,13 @@ import { hasLabels, parseFilters, type RestAnswer, type RestRequest } from '../h
 
 /** What Docker's clients know nothing of. */
 const OWN_EVENTS: ReadonlySet<EngineEvent['type']> = new Set(['engine', 'client'])
+const OWN_ACTIONS: ReadonlySet<string> = new Set(['start_failed'])
+/** Actions that say more behind a colon, and the attribute that it is. */
+const DETAIL: Readonly<Record<string, string>> = {
+  health_status: 'health',
+  exec_create: 'command',
+  exec_start: 'command',
+}
 const FILTERS = ['type', 'event', 'container', 'image', 'volume', 'network', 'label', 'scope']
 /** The longest that a timer can wait. */
 const MAX_TIMER_MS = 2 ** 31 - 1
@@ -53,7 +60,9 @@ async function* eventLines(
     for await (const event of events) {
       const time = Date.parse(event.time)
       if ((since !== null && time < since) || (until !== null && time > until)) continue
-      if (!OWN_EVENTS.has(event.type) && isWanted(event, filters)) yield `${JSON.stringify(toEvent(event, time))}\n`
+      if (OWN_EVENTS.has(event.type) || OWN_ACTIONS.has(event.action)) continue
+      const told = withDetail(event)
+      if (isWanted(told, filters)) yield `${JSON.stringify(toEvent(told, time))}\n`
     }
   }
 }
@@ -70,13 +79,27 @@ function readTime(query: URLSearchParams, name: string): number | null {
   )
 }
 
+/** The event with Docker's action: `health_status: healthy`, `exec_start: sh`. */
+function withDetail(event: EngineEvent): EngineEvent {
+  const name = event.type === 'container' ? DETAIL[event.action] : undefined
+  if (name === undefined) return event
+  const { [name]: detail = '', ...attributes } = event.attributes
+  return { ...event, action: `${event.action}: ${detail}`, attributes }
+}
+
+/** As dockerd: one filter by an action that says more makes all of them filters by how an action begins. */
+function isAction(action: string, wanted: readonly string[]): boolean {
+  if (wanted.some((value) => value in DETAIL)) return wanted.some((value) => action.startsWith(value))
+  return wanted.includes(action)
+}
+
 function isWanted(event: EngineEvent, filters: Filters): boolean {
   const any = (name: string, test: (value: string) => boolean) => filters.get(name)?.some(test) ?? true
   const isAbout = (type: EngineEvent['type']) =>
     any(type, (value) => event.type === type && (event.id.startsWith(value) || event.attributes['name'] === value))
   return (
     any('type', (value) => event.type === value) &&
-    any('event', (value) => event.action === value) &&
+    isAction(event.action, filters.get('event') ?? [event.action]) &&
     isAbout('container') &&
     isAbout('image') &&
     isAbout('volume') &&

@@ -14,7 +14,7 @@ const KEPT_EXECS = 1000
 
 interface Exec {
   readonly id: string
-  readonly request: ExecRequest
+  readonly request: ExecRequest & { readonly execId: string }
   readonly hasStdin: boolean
   readonly detachKeys: string
   readonly streams: { readonly stdout: boolean; readonly stderr: boolean }
@@ -56,6 +56,7 @@ export function execRoutes({ container }: Services): Route[] {
         const exec = toExec(containerId, body)
         execs.set(exec.id, exec)
         for (const old of [...execs.keys()].slice(0, -KEPT_EXECS)) execs.delete(old)
+        container.noteExec(exec.request)
         return { status: 201, json: { Id: exec.id } }
       },
     },
@@ -85,8 +86,9 @@ function toExec(containerId: string, body: Record<string, unknown>): Exec {
   if (command.length === 0) throw new EngineError('invalidArgument', 'exec.no-command', 'No exec command specified')
   const [rows = 0, columns = 0] = Array.isArray(body['ConsoleSize']) ? body['ConsoleSize'].map(Number) : []
   const text = (key: string) => (typeof body[key] === 'string' && body[key] ? String(body[key]) : null)
+  const id = randomBytes(32).toString('hex')
   return {
-    id: randomBytes(32).toString('hex'),
+    id,
     hasStdin: body['AttachStdin'] === true,
     detachKeys: checkedKeys(text('DetachKeys') ?? DEFAULT_DETACH_KEYS),
     streams: { stdout: body['AttachStdout'] !== false, stderr: body['AttachStderr'] !== false },
@@ -95,6 +97,7 @@ function toExec(containerId: string, body: Record<string, unknown>): Exec {
     exitCode: null,
     request: {
       id: containerId,
+      execId: id,
       command,
       tty: body['Tty'] === true,
       env: Array.isArray(body['Env']) ? body['Env'].map(String) : [],
