@@ -3,11 +3,15 @@ import type { ContainerSummary } from '../../engine/contract/container.ts'
 import type { ImageSummary } from '../../engine/contract/image.ts'
 import type { NetworkSummary } from '../../engine/contract/network.ts'
 import { act, askRemove, canDo, openDock, type Verb } from '../features/containers/actions.ts'
-import { askRemove as askRemoveImages, nameOfImage } from '../features/images/actions.ts'
+import type { Theme } from '../features/desktop/use-theme.ts'
+import { measureAndAsk } from '../features/disk/clean-up.ts'
+import { askRemove as askRemoveImages, nameOfImage, pickAndSave } from '../features/images/actions.ts'
 import { pickArchives } from '../features/images/first-image.tsx'
-import { askPruneNetworks, askRemoveNetworks, canRemove, unusedOf } from '../features/networks/actions.ts'
+import { askPruneNetworks, askRemoveNetworks, canConnect, canRemove, unusedOf } from '../features/networks/actions.ts'
 import { askRemove as askRemoveVolumes } from '../features/volumes/actions.ts'
-import { useDialog } from '../state/dialog.ts'
+import { pushImage } from '../state/activity.ts'
+import { type Dialog, useDialog } from '../state/dialog.ts'
+import { useReach } from '../state/reach.ts'
 import { type Page, SUBJECTS, useView } from '../state/view.ts'
 import { PAGES } from './pages.ts'
 
@@ -31,9 +35,13 @@ export interface PaletteObjects {
 const VERBS: readonly Verb[] = ['start', 'unpause', 'stop', 'restart', 'pause', 'kill']
 
 /** Every object and every action that can be done to it now, the window's own first. */
-export function paletteActions(objects: PaletteObjects, t: TFunction): readonly PaletteAction[] {
+export function paletteActions(
+  objects: PaletteObjects,
+  t: TFunction,
+  setTheme: (theme: Theme) => void,
+): readonly PaletteAction[] {
   return [
-    ...windowActions(t),
+    ...windowActions(t, setTheme),
     ...pruneActions(objects, t),
     ...objects.containers.flatMap((container) => containerActions(container, t)),
     ...objects.images.flatMap((image) => imageActions(image, t)),
@@ -51,7 +59,7 @@ export function matchActions(actions: readonly PaletteAction[], typed: string): 
   return [...found.filter(isFirst), ...found.filter((action) => !isFirst(action))]
 }
 
-function windowActions(t: TFunction): readonly PaletteAction[] {
+function windowActions(t: TFunction, setTheme: (theme: Theme) => void): readonly PaletteAction[] {
   const window = (id: string, label: string, onClick: () => void): PaletteAction => ({
     id,
     label,
@@ -63,14 +71,28 @@ function windowActions(t: TFunction): readonly PaletteAction[] {
     window('run', t('runTitle'), () => useDialog.getState().show({ type: 'run', image: '' })),
     window('pull', t('pull.open'), () => useDialog.getState().show({ type: 'pull' })),
     window('import', t('import'), pickArchives),
+    window('create-volume', t('createVolume'), () => showOn('volumes', { type: 'create-volume' })),
+    window('create-network', t('networks.create'), () => showOn('networks', { type: 'create-network' })),
+    window('login', `${t('registries.login')}: ${t('page.registries')}`, () => showOn('registries', { type: 'login' })),
     window('shortcuts', t('keyboard'), () => useDialog.getState().show({ type: 'shortcuts' })),
     ...SUBJECTS.map((subject) =>
       window(`settings-${subject}`, `${t('page.settings')}: ${t(`settings.${subject}`)}`, () =>
         useView.getState().showSubject(subject),
       ),
     ),
+    ...(['system', 'light', 'dark'] as const).map((theme) =>
+      window(`theme-${theme}`, `${t('theme')}: ${t(`themes.${theme === 'system' ? 'auto' : theme}`)}`, () =>
+        setTheme(theme),
+      ),
+    ),
     ...PAGES.map(({ page }) => window(`page-${page}`, t(`page.${page}`), () => useView.getState().show(page))),
   ]
+}
+
+/** Opens a dialog that a page has. */
+function showOn(page: Page, dialog: Dialog): void {
+  useView.getState().show(page)
+  useDialog.getState().show(dialog)
 }
 
 function containerActions(container: ContainerSummary, t: TFunction): readonly PaletteAction[] {
@@ -90,6 +112,14 @@ function containerActions(container: ContainerSummary, t: TFunction): readonly P
     ...VERBS.filter((verb) => canDo(verb, container)).map((verb) =>
       action(verb, t(`verb.${verb}`), () => void act(verb, [container])),
     ),
+    action('reach', t('path.ask'), () => {
+      useView.getState().show('topology')
+      useReach.getState().open(id)
+    }),
+    ...(canDo('exec', container) && container.networkMode !== 'host'
+      ? [action('capture', t('capture.ask'), () => useDialog.getState().show({ type: 'capture', container }))]
+      : []),
+    action('copy', t('copyId'), () => void navigator.clipboard.writeText(id)),
     action('edit', t('verb.edit'), () => useDialog.getState().show({ type: 'edit', container })),
     action('rename', t('verb.rename'), () => useDialog.getState().show({ type: 'rename', container })),
     action('remove', t('verb.remove'), () => askRemove([container])),
@@ -98,15 +128,20 @@ function containerActions(container: ContainerSummary, t: TFunction): readonly P
 
 function imageActions(image: ImageSummary, t: TFunction): readonly PaletteAction[] {
   const name = nameOfImage(image)
+  const { show } = useDialog.getState()
+  const action = (verb: string, label: string, onClick: () => void): PaletteAction => ({
+    id: `image-${verb}-${image.id}`,
+    label: `${label}: ${name}`,
+    description: t('page.images'),
+    keywords: image.references.join(' '),
+    onClick,
+  })
   return [
     goTo({ page: 'images', id: image.id, name }, t),
-    {
-      id: `image-run-${image.id}`,
-      label: `${t('run')}: ${name}`,
-      description: t('page.images'),
-      keywords: image.references.join(' '),
-      onClick: () => useDialog.getState().show({ type: 'run', image: image.references[0] ?? image.id }),
-    },
+    action('run', t('run'), () => show({ type: 'run', image: image.references[0] ?? image.id })),
+    action('tag', t('pull.tag'), () => show({ type: 'tag', id: image.id, name })),
+    ...(image.references.length > 0 ? [action('push', t('pull.push'), () => void pushImage(name))] : []),
+    action('save', t('saveImage'), () => void pickAndSave(image)),
     { ...removal({ page: 'images', id: image.id, name }, t), onClick: () => askRemoveImages([image]) },
   ]
 }
@@ -119,14 +154,38 @@ function volumeActions({ name }: { readonly name: string }, t: TFunction): reado
 function networkActions(network: NetworkSummary, t: TFunction): readonly PaletteAction[] {
   const place = { page: 'networks', id: network.id, name: network.name } as const
   const remove = { ...removal(place, t), onClick: () => askRemoveNetworks([network]) }
-  return [goTo(place, t), ...(canRemove(network) ? [remove] : [])]
+  const action = (verb: string, label: string, onClick: () => void): PaletteAction => ({
+    id: `network-${verb}-${network.id}`,
+    label: `${label}: ${network.name}`,
+    description: t('page.networks'),
+    keywords: network.id,
+    onClick,
+  })
+  const connect = () => showOn('networks', { type: 'connect', networkId: network.id })
+  return [
+    goTo(place, t),
+    ...(canConnect(network) ? [action('connect', t('networks.connect'), connect)] : []),
+    action('copy', t('copyId'), () => void navigator.clipboard.writeText(network.id)),
+    ...(canRemove(network) ? [remove] : []),
+  ]
 }
 
+const CLEAN_UPS = ['dangling', 'unused', 'containers', 'volumes'] as const
+
 function pruneActions({ networks }: PaletteObjects, t: TFunction): readonly PaletteAction[] {
-  if (unusedOf(networks).length === 0) return []
-  const onClick = () => askPruneNetworks(networks)
-  const label = t('networks.prune')
-  return [{ id: 'networks-prune', label, description: t('page.networks'), keywords: 'prune', onClick }]
+  const prune = (id: string, label: string, page: Page, onClick: () => void): PaletteAction => ({
+    id,
+    label,
+    description: t(`page.${page}`),
+    keywords: 'prune',
+    onClick,
+  })
+  return [
+    ...CLEAN_UPS.map((what) => prune(`prune-${what}`, t(`disk.${what}`), 'disk', () => void measureAndAsk(what, t))),
+    ...(unusedOf(networks).length > 0
+      ? [prune('networks-prune', t('networks.prune'), 'networks', () => askPruneNetworks(networks))]
+      : []),
+  ]
 }
 
 interface Place {

@@ -3,6 +3,7 @@ import { IconSearch } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useEffect, useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
+import { useSetTheme } from '../features/desktop/use-theme.ts'
 import { matchActions, type PaletteAction, paletteActions } from './palette-actions.ts'
 import { containerList, imageList, networkList, volumeList } from './queries.ts'
 
@@ -11,14 +12,15 @@ const MOST_SHOWN = 50
 /** Ctrl+K: every object and every action by name. A terminal keeps the key for itself. */
 export function Palette() {
   const { t } = useTranslation()
+  const setTheme = useSetTheme()
   const [typed, setTyped] = useState('')
   const { data: containers = [] } = useQuery(containerList)
   const { data: images = [] } = useQuery(imageList)
   const { data: volumes = [] } = useQuery(volumeList)
   const { data: networks = [] } = useQuery(networkList)
   const actions = useMemo(
-    () => paletteActions({ containers, images, volumes, networks }, t),
-    [containers, images, volumes, networks, t],
+    () => paletteActions({ containers, images, volumes, networks }, t, setTheme),
+    [containers, images, volumes, networks, t, setTheme],
   )
   useEffect(markFirst, [typed, actions])
   const searchProps = {

@@ -10,6 +10,9 @@ export type Dialog =
       readonly isFromLink?: boolean
     }
   | { readonly type: 'shortcuts' }
+  /** Of a page, which shows it. */
+  | { readonly type: 'create-network' | 'create-volume' | 'login' }
+  | { readonly type: 'connect'; readonly networkId: string }
   | { readonly type: 'pull'; readonly image?: string; readonly isFromLink?: boolean }
   | { readonly type: 'quit' | 'stopping'; readonly running: number }
   | { readonly type: 'tag'; readonly id: string; readonly name: string }

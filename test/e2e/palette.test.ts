@@ -67,6 +67,27 @@ describe.skipIf(whyNoWindow() !== '')('the command palette and the keys', () => 
     expect(await page().getByTestId('nav-volumes').getAttribute('aria-current')).toBe('page')
   })
 
+  test('it opens the dialogs of pages, and changes the theme', async () => {
+    for (const [typed, field] of [
+      ['create a network', 'network-name'],
+      ['connect bridge', 'connect-container'],
+      ['create a volume', 'volume-name'],
+      ['log in registries', 'login-host'],
+      ['add a name starter', 'tag-name'],
+    ] as const) {
+      await pick(typed)
+      await page().keyboard.press('Enter')
+      await page().getByTestId(field).waitFor()
+      await page().getByRole('button', { name: 'Cancel' }).click()
+      await page().getByTestId(field).waitFor({ state: 'detached' })
+    }
+    for (const theme of ['dark', 'light']) {
+      await pick(`theme ${theme}`)
+      await page().keyboard.press('Enter')
+      await page().locator(`html[data-mantine-color-scheme=${theme}]`).waitFor()
+    }
+  })
+
   test('a question mark shows the keys', async () => {
     await page().getByTestId('palette').waitFor({ state: 'detached' })
     await page().keyboard.press('?')

@@ -51,6 +51,14 @@ export async function askCleanUp(usage: DiskUsage, what: CleanUp, t: TFunction):
   }
 }
 
+/** The same where nothing was measured yet. */
+export function measureAndAsk(what: CleanUp, t: TFunction): Promise<void> {
+  return api.system.diskUsage({}).then(
+    (usage) => askCleanUp(usage, what, t),
+    (error: unknown) => reportFailure(t(`disk.${what}`), error),
+  )
+}
+
 async function planOf(
   usage: DiskUsage,
   what: CleanUp,

@@ -1,6 +1,7 @@
 import i18next from 'i18next'
 import type { ImageSummary } from '../../../engine/contract/image.ts'
-import { api } from '../../api/client.ts'
+import { api, desktop } from '../../api/client.ts'
+import { saveImage } from '../../state/activity.ts'
 import { useDialog } from '../../state/dialog.ts'
 
 /** An image by its first name, or by its id if nobody named it. */
@@ -18,4 +19,10 @@ export function askRemove(images: readonly ImageSummary[]): void {
       for (const image of images) await api.image.remove({ id: image.references[0] ?? image.id })
     },
   })
+}
+
+/** Asks where to, and saves. The name that is offered is the image's own without what file names cannot have. */
+export async function pickAndSave(image: ImageSummary): Promise<void> {
+  const path = await desktop.pickSavePath({ name: `${nameOfImage(image).replace(/[^\w.-]+/g, '-')}.tar` })
+  if (path) await saveImage(image.references[0] ?? image.id, path)
 }

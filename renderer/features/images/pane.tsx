@@ -4,13 +4,13 @@ import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { ImageSummary } from '../../../engine/contract/image.ts'
-import { desktop } from '../../api/client.ts'
 import { imageDetail } from '../../app/queries.ts'
 import { IconButton } from '../../components/icon-button.tsx'
 import { formatBytes } from '../../lib/format.ts'
-import { pushImage, saveImage } from '../../state/activity.ts'
+import { pushImage } from '../../state/activity.ts'
 import { useDialog } from '../../state/dialog.ts'
 import { useView } from '../../state/view.ts'
+import { pickAndSave } from './actions.ts'
 import { LayerList } from './layer-files.tsx'
 import { ConfigTab, HistoryTab, NamesTab, UsedBy } from './tabs.tsx'
 
@@ -44,7 +44,7 @@ export function ImagePane({ image }: { readonly image: ImageSummary }) {
           label={t('saveImage')}
           Icon={IconDeviceFloppy}
           testId="image-save"
-          onClick={() => void pickAndSave(first ?? image.id, name)}
+          onClick={() => void pickAndSave(image)}
         />
         <IconButton label={t('close')} Icon={IconX} onClick={() => open('images', image.id)} />
       </div>
@@ -68,10 +68,4 @@ export function ImagePane({ image }: { readonly image: ImageSummary }) {
       </div>
     </aside>
   )
-}
-
-/** Asks where to, and saves. The name that is offered is the image's own without what file names cannot have. */
-async function pickAndSave(reference: string, name: string): Promise<void> {
-  const path = await desktop.pickSavePath({ name: `${name.replace(/[^\w.-]+/g, '-')}.tar` })
-  if (path) await saveImage(reference, path)
 }

@@ -5,6 +5,7 @@ import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { networkList } from '../../app/queries.ts'
 import { DataGrid } from '../../components/data-grid.tsx'
+import { useDialog } from '../../state/dialog.ts'
 import { useView } from '../../state/view.ts'
 import { askPruneNetworks, askRemoveNetworks, unusedOf } from './actions.ts'
 import { networkColumns } from './columns.tsx'
@@ -24,20 +25,21 @@ export function NetworksPage() {
   const { filter, opened, open } = useView()
   const [selected, setSelected] = useState(NONE)
   const [menu, setMenu] = useState<{ readonly id: string; readonly x: number; readonly y: number } | null>(null)
-  const [connecting, setConnecting] = useState('')
+  const { dialog, show, close } = useDialog()
+  const connect = (networkId: string) => show({ type: 'connect', networkId })
   const byId = (id: string | undefined) => networks.find((network) => network.id === id)
   const current = byId(opened.networks)
   const isNarrow = current !== undefined
   const columns = useMemo(
     () =>
-      networkColumns(t, { openMenu: setMenu, connect: setConnecting }).filter(
+      networkColumns(t, { openMenu: setMenu, connect: (networkId) => show({ type: 'connect', networkId }) }).filter(
         ({ key }) => !isNarrow || BESIDE_PANE.has(key),
       ),
-    [t, isNarrow],
+    [t, isNarrow, show],
   )
   const wanted = filter.trim().toLowerCase()
   const menuFor = byId(menu?.id)
-  const joining = byId(connecting)
+  const joining = byId(dialog?.type === 'connect' ? dialog.networkId : '')
   return (
     <>
       <div className="page-main">
@@ -57,16 +59,16 @@ export function NetworksPage() {
           onSelect={setSelected}
         />
       </div>
-      {current && <NetworkPane network={current} onConnect={() => setConnecting(current.id)} />}
+      {current && <NetworkPane network={current} onConnect={() => connect(current.id)} />}
       {menu && menuFor && (
         <NetworkMenu
           place={menu}
           network={menuFor}
-          onConnect={() => setConnecting(menuFor.id)}
+          onConnect={() => connect(menuFor.id)}
           onClose={() => setMenu(null)}
         />
       )}
-      {joining && <ConnectDialog network={joining} onClose={() => setConnecting('')} />}
+      {joining && <ConnectDialog network={joining} onClose={close} />}
     </>
   )
 }
@@ -74,7 +76,7 @@ export function NetworksPage() {
 function Head() {
   const { t } = useTranslation()
   const { data: networks = [] } = useQuery(networkList)
-  const [isCreating, setCreating] = useState(false)
+  const { dialog, show, close } = useDialog()
   return (
     <div className="page-head">
       <h1>{t('page.networks')}</h1>
@@ -87,10 +89,14 @@ function Head() {
       >
         {t('networks.prune')}…
       </Button>
-      <Button leftSection={<IconPlus size={14} />} data-testid="network-create" onClick={() => setCreating(true)}>
+      <Button
+        leftSection={<IconPlus size={14} />}
+        data-testid="network-create"
+        onClick={() => show({ type: 'create-network' })}
+      >
         {t('networks.create')}
       </Button>
-      {isCreating && <CreateNetworkDialog onClose={() => setCreating(false)} />}
+      {dialog?.type === 'create-network' && <CreateNetworkDialog onClose={close} />}
     </div>
   )
 }

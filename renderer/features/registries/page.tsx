@@ -12,6 +12,7 @@ import { type Column, DataGrid } from '../../components/data-grid.tsx'
 import { Empty } from '../../components/empty.tsx'
 import { IconButton } from '../../components/icon-button.tsx'
 import { reportFailure } from '../../state/activity.ts'
+import { useDialog } from '../../state/dialog.ts'
 import { Reaching } from './reaching.tsx'
 
 /** Logins live outside the engine's own records, so no event tells of a change. */
@@ -21,7 +22,7 @@ const reload = () => queryClient.invalidateQueries({ queryKey: registryList.quer
 export function RegistriesPage() {
   const { t } = useTranslation()
   const { data: logins } = useQuery(registryList)
-  const [isOpen, setOpen] = useState(false)
+  const { dialog, show, close } = useDialog()
   const [tested, setTested] = useState<ReadonlyMap<string, string>>(new Map())
   const columns = useMemo(() => {
     const test = (host: string) =>
@@ -32,7 +33,7 @@ export function RegistriesPage() {
     return registryColumns(t, tested, test)
   }, [t, tested])
   const login = (
-    <Button leftSection={<IconLogin2 size={14} />} data-testid="login-open" onClick={() => setOpen(true)}>
+    <Button leftSection={<IconLogin2 size={14} />} data-testid="login-open" onClick={() => show({ type: 'login' })}>
       {t('registries.login')}
     </Button>
   )
@@ -58,7 +59,7 @@ export function RegistriesPage() {
         />
       )}
       <Reaching />
-      {isOpen && <LoginDialog onClose={() => setOpen(false)} />}
+      {dialog?.type === 'login' && <LoginDialog onClose={close} />}
     </div>
   )
 }

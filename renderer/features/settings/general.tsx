@@ -1,4 +1,4 @@
-import { SegmentedControl, Switch, useMantineColorScheme } from '@mantine/core'
+import { SegmentedControl, Switch } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 import { desktopState, systemInfo } from '../../app/queries.ts'
@@ -7,6 +7,7 @@ import { chooseLanguage } from '../../i18n/index.ts'
 import { formatBytes } from '../../lib/format.ts'
 import { usePreferences } from '../../state/preferences.ts'
 import { changeSettings } from '../desktop/change-settings.ts'
+import { useSetTheme } from '../desktop/use-theme.ts'
 import { PublishSettings } from './publish.tsx'
 
 function ScreenReader() {
@@ -25,7 +26,7 @@ function ScreenReader() {
 /** How the window looks and speaks, and what the engine is. */
 export function GeneralSettings() {
   const { t, i18n } = useTranslation()
-  const { setColorScheme } = useMantineColorScheme()
+  const setTheme = useSetTheme()
   const { data: desktop } = useQuery(desktopState)
   const { data: info } = useQuery(systemInfo)
   const mono = (text: string) => <span className="mono">{text}</span>
@@ -41,10 +42,7 @@ export function GeneralSettings() {
               aria-label={t('theme')}
               data-testid="theme"
               value={desktop?.settings.theme === 'system' ? 'auto' : (desktop?.settings.theme ?? 'auto')}
-              onChange={(value) => {
-                setColorScheme(value as 'auto' | 'light' | 'dark')
-                changeSettings({ theme: value === 'auto' ? 'system' : (value as 'light' | 'dark') })
-              }}
+              onChange={(value) => setTheme(value === 'auto' ? 'system' : (value as 'light' | 'dark'))}
               data={(['auto', 'light', 'dark'] as const).map((value) => ({ value, label: t(`themes.${value}`) }))}
             />,
           ],

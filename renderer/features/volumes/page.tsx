@@ -13,9 +13,9 @@ import { Elapsed } from '../../components/elapsed.tsx'
 import { Empty } from '../../components/empty.tsx'
 import { IconButton } from '../../components/icon-button.tsx'
 import { formatBytes } from '../../lib/format.ts'
-import { reportFailure } from '../../state/activity.ts'
+import { useDialog } from '../../state/dialog.ts'
 import { useView } from '../../state/view.ts'
-import { askCleanUp } from '../disk/clean-up.ts'
+import { measureAndAsk } from '../disk/clean-up.ts'
 import { askRemove } from './actions.ts'
 import { VolumePane } from './pane.tsx'
 
@@ -27,11 +27,15 @@ export function VolumesPage() {
   const { data: volumes } = useQuery(volumeList)
   const { data: sizes } = useQuery(volumeSizes)
   const { filter, opened, open } = useView()
-  const [isCreating, setCreating] = useState(false)
+  const { dialog, show, close } = useDialog()
   const columns = useMemo(() => volumeColumns(t, sizes), [t, sizes])
   const wanted = filter.trim().toLowerCase()
   const create = (
-    <Button leftSection={<IconPlus size={14} />} data-testid="volume-create" onClick={() => setCreating(true)}>
+    <Button
+      leftSection={<IconPlus size={14} />}
+      data-testid="volume-create"
+      onClick={() => show({ type: 'create-volume' })}
+    >
       {t('createVolume')}
     </Button>
   )
@@ -46,12 +50,7 @@ export function VolumesPage() {
             leftSection={<IconTrash size={14} />}
             data-testid="volume-prune"
             disabled={!volumes?.some(({ usedBy }) => usedBy.length === 0)}
-            onClick={() =>
-              void api.system.diskUsage({}).then(
-                (usage) => askCleanUp(usage, 'volumes', t),
-                (error: unknown) => reportFailure(t('disk.volumes'), error),
-              )
-            }
+            onClick={() => void measureAndAsk('volumes', t)}
           >
             {t('disk.volumes')}
           </Button>
@@ -71,7 +70,7 @@ export function VolumesPage() {
             onDelete={(items) => askRemove(items)}
           />
         )}
-        {isCreating && <CreateVolume onClose={() => setCreating(false)} />}
+        {dialog?.type === 'create-volume' && <CreateVolume onClose={close} />}
       </div>
       {current && <VolumePane volume={current} sizeBytes={sizes?.[current.name]} />}
     </>
