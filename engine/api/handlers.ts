@@ -1,5 +1,6 @@
 import type { Handlers } from '../contract/index.ts'
 import type { Services } from '../service/services.ts'
+import { hasLabels } from './rest/http.ts'
 
 /** The contract's procedures, each a call of one service. Inputs are parsed before they come here. */
 export function createHandlers(services: Services): Handlers {
@@ -71,7 +72,7 @@ export function createHandlers(services: Services): Handlers {
       inspect: async ({ id }) => network.inspect(id),
       create: (input) => network.create(input),
       remove: ({ id }) => network.remove(id),
-      prune: ({ labels }) => network.prune(labels),
+      prune: ({ labels: wanted }) => network.prune(({ labels }) => hasLabels(labels, wanted)),
       connect: (input) => network.connect(input),
       connections: (_, { signal }) => network.connections(signal),
       disconnect: (input) => network.disconnect(input),

@@ -200,7 +200,7 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       inspect: (id: string) => inspectNetwork(context, id),
       create: (config: CreateNetwork) => createNetwork(context, config),
       remove: (id: string) => removeNetwork(context, id),
-      prune: (labels: readonly string[]) => pruneNetworks(context, labels),
+      prune: (isWanted: Parameters<typeof pruneNetworks>[1]) => pruneNetworks(context, isWanted),
       connect: (input: Parameters<typeof connectNetwork>[1]) => connectNetwork(context, input),
       connections: (signal: AbortSignal) => streamConnections(context, signal),
       disconnect: (input: Parameters<typeof disconnectNetwork>[1]) => disconnectNetwork(context, input),

@@ -27,14 +27,9 @@ export async function removeNetwork(context: ServiceContext, ref: string): Promi
 /** Removes the user's networks that no container is on, running or not. Answers with their names. */
 export async function pruneNetworks(
   context: ServiceContext,
-  labels: readonly string[],
+  isWanted: (network: Pick<NetworkRecord, 'labels' | 'createdAt'>) => boolean,
 ): Promise<{ removed: string[] }> {
   return context.locks.withLock('networks', async () => {
-    const isWanted = ({ labels: own }: NetworkRecord) =>
-      labels.every((label) => {
-        const [key = '', value] = label.split(/=(.*)/s)
-        return key in own && (value === undefined || own[key] === value)
-      })
     const unused = context.networks
       .list()
       .filter((record) => !PREDEFINED.includes(record.name) && isWanted(record))

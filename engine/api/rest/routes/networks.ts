@@ -1,8 +1,9 @@
+import { EngineError } from '../../../contract/errors.ts'
 import { CreateNetwork, EndpointSpec, type NetworkSummary } from '../../../contract/network.ts'
 import type { Services } from '../../../service/services.ts'
 import { endpointId } from '../codec/endpoint.ts'
 import { checked } from '../codec/json.ts'
-import { hasLabels, parseFilters, readJson } from '../http.ts'
+import { hasLabels, isTrue, parseFilters, readJson, readUntil } from '../http.ts'
 import type { Route } from '../router.ts'
 
 type Json = Record<string, unknown>
@@ -26,6 +27,8 @@ export function networkRoutes({ network }: Services): Route[] {
           'dangling',
         ])
         const any = (name: string, test: (value: string) => boolean) => filters.get(name)?.some(test) ?? true
+        const isOfType = typeTest(filters.get('type') ?? [])
+        const dangling = filters.get('dangling')?.[0]
         const shown = network
           .list()
           .filter(
@@ -34,6 +37,8 @@ export function networkRoutes({ network }: Services): Route[] {
               any('name', (value) => one.name.includes(value)) &&
               any('driver', (value) => one.driver === value) &&
               any('scope', (value) => value === one.scope) &&
+              isOfType(one) &&
+              (dangling === undefined || isDangling(one) === isTrue(dangling)) &&
               hasLabels(one.labels, filters.get('label') ?? []),
           )
         return { status: 200, json: shown.map(toNetwork) }
@@ -51,8 +56,13 @@ export function networkRoutes({ network }: Services): Route[] {
       method: 'POST',
       path: '/networks/prune',
       handle: async ({ query }) => {
+        const filters = parseFilters(query.get('filters'), ['label', 'label!', 'until'])
+        const until = filters.get('until')?.map(readUntil) ?? []
         const { removed } = await network.prune(
-          parseFilters(query.get('filters'), ['label', 'until']).get('label') ?? [],
+          ({ labels, createdAt }) =>
+            hasLabels(labels, filters.get('label') ?? []) &&
+            !filters.get('label!')?.some((one) => hasLabels(labels, [one])) &&
+            until.every((time) => Date.parse(createdAt) < time),
         )
         return { status: 200, json: { NetworksDeleted: removed } }
       },
@@ -101,6 +111,19 @@ export function networkRoutes({ network }: Services): Route[] {
       },
     },
   ]
+}
+
+const isPredefined = ({ name }: NetworkSummary): boolean => ['bridge', 'host', 'none'].includes(name)
+
+/** What a prune would remove. */
+const isDangling = (one: NetworkSummary): boolean => !isPredefined(one) && one.endpoints.length === 0
+
+/** Whether a network is of one of these types: `builtin` for those that are always there, `custom` for the user's. */
+function typeTest(types: readonly string[]): (one: NetworkSummary) => boolean {
+  for (const type of types)
+    if (type !== 'builtin' && type !== 'custom')
+      throw new EngineError('invalidArgument', 'filter.invalid', `invalid filter 'type=${type}': use builtin or custom`)
+  return (one) => types.length === 0 || types.includes(isPredefined(one) ? 'builtin' : 'custom')
 }
 
 function fromCreateBody(body: Json): CreateNetwork {
