@@ -6,6 +6,7 @@ import { validateName } from '../../lib/names.ts'
 import type { ContainerRecord, EndpointRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { parseNetworkMode } from '../network/mode.ts'
+import { refreshRenamed } from '../network/refresh.ts'
 import { createUndoStack, type UndoStack } from '../undo.ts'
 import { resolveContainer } from './create.ts'
 import { assertNameFree, currentContainer, findContainer } from './find.ts'
@@ -38,7 +39,10 @@ export async function recreateContainer(
   try {
     const plan = await alone(() => planRecreation(context, { id, change }, undo))
     if (plan.isRunning) await stopForLater(context, plan.before)
-    await alone(() => replace(context, plan))
+    await context.locks.withLock('containers', async () => {
+      await context.locks.withLock(id, () => replace(context, plan))
+      if (plan.next.name !== plan.before.name) await refreshRenamed(context, id, plan.before.name)
+    })
     return { warnings: [...plan.warnings] }
   } catch (error) {
     await undo.run()

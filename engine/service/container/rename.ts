@@ -1,7 +1,7 @@
 import { EngineError } from '../../contract/errors.ts'
 import { validateName } from '../../lib/names.ts'
 import type { ServiceContext } from '../context.ts'
-import { refreshNames } from '../network/refresh.ts'
+import { refreshRenamed } from '../network/refresh.ts'
 import { assertNameFree, currentContainer, findContainer } from './find.ts'
 import { publishContainer } from './update-state.ts'
 
@@ -11,8 +11,8 @@ export async function renameContainer(context: ServiceContext, ref: string, want
   const name = wanted.replace(/^\//, '')
   if (name === '') throw new EngineError('invalidArgument', 'name.empty', 'Neither old nor new names may be empty')
   validateName(name, 'container name')
-  await context.locks.withLock('containers', () =>
-    context.locks.withLock(id, async () => {
+  await context.locks.withLock('containers', async () => {
+    const { next, oldName } = await context.locks.withLock(id, async () => {
       const record = currentContainer(context.containers, id)
       if (record.name === name)
         throw new EngineError(
@@ -23,12 +23,10 @@ export async function renameContainer(context: ServiceContext, ref: string, want
       assertNameFree(context.containers, name)
       const next = { ...record, name }
       await context.containers.put(next)
-      await refreshNames(
-        context,
-        next.endpoints.map(({ network }) => network),
-        id,
-      )
-      publishContainer(context, next, 'rename', { oldName: `/${record.name}` })
-    }),
-  )
+      return { next, oldName: record.name }
+    })
+    // Each container that links to it is changed under a lock of its own, never under two.
+    await refreshRenamed(context, id, oldName)
+    publishContainer(context, next, 'rename', { oldName: `/${oldName}` })
+  })
 }

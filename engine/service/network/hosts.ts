@@ -3,7 +3,7 @@ import type { NetworkFiles } from '../../runtime/container-runtime.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import { isAlive } from '../container/state.ts'
 import type { ServiceContext } from '../context.ts'
-import { parseLink } from './links.ts'
+import { linkedTo } from './links.ts'
 import { parseNetworkMode } from './mode.ts'
 
 /** Writes a container's hosts and resolv.conf. */
@@ -51,20 +51,6 @@ function hostsOf(context: ServiceContext, record: ContainerRecord): NetworkFiles
         : []
     }),
   }
-}
-
-/** Containers that one names by `--link`: of its own, and of its places on networks. */
-export function linkedTo(
-  context: ServiceContext,
-  record: ContainerRecord,
-): { other: ContainerRecord; alias: string }[] {
-  const links = [...record.config.links, ...record.endpoints.flatMap((endpoint) => endpoint.links)]
-  return links.flatMap((text) => {
-    const { container, alias } = parseLink(text)
-    const name = container.replace(/^\//, '')
-    const other = context.containers.list().find(({ id, name: own }) => own === name || id.startsWith(name))
-    return other ? [{ other, alias }] : []
-  })
 }
 
 /**

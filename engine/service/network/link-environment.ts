@@ -1,7 +1,7 @@
 import type { ContainerRecord } from '../../store/schema.ts'
 import { isAlive } from '../container/state.ts'
 import type { ServiceContext } from '../context.ts'
-import { linkedTo } from './hosts.ts'
+import { linkedTo } from './links.ts'
 
 interface Port {
   readonly port: number

@@ -3,7 +3,8 @@ import type { ContainerRecord } from '../../store/schema.ts'
 import { isAlive } from '../container/state.ts'
 import type { ServiceContext } from '../context.ts'
 import { containersOn } from './endpoints.ts'
-import { hasEmbeddedDns, linkedTo, rewriteLinks } from './hosts.ts'
+import { hasEmbeddedDns, rewriteLinks } from './hosts.ts'
+import { linkedTo, renameInLinks } from './links.ts'
 import { dnsNamesOf, servicePortsOf } from './names.ts'
 import { ensureOverlay, remotesOf, syncPlaces } from './overlay.ts'
 
@@ -22,6 +23,18 @@ export async function refreshNames(context: ServiceContext, networks: readonly s
     if (!isConcerned || !isAlive(record.state.status) || !hasEmbeddedDns(record)) continue
     await attempt(context.network.openResolver({ ...resolverOf(context, record), mayOpen: false }))
   }
+}
+
+/** After a container got another name, under the lock of all of them: links go on leading to it, and DNS knows it. */
+export async function refreshRenamed(context: ServiceContext, id: string, oldName: string): Promise<void> {
+  const record = context.containers.get(id)
+  if (!record) return
+  await renameInLinks(context, oldName, record.name)
+  await refreshNames(
+    context,
+    record.endpoints.map(({ network }) => network),
+    id,
+  )
 }
 
 /** Tells the keeper who runs on a network, here and on other hosts. */

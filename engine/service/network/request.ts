@@ -18,7 +18,11 @@ export function resolveRequest(context: ServiceContext, config: CreateContainer)
   assertModeFits(mode, config)
   config.extraHosts.forEach(parseExtraHost)
   for (const server of config.dns) assertResolver(server)
-  for (const link of config.links) findContainer(context.containers, parseLink(link).container)
+  // Kept by name: the beginning of an id can come to fit a second container.
+  const links = config.links.map((link) => {
+    const { container, alias } = parseLink(link)
+    return `${findContainer(context.containers, container).name}:${alias}`
+  })
   const endpoints = config.endpoints.map((spec) => ({
     ...spec,
     network: findNetwork(context.networks, spec.network).name,
@@ -26,11 +30,16 @@ export function resolveRequest(context: ServiceContext, config: CreateContainer)
   switch (mode.kind) {
     case 'none':
     case 'host':
-      return { ...config, endpoints }
+      return { ...config, links, endpoints }
     case 'container':
-      return { ...config, endpoints, network: `container:${findContainer(context.containers, mode.container).id}` }
+      return {
+        ...config,
+        links,
+        endpoints,
+        network: `container:${findContainer(context.containers, mode.container).id}`,
+      }
     case 'network':
-      return { ...config, endpoints, network: findNetwork(context.networks, mode.network).name }
+      return { ...config, links, endpoints, network: findNetwork(context.networks, mode.network).name }
   }
 }
 

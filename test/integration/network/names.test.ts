@@ -173,8 +173,14 @@ describe('names on the default network', () => {
     expect(await hosts()).not.toContain('\tmysql')
     await t.handlers().container.start({ id: 'mysql' }, context)
     expect(await hosts()).toContain(line((await t.inspect('mysql')).ipAddress, 'mysql'))
+    await t.handlers().container.rename({ id: 'mysql', name: 'maria' }, context)
+    expect(await hosts()).toContain(`\tdb ${db.id.slice(0, 12)} maria\n`)
+    await t.handlers().container.stop({ id: 'maria', timeoutSeconds: 0 }, context)
+    await t.handlers().container.recreate({ id: 'maria', change: { name: 'postgres' } }, context)
+    await t.handlers().container.start({ id: 'postgres' }, context)
+    expect(await hosts()).toContain(`\tdb ${db.id.slice(0, 12)} postgres\n`)
     expect(await t.exec(web.id, 'stat -c %i /etc/hosts')).toBe(inode)
-    await Promise.all(['mysql', 'web02'].map((id) => t.remove(id)))
+    await Promise.all([db.id, 'web02'].map((id) => t.remove(id)))
   })
 
   it('include the hosts that were added, and this machine', async () => {

@@ -1,13 +1,17 @@
 import { describe, expect, it, vi } from 'vitest'
 import type { ClusterNetwork } from '../../../../engine/cluster/layout.ts'
+import { CreateContainer } from '../../../../engine/contract/container.ts'
 import { CreateNetwork, EndpointSpec } from '../../../../engine/contract/network.ts'
 import type { Host } from '../../../../engine/host/host.ts'
 import { createNetworks } from '../../../../engine/network/networks.ts'
+import { renameContainer } from '../../../../engine/service/container/rename.ts'
 import { joinCluster } from '../../../../engine/service/network/cluster.ts'
 import { connectNetwork } from '../../../../engine/service/network/connect.ts'
 import { addOverlay } from '../../../../engine/service/network/create-overlay.ts'
+import { linkedTo } from '../../../../engine/service/network/links.ts'
 import { portsOf } from '../../../../engine/service/network/publish.ts'
 import { removeNetwork } from '../../../../engine/service/network/remove.ts'
+import { resolveRequest } from '../../../../engine/service/network/request.ts'
 import type { ContainerRecord } from '../../../../engine/store/schema.ts'
 import { createContext, networkOf } from './context.ts'
 
@@ -45,6 +49,39 @@ it('a container that cannot be led to its new network loses the interface again'
   expect(parts.network.attach).toHaveBeenCalledOnce()
   expect(parts.network.detach).toHaveBeenCalledWith(before.id, parts.network.attach.mock.calls[0]?.[1], [])
   expect(context.containers.get(before.id)).toEqual(before)
+})
+
+describe('a link', () => {
+  const linked = (links: readonly string[], more: object = {}) =>
+    containerOf({ config: { network: 'a', links }, ...more })
+  const earlier = containerOf({ id: `db${'0'.repeat(62)}`, name: 'earlier' })
+  const db = containerOf({ id: 'd'.repeat(64), name: 'db' })
+
+  it('leads to the container of that name, not to one whose id begins so', () => {
+    const { context } = createContext({ containers: [earlier, db] })
+    expect(linkedTo(context, linked(['db:store'])).map(({ other }) => other.name)).toEqual(['db'])
+    expect(linkedTo(context, linked(['db0:old'])).map(({ other }) => other.name)).toEqual(['earlier'])
+    expect(linkedTo(context, linked(['gone'])).length).toBe(0)
+  })
+
+  it('that is asked for by an id is kept by name, under the alias that it was given', () => {
+    const { context } = createContext({ containers: [earlier, db], networks: [networkOf({ name: 'a' })] })
+    const config = CreateContainer.parse({ image: 'x', network: 'a', links: ['db0:old', '/db', 'ddd'] })
+    expect(resolveRequest(context, config).links).toEqual(['earlier:old', 'db:db', 'db:ddd'])
+  })
+
+  it('goes on leading to a container that is renamed, though another takes its name', async () => {
+    const place = { network: 'a', interface: 'eth0', links: ['db:own'] }
+    const web = linked(['/db:store'], { name: 'web', endpoints: [place] })
+    const { context } = createContext({ containers: [earlier, db, web] })
+    await renameContainer(context, 'db', 'first')
+    await renameContainer(context, 'earlier', 'db')
+    const now = context.containers.get(web.id)
+    expect(now && linkedTo(context, now)).toMatchObject([
+      { other: { id: db.id }, alias: 'store' },
+      { other: { id: db.id }, alias: 'own' },
+    ])
+  })
 })
 
 const shared = (name: string, more: Partial<ClusterNetwork> = {}): ClusterNetwork => ({
