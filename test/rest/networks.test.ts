@@ -2,6 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { hasDocker } from '../helpers/docker.ts'
 import { type DockerTest, startDocker } from '../helpers/docker-test.ts'
 
+const refusalOf = (what: string) => `Error response from daemon: ${what} is not implemented here\n`
+
 describe.skipIf(!hasDocker)('networks by the stock docker command', () => {
   let it: DockerTest
   const names = async (...filters: string[]) => {
@@ -43,6 +45,33 @@ describe.skipIf(!hasDocker)('networks by the stock docker command', () => {
     expect(await names('dangling=true')).toEqual(['unused'])
     expect(await names('dangling=false')).toEqual(['bridge', 'host', 'none', 'used'])
     expect((await it.docker(['network', 'ls', '--filter', 'type=odd'])).stderr).toContain("invalid filter 'type=odd'")
+    await it.ok('rm', id)
+  })
+
+  test.each([
+    ['--ipv4=false', 'a network without IPv4 (--ipv4=false)'],
+    ['--config-only', 'a network that is a configuration alone (--config-only)'],
+    ['--config-from=other', 'the configuration of another network (--config-from other)'],
+    ['--ipam-driver=dhcp', 'the IPAM driver "dhcp"'],
+  ])('create refuses %s by its name', async (flag, what) => {
+    const { code, stderr } = await it.docker(['network', 'create', flag, 'odd'])
+    expect({ code, stderr }).toEqual({ code: 1, stderr: refusalOf(what) })
+    expect(await names('type=custom')).toEqual([])
+  })
+
+  test('a place on a network refuses what it has not by its name, at create and when connected', async () => {
+    await it.ok('network', 'create', 'plain')
+    const id = (await it.ok('create', 'test/box:1', 'true')).trim()
+    const connect = async (...flags: string[]) =>
+      (await it.docker(['network', 'connect', ...flags, 'plain', id])).stderr
+    const local = refusalOf('a link-local address (--link-local-ip)')
+    expect(await connect('--link-local-ip', '169.254.7.7')).toBe(local)
+    expect(await connect('--driver-opt', 'a.b=c')).toBe(refusalOf("the endpoint's option a.b"))
+    const place = ['--network', 'name=plain,driver-opt=a.b=c']
+    expect((await it.docker(['create', ...place, 'test/box:1', 'true'])).stderr).toContain(
+      refusalOf("the endpoint's option a.b"),
+    )
+    expect(await it.ok('inspect', '--format', '{{len .NetworkSettings.Networks}}', id)).toBe('1\n')
     await it.ok('rm', id)
   })
 })

@@ -2,6 +2,7 @@ import { CreateContainer } from '../../../contract/container.ts'
 import { EngineError } from '../../../contract/errors.ts'
 import { assertSupported, readResources, readSettings } from './create-host.ts'
 import { readMounts } from './create-mounts.ts'
+import { readEndpoint } from './endpoint-config.ts'
 import { checked, type Json, list, number, object, text } from './json.ts'
 
 const NANO = 1e9
@@ -113,15 +114,5 @@ function toHealthcheck(check: Json) {
 }
 
 function toEndpoint([network, value]: readonly [string, unknown]) {
-  const endpoint = object(value)
-  const ipam = object(endpoint['IPAMConfig'])
-  return {
-    network: network === 'default' ? 'bridge' : network,
-    aliases: list(endpoint['Aliases']),
-    ipAddress: text(ipam['IPv4Address']),
-    ipv6Address: text(ipam['IPv6Address']),
-    macAddress: text(endpoint['MacAddress']),
-    links: list(endpoint['Links']),
-    priority: number(endpoint['GwPriority']),
-  }
+  return { network: network === 'default' ? 'bridge' : network, ...readEndpoint(object(value)) }
 }

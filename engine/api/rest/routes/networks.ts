@@ -2,13 +2,10 @@ import { EngineError } from '../../../contract/errors.ts'
 import { CreateNetwork, EndpointSpec, type NetworkSummary } from '../../../contract/network.ts'
 import type { Services } from '../../../service/services.ts'
 import { endpointId } from '../codec/endpoint.ts'
-import { checked } from '../codec/json.ts'
+import { readEndpoint } from '../codec/endpoint-config.ts'
+import { checked, type Json, object, text } from '../codec/json.ts'
 import { hasLabels, isTrue, parseFilters, readJson, readUntil } from '../http.ts'
 import type { Route } from '../router.ts'
-
-type Json = Record<string, unknown>
-const object = (value: unknown): Json => (typeof value === 'object' && value !== null ? (value as Json) : {})
-const text = (value: unknown): string => (typeof value === 'string' ? value : '')
 
 /** `/networks/…`. */
 export function networkRoutes({ network }: Services): Route[] {
@@ -85,16 +82,7 @@ export function networkRoutes({ network }: Services): Route[] {
       path: '/networks/{id}/connect',
       handle: async ({ params, message }) => {
         const body = await readJson(message)
-        const config = object(body['EndpointConfig'])
-        const ipam = object(config['IPAMConfig'])
-        const asked = {
-          aliases: config['Aliases'] ?? [],
-          links: config['Links'] ?? [],
-          ipAddress: text(ipam['IPv4Address']),
-          ipv6Address: text(ipam['IPv6Address']),
-          macAddress: text(config['MacAddress']),
-          priority: config['GwPriority'] ?? 0,
-        }
+        const asked = readEndpoint(object(body['EndpointConfig']))
         const endpoint = checked(EndpointSpec.omit({ network: true }), asked, 'endpoint.invalid')
         await network.connect({ id: params['id'] ?? '', container: text(body['Container']), endpoint })
         return { status: 200 }
@@ -126,7 +114,22 @@ function typeTest(types: readonly string[]): (one: NetworkSummary) => boolean {
   return (one) => types.length === 0 || types.includes(isPredefined(one) ? 'builtin' : 'custom')
 }
 
+/** What this engine does not do is refused by name: nothing that was asked for is dropped silently. */
+function assertSupported(body: Json): void {
+  const ipam = text(object(body['IPAM'])['Driver']) || 'default'
+  const from = text(object(body['ConfigFrom'])['Network'])
+  const [asked] = [
+    ...(body['EnableIPv4'] === false ? ['a network without IPv4 (--ipv4=false)'] : []),
+    ...(body['ConfigOnly'] === true ? ['a network that is a configuration alone (--config-only)'] : []),
+    ...(from ? [`the configuration of another network (--config-from ${from})`] : []),
+    ...(ipam === 'default' ? [] : [`the IPAM driver ${JSON.stringify(ipam)}`]),
+  ]
+  if (asked !== undefined)
+    throw new EngineError('notImplemented', 'network.not-supported', `${asked} is not implemented here`)
+}
+
 function fromCreateBody(body: Json): CreateNetwork {
+  assertSupported(body)
   const pools = object(body['IPAM'])['Config']
   const asked = {
     name: text(body['Name']),
