@@ -13,14 +13,8 @@ import type { ContainerRecord } from '../store/schema.ts'
 import { chooseProfile, discardedProfile } from './apparmor.ts'
 import { assembleSpec } from './assemble-spec.ts'
 import { parseCapabilityMask, resolveCapabilities } from './capabilities.ts'
-import {
-  buildHosts,
-  buildResolvConf,
-  type HostsInput,
-  isStubResolver,
-  parseExtraHost,
-  type ResolvInput,
-} from './files.ts'
+import { buildHosts, buildResolvConf, type HostsInput, parseExtraHost, type ResolvInput } from './files.ts'
+import { readHostFile, readHostResolvers } from './host-resolvers.ts'
 import { assertLimits, type CheckedLimits, checkLimits, type LimitFacts } from './limits.ts'
 import { readLogLimits } from './log-options.ts'
 import { addContainerEnv, mergeEnv } from './process.ts'
@@ -320,16 +314,9 @@ const limitFacts = ({ controllers, cgroup, cpus, mode }: HostInfo): LimitFacts =
 /** Whether memory and swap together can be limited: always on cgroup v2, and on v1 where the kernel counts swap. */
 export const hasSwapLimit = (cgroup: HostInfo['cgroup']): boolean => cgroup === 'v2' || existsSync(SWAP_LIMIT)
 
-const readHostFile = (file: string) => readFile(file, 'utf8').catch(() => '')
-
 async function copyHosts(extraHosts: readonly string[]): Promise<string> {
   const extra = extraHosts.map(parseExtraHost).map(({ name, address }) => {
     return `${address === 'host-gateway' ? '127.0.0.1' : address}\t${name}\n`
   })
   return `${(await readHostFile('/etc/hosts')).trimEnd()}\n${extra.join('')}`
-}
-
-async function readHostResolvers(): Promise<string> {
-  const text = await readFile('/etc/resolv.conf', 'utf8').catch(() => '')
-  return isStubResolver(text) ? readFile('/run/systemd/resolve/resolv.conf', 'utf8').catch(() => text) : text
 }

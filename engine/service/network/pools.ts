@@ -1,8 +1,10 @@
-import { readFile } from 'node:fs/promises'
+import { isIP, isIPv6 } from 'node:net'
 import os from 'node:os'
 import { EngineError } from '../../contract/errors.ts'
 import type { CreateNetwork } from '../../contract/network.ts'
 import { contains, isOverlapping, parseSubnet, routesOf, toAddress, toNumber } from '../../network/ipam.ts'
+import { resolversOf } from '../../runtime/files.ts'
+import { readHostFile, readHostResolvers } from '../../runtime/host-resolvers.ts'
 import type { NetworkRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 
@@ -54,23 +56,26 @@ export function planPool(request: PoolRequest, taken: readonly string[]): Pool {
 
 /** Subnets that a new network must keep away from: our networks', this machine's addresses, routes and resolvers. */
 export async function takenSubnets(context: Pick<ServiceContext, 'networks' | 'config'>): Promise<string[]> {
-  const read = (file: string) => readFile(file, 'utf8').catch(() => '')
   const addresses = Object.values(os.networkInterfaces()).flatMap((list) =>
     (list ?? []).flatMap(({ cidr }) => cidr ?? []),
-  )
-  const resolvers = [...(await read('/etc/resolv.conf')).matchAll(/^nameserver\s+([\d.]+)$/gm)].map(
-    (match) => `${match[1]}/32`,
   )
   // The network of slirp4netns and pasta, by which rootless containers reach the outside.
   const egress = context.config.mode === 'rootless' ? ['10.0.2.0/24'] : []
   return [
     ...subnetsOfNetworks(context),
     ...addresses,
-    ...routesOf(await read('/proc/net/route')),
-    ...resolvers,
+    ...routesOf(await readHostFile('/proc/net/route')),
+    ...resolverSubnets(await readHostResolvers()),
     ...egress,
   ]
 }
+
+/** The resolvers that a resolv.conf names, each as the subnet that it is alone. */
+export const resolverSubnets = (resolvConf: string): string[] =>
+  resolversOf(resolvConf).flatMap((text) => {
+    const [address = ''] = text.split('%')
+    return isIP(address) ? [`${address}/${isIPv6(address) ? 128 : 32}`] : []
+  })
 
 /** Subnets of our own networks. */
 export function subnetsOfNetworks({ networks }: Pick<ServiceContext, 'networks'>): string[] {
