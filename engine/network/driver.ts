@@ -44,13 +44,10 @@ export const OPTION = {
   encrypted: 'encrypted',
 } as const
 
-/** The member that gives the default route: the highest priority, then the first by network name. */
+/** The member whose default route a container takes: the highest priority, then the first by network name. */
 export function pickDefault(members: readonly Member[]): Member | undefined {
   return members
-    .filter(
-      ({ network, endpoint }) =>
-        !network.isInternal && (endpoint.gateway || endpoint.ipv6Gateway || network.driver === 'ipvlan'),
-    )
+    .filter(({ network }) => !network.isInternal)
     .sort(
       (a, b) => b.endpoint.priority - a.endpoint.priority || a.endpoint.network.localeCompare(b.endpoint.network),
     )[0]

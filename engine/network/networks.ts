@@ -61,10 +61,19 @@ export function createNetworks(host: Host, addressOfHost: () => string): Network
     throw new EngineError('invalidArgument', 'network.no-endpoints', `the network driver ${driver} has no endpoints`)
   }
   const hasDevices = ({ driver }: NetworkRecord) => driver in drivers
-  const routesOf = (member: Member | undefined) => (member ? driverOf(member.network).routes(member) : [])
+  const routesOf = (member: Member, isSix: boolean) =>
+    driverOf(member.network)
+      .routes(member)
+      .filter((route) => route.includes(':') === isSix)
+  /** Each version has an owner of its own: the one that gives the IPv4 route may have no IPv6. */
+  const defaultRoutes = (member: Member, all: readonly Member[]) =>
+    [false, true].flatMap((isSix) => {
+      const owner = pickDefault(all.filter((one) => routesOf(one, isSix).length > 0))
+      return owner === member ? routesOf(member, isSix) : []
+    })
   const endpointOf = (containerId: string, member: Member, all: readonly Member[]): SandboxEndpoint => ({
     ...driverOf(member.network).describe(containerId, member),
-    routes: pickDefault(all) === member ? routesOf(member) : [],
+    routes: defaultRoutes(member, all),
   })
   return {
     interfaceOf: (network) => driverOf(network).interfaceOf(network),
@@ -79,7 +88,7 @@ export function createNetworks(host: Host, addressOfHost: () => string): Network
       host.detachEndpoint({
         containerId,
         containerInterface: member.endpoint.interface,
-        routes: routesOf(pickDefault(rest)),
+        routes: rest.flatMap((other) => defaultRoutes(other, rest)),
       }),
     publish: (containerId, ports) => host.openPorts({ containerId, ports }),
     unpublish: (containerId) => host.closePorts({ containerId }),

@@ -47,6 +47,7 @@ const member = (name: string, over: Partial<EndpointRecord> = {}, of: Partial<Ne
     ...over,
   },
 })
+const L3 = { [OPTION.ipvlanMode]: 'l3' }
 
 describe('the bridge driver', () => {
   it('names interfaces that Linux takes', () => {
@@ -81,7 +82,7 @@ describe('macvlan and ipvlan', () => {
 describe('the default route', () => {
   it('is that of the highest priority, then of the first name, never of an internal network', () => {
     const [a, b] = [member('a'), member('b', { priority: 1 })]
-    const inner = member('0', { gateway: '', priority: 9 }, { isInternal: true })
+    const inner = member('0', { priority: 9 }, { isInternal: true })
     expect(pickDefault([inner, a, b])).toBe(b)
     expect(pickDefault([member('z'), inner, a])).toBe(a)
     expect(pickDefault([inner])).toBeUndefined()
@@ -97,6 +98,29 @@ describe('the default route', () => {
     expect(calls).toMatchObject([
       { name: 'create', endpoints: [{ routes: ['default via 10.0.0.1'] }, { routes: [] }] },
       { name: 'detach', containerInterface: 'eth0', routes: ['default via 10.1.0.1'] },
+    ])
+  })
+
+  it('of each version is that of a network that has the version', async () => {
+    const created: unknown[] = []
+    const host = {
+      createSandbox: async ({ endpoints }: { endpoints: { routes: string[] }[] }) => {
+        created.push(endpoints.map(({ routes }) => routes))
+        return { netnsPath: '' }
+      },
+      detachEndpoint: async ({ routes }: { routes: string[] }) => void created.push(routes),
+    } as unknown as Host
+    const { createSandbox, detach } = createNetworks(host, () => '')
+    const bridge = member('bridge')
+    const dual = member('dual', { interface: 'eth1', gateway: '10.1.0.1', ipv6Gateway: 'fd00::1' })
+    const direct = member('direct', { interface: 'eth2', gateway: '' }, { driver: 'ipvlan', options: L3 })
+    await createSandbox('0123456789ab', [bridge, dual])
+    await createSandbox('0123456789ab', [direct, { ...dual, endpoint: { ...dual.endpoint, priority: -1 } }])
+    await detach('0123456789ab', direct, [bridge, dual])
+    expect(created).toEqual([
+      [['default via 10.0.0.1'], ['default via fd00::1']],
+      [['default dev eth2'], ['default via fd00::1']],
+      ['default via 10.0.0.1', 'default via fd00::1'],
     ])
   })
 })
