@@ -42,6 +42,12 @@ describe.skipIf(!hasDocker)('what docker run and create ask for', () => {
     ])
   })
 
+  test('a hostname that would add a line to a file is refused at create, on any network', async () => {
+    for (const network of ['bridge', 'none', 'host'])
+      expect(await refused('--network', network, '--hostname', 'a\nb'), network).toContain('invalid hostname: "a\\nb"')
+    expect(await it.ok('ps', '-aq')).toBe('')
+  })
+
   test('a device cgroup rule lets a container make and open that device alone', async () => {
     if (it.mode === 'rootless') return
     const open = 'mknod /tmp/fuse c 10 229 && head -c 0 /tmp/fuse && echo opened'

@@ -3,7 +3,7 @@ import os from 'node:os'
 import type { CreateContainer } from '../../contract/container.ts'
 import { EngineError } from '../../contract/errors.ts'
 import { EndpointSpec } from '../../contract/network.ts'
-import { parseExtraHost } from '../../runtime/files.ts'
+import { assertHostname, parseExtraHost } from '../../runtime/files.ts'
 import type { EndpointRecord } from '../../store/schema.ts'
 import { findContainer } from '../container/find.ts'
 import type { ServiceContext } from '../context.ts'
@@ -16,6 +16,7 @@ import { assertModeFits, parseNetworkMode } from './mode.ts'
 export function resolveRequest(context: ServiceContext, config: CreateContainer): CreateContainer {
   const mode = parseNetworkMode(config.network)
   assertModeFits(mode, config)
+  if (config.hostname !== '') assertHostname(config.hostname)
   config.extraHosts.forEach(parseExtraHost)
   for (const server of config.dns) assertResolver(server)
   // Kept by name: the beginning of an id can come to fit a second container.
