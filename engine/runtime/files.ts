@@ -18,20 +18,21 @@ export interface HostsInput {
   readonly addresses: readonly string[]
   /** What `host-gateway` stands for. */
   readonly hostGateway: string
+  /** Whether this machine has a name in it: not where nothing leads to it. */
+  readonly hasHostName: boolean
   /** `NAME:ADDRESS` */
   readonly extraHosts: readonly string[]
   readonly links: readonly { readonly address: string; readonly names: readonly string[] }[]
 }
 
 /** `/etc/hosts` of a container, in Docker's order. */
-export function buildHosts({ hostname, addresses, hostGateway, extraHosts, links }: HostsInput): string {
-  const hasInternal = extraHosts.some((entry) => entry.startsWith(`${HOST_NAME}:`))
-  const extra = [...extraHosts, ...(hasInternal || !hostGateway ? [] : [`${HOST_NAME}:${hostGateway}`])].map(
-    (entry) => {
-      const { name, address } = parseExtraHost(entry)
-      return `${address === 'host-gateway' ? hostGateway : address}\t${name}`
-    },
-  )
+export function buildHosts(input: HostsInput): string {
+  const { hostname, addresses, hostGateway, hasHostName, extraHosts, links } = input
+  const isNamed = extraHosts.some((entry) => entry.startsWith(`${HOST_NAME}:`))
+  const extra = [...extraHosts, ...(hasHostName && !isNamed ? [`${HOST_NAME}:host-gateway`] : [])].map((entry) => {
+    const { name, address } = parseExtraHost(entry)
+    return `${address === 'host-gateway' ? hostGateway : address}\t${name}`
+  })
   assertHostname(hostname)
   const bare = hostname.split('.')[0]
   const names = bare && bare !== hostname ? `${hostname} ${bare}` : hostname

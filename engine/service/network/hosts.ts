@@ -40,7 +40,8 @@ function hostsOf(context: ServiceContext, record: ContainerRecord): NetworkFiles
   return {
     hostname: record.hostname,
     addresses: record.endpoints.flatMap(({ ipAddress, ipv6Address }) => [ipAddress, ipv6Address].filter(Boolean)),
-    hostGateway: network === 'none' ? '' : hostGateway(context),
+    hostGateway: hostGateway(context),
+    hasHostName: network !== 'none',
     extraHosts,
     // On other networks DNS knows the names.
     links: linkedTo(context, record).flatMap(({ other, alias }) => {

@@ -189,6 +189,9 @@ describe('names on the default network', () => {
     const gateway = /^(\S+)\tgw$/m.exec(text)?.[1] ?? ''
     expect(net.isIP(gateway)).toBe(4)
     expect(text).toContain(`${gateway}\thost.docker.internal`)
+    const alone = await t.shell('cat /etc/hosts', { network: 'none', extraHosts: ['gw:host-gateway'] })
+    expect(alone).toContain(`${gateway}\tgw`)
+    expect(alone.join('\n')).not.toContain('host.docker.internal')
     await expect(t.create({ extraHosts: ['a:1.2.3.4\n6.6.6.6 b'] })).rejects.toMatchObject({ reason: 'hosts.invalid' })
     await expect(t.create({ dns: ['nonsense'] })).rejects.toMatchObject({ reason: 'dns.invalid' })
   })

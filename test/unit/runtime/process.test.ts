@@ -87,6 +87,7 @@ describe('the files of a container', () => {
       hostname: 'h',
       addresses: ['172.17.0.2'],
       hostGateway: '172.17.0.1',
+      hasHostName: true,
       extraHosts: [],
       links: [],
       ...over,
