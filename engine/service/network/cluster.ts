@@ -66,7 +66,9 @@ async function mirror(context: ServiceContext): Promise<void> {
   const shared = new Map(cluster.networks().map((one) => [one.id, one]))
   for (const record of overlays(context)) {
     if (shared.delete(record.id)) continue
-    const isUsed = containersOn(context, record.name).some(({ record: { state } }) => isAlive(state.status))
+    const isUsed = containersOn(context, record.name).some(
+      ({ record: { id, state } }) => isAlive(state.status) || context.starting.has(id),
+    )
     if (isUsed || cluster.isWiped()) {
       log.warn({ network: record.name, key: networkKey(record.id) }, 'network put back into the cluster store')
       await restoreOverlay(context, record).catch((error: unknown) =>

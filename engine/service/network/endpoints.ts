@@ -17,11 +17,12 @@ export function membersOf(context: ServiceContext, endpoints: readonly EndpointR
   return endpoints.map((endpoint) => {
     const network = context.networks.get(endpoint.network)
     if (network) return { network, endpoint }
-    throw new EngineError('notFound', 'network.not-found', `network ${endpoint.network} not found`, {
-      details: { network: endpoint.network },
-    })
+    throw noSuchNetwork(endpoint.network)
   })
 }
+
+const noSuchNetwork = (network: string) =>
+  new EngineError('notFound', 'network.not-found', `network ${network} not found`, { details: { network } })
 
 /** Containers that have a place on a network. */
 export function containersOn(
@@ -145,9 +146,12 @@ async function noteLast(
   last: { readonly ipv4: string; readonly ipv6: string },
 ): Promise<void> {
   if (!last.ipv4 && !last.ipv6) return
-  const { ipv4, ipv6 } = context.networks.get(network.name) ?? network
+  const current = context.networks.get(network.name)
+  // Removed meanwhile: a record put now would bring it back.
+  if (current?.id !== network.id) throw noSuchNetwork(network.name)
+  const { ipv4, ipv6 } = current
   await context.networks.put({
-    ...network,
+    ...current,
     ipv4: ipv4 && { ...ipv4, lastAddress: last.ipv4 || ipv4.lastAddress },
     ipv6: ipv6 && { ...ipv6, lastAddress: last.ipv6 || ipv6.lastAddress },
   })

@@ -9,7 +9,7 @@ import { refreshEncryption } from './overlay.ts'
 
 /** Removes a network that no running container is on. */
 export async function removeNetwork(context: ServiceContext, ref: string): Promise<void> {
-  await context.locks.withLock('networks', async () => {
+  await alone(context, async () => {
     const record = findNetwork(context.networks, ref)
     assertChangeable(record.name)
     const running = runningOn(context, record)
@@ -29,7 +29,7 @@ export async function pruneNetworks(
   context: ServiceContext,
   isWanted: (network: Pick<NetworkRecord, 'labels' | 'createdAt'>) => boolean,
 ): Promise<{ removed: string[] }> {
-  return context.locks.withLock('networks', async () => {
+  return alone(context, async () => {
     const unused = context.networks
       .list()
       .filter((record) => !PREDEFINED.includes(record.name) && isWanted(record))
@@ -49,6 +49,10 @@ export async function pruneNetworks(
     return { removed: removed.flat() }
   })
 }
+
+/** Beside no other change of networks, and while no container is given addresses: it would start on what is going. */
+const alone = <T>({ locks }: ServiceContext, work: () => Promise<T>): Promise<T> =>
+  locks.withLock('networks', () => locks.withLock('addresses', work))
 
 async function removeLocked(context: ServiceContext, record: NetworkRecord): Promise<void> {
   if (record.driver === 'overlay' && context.cluster.isConfigured) await context.cluster.removeNetwork(record.id)
@@ -71,8 +75,9 @@ async function removeLocked(context: ServiceContext, record: NetworkRecord): Pro
   })
 }
 
+/** Those that are being started have their addresses, and soon an interface on it. */
 function runningOn(context: ServiceContext, { name }: NetworkRecord) {
   return containersOn(context, name)
     .map(({ record }) => record)
-    .filter(({ state }) => isAlive(state.status))
+    .filter(({ id, state }) => isAlive(state.status) || context.starting.has(id))
 }

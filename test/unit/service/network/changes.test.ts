@@ -8,6 +8,7 @@ import { renameContainer } from '../../../../engine/service/container/rename.ts'
 import { joinCluster } from '../../../../engine/service/network/cluster.ts'
 import { connectNetwork } from '../../../../engine/service/network/connect.ts'
 import { addOverlay } from '../../../../engine/service/network/create-overlay.ts'
+import { holdAddresses } from '../../../../engine/service/network/endpoints.ts'
 import { linkedTo } from '../../../../engine/service/network/links.ts'
 import { portsOf } from '../../../../engine/service/network/publish.ts'
 import { removeNetwork } from '../../../../engine/service/network/remove.ts'
@@ -49,6 +50,49 @@ it('a container that cannot be led to its new network loses the interface again'
   expect(parts.network.attach).toHaveBeenCalledOnce()
   expect(parts.network.detach).toHaveBeenCalledWith(before.id, parts.network.attach.mock.calls[0]?.[1], [])
   expect(context.containers.get(before.id)).toEqual(before)
+})
+
+const NOTHING = { ipAddress: '', ipv6Address: '' }
+
+describe('a network that is removed', () => {
+  const place = (network: string) => ({ network, ipAddress: '', ipv6Address: '', macAddress: '', requested: NOTHING })
+  const starting = (...networks: string[]) =>
+    containerOf({ state: { status: 'created' }, endpoints: networks.map(place) })
+
+  it('is not, while a container is being started on it', async () => {
+    const record = starting('a')
+    const { context, parts } = createContext({ networks: [networkOf({ name: 'a', ipv4 })], containers: [record] })
+    const [held, removed] = await Promise.allSettled([holdAddresses(context, record), removeNetwork(context, 'a')])
+    expect(held.status).toBe('fulfilled')
+    expect(removed).toMatchObject({ reason: { reason: 'network.in-use', details: { containers: 'web' } } })
+    expect(parts.network.remove).not.toHaveBeenCalled()
+  })
+
+  it('gives no address to a container that is started meanwhile', async () => {
+    const record = starting('a')
+    const { context, parts } = createContext({ networks: [networkOf({ name: 'a', ipv4 })], containers: [record] })
+    let start: Promise<unknown> = Promise.resolve()
+    parts.network.remove.mockImplementationOnce(async () => {
+      start = expect(holdAddresses(context, record)).rejects.toMatchObject({ reason: 'network.not-found' })
+      await new Promise((resolve) => setImmediate(resolve))
+    })
+    await removeNetwork(context, 'a')
+    await start
+    expect(context.networks.list()).toEqual([])
+  })
+
+  it('does not come back when an address of it is noted', async () => {
+    const record = starting('a', 'b')
+    const networks = ['a', 'b'].map((name) => networkOf({ name, ipv4 }))
+    const { context, parts } = createContext({ networks, containers: [record] })
+    const { put } = parts.networks
+    parts.networks.put = async (network) => {
+      await parts.networks.delete('b')
+      await put(network)
+    }
+    await expect(holdAddresses(context, record)).rejects.toMatchObject({ reason: 'network.not-found' })
+    expect(context.networks.list().map(({ name }) => name)).toEqual(['a'])
+  })
 })
 
 describe('a link', () => {
