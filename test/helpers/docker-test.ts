@@ -24,7 +24,7 @@ export interface Answer {
 }
 
 const APPLETS =
-  'sh cat stty echo sleep true false grep id mount stat ls mkdir mknod touch ln rm mv dd df ps tail head kill hostname env printf wc nproc tr seq yes test chown chmod readlink find cut sort date'.split(
+  'sh cat stty echo sleep true false grep id mount stat ls mkdir mknod touch ln rm mv dd df ps tail head kill hostname env printf wc nproc tr seq yes test chown chmod readlink find cut sort date nslookup'.split(
     ' ',
   )
 

@@ -74,4 +74,64 @@ describe.skipIf(!hasDocker)('networks by the stock docker command', () => {
     expect(await it.ok('inspect', '--format', '{{len .NetworkSettings.Networks}}', id)).toBe('1\n')
     await it.ok('rm', id)
   })
+
+  test('connect gives a running container a place, with an alias that others find it by', async () => {
+    await it.ok('network', 'create', 'joined')
+    const web = (await it.ok('run', '-d', '--name', 'web', 'test/box:1', 'sleep', '60')).trim()
+    await it.ok('network', 'connect', '--alias', 'front', 'joined', 'web')
+    const [detail] = JSON.parse(await it.ok('inspect', 'web')) as [
+      { NetworkSettings: { Networks: Record<string, { Aliases: string[]; DNSNames: string[]; IPAddress: string }> } },
+    ]
+    const place = detail.NetworkSettings.Networks['joined']
+    expect(place).toMatchObject({ Aliases: ['front'], DNSNames: ['web', 'front', web.slice(0, 12)] })
+    const lookup = ['--network', 'joined', 'test/box:1', 'nslookup', 'front']
+    expect(await it.ok('run', '--rm', ...lookup)).toContain(place?.IPAddress ?? 'an address')
+    expect((await it.docker(['network', 'connect', 'joined', 'web'])).stderr).toContain(
+      'endpoint with name web already exists in network joined',
+    )
+    await it.ok('network', 'disconnect', 'joined', 'web')
+    await it.ok('rm', '-f', 'web')
+  })
+
+  test('port tells where the ports of a container are: of a range, and of all that its image exposes', async () => {
+    const flags = ['-p', '127.0.0.1:18080-18081:80-81', '-p', '127.0.0.1:18090-18099:90/udp', '--expose', '70']
+    const id = (await it.ok('run', '-d', '-P', ...flags, 'test/box:1', 'sleep', '60')).trim()
+    const lines = (await it.ok('port', id)).trim().split('\n')
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        '80/tcp -> 127.0.0.1:18080',
+        '81/tcp -> 127.0.0.1:18081',
+        expect.stringMatching(/^90\/udp -> 127\.0\.0\.1:1809\d$/),
+        expect.stringMatching(/^70\/tcp -> 0\.0\.0\.0:\d+$/),
+      ]),
+    )
+    expect(await it.ok('port', id, '81/tcp')).toBe('127.0.0.1:18081\n')
+    expect((await it.docker(['port', id, '82'])).stderr).toContain("No public port '82'")
+    await it.ok('rm', '-f', id)
+  })
+
+  test.each([
+    ['70000:80', 'invalid hostPort: 70000'],
+    ['80:70000', 'invalid containerPort: 70000'],
+    ['8000-8001:80-82', 'invalid ranges specified for container and host Ports: 80-82 and 8000-8001'],
+    ['80:0', 'invalid port of the container: "0/tcp" is not 1 to 65535'],
+  ])('a port published as %s is refused, and nothing is made', async (port, text) => {
+    const { code, stderr } = await it.docker(['create', '-p', port, 'test/box:1', 'true'])
+    expect(code).not.toBe(0)
+    expect(stderr).toContain(text)
+    expect(await it.ok('ps', '-aq')).toBe('')
+  })
+
+  test.each([
+    ['70000/tcp', '80', /^invalid port of the container: "70000\/tcp"/],
+    ['odd/tcp', '80', /^invalid port of the container: "odd\/tcp"/],
+    ['80/odd', '80', /^invalid port of the container: "80\/odd" is not 1 to 65535 with tcp, udp/],
+    ['80/tcp', '70000', /^invalid port or range of the host: "70000"$/],
+    ['80/tcp', '-1', /^invalid port or range of the host: "-1"$/],
+  ])('%s at %j of the host is refused by what is wrong, whatever the client', async (key, hostPort, text) => {
+    const body = { Image: 'test/box:1', HostConfig: { PortBindings: { [key]: [{ HostPort: hostPort }] } } }
+    const type = { 'content-type': 'application/json' }
+    const { status, json } = await it.ask('POST', '/containers/create', JSON.stringify(body), type)
+    expect({ status, json }).toEqual({ status: 400, json: { message: expect.stringMatching(text) } })
+  })
 })

@@ -1,4 +1,4 @@
-import { CreateContainer } from '../../../contract/container.ts'
+import { CreateContainer, PortProtocol } from '../../../contract/container.ts'
 import { EngineError } from '../../../contract/errors.ts'
 import { assertSupported, readResources, readSettings } from './create-host.ts'
 import { readMounts } from './create-mounts.ts'
@@ -91,8 +91,15 @@ function parseHostPort(value: string): { hostPort: number; hostPortEnd?: number 
 }
 
 function parsePortKey(key: string): { containerPort: number; protocol: string } {
-  const [port = '', protocol = 'tcp'] = key.split('/')
-  return { containerPort: Number(port), protocol }
+  const [port = '', protocol = 'tcp', rest] = key.split('/')
+  const containerPort = /^\d{1,5}$/.test(port) ? Number(port) : 0
+  const isKnown = PortProtocol.safeParse(protocol).success && rest === undefined
+  if (isKnown && containerPort >= 1 && containerPort <= 65_535) return { containerPort, protocol }
+  throw new EngineError(
+    'invalidArgument',
+    'port.invalid',
+    `invalid port of the container: ${JSON.stringify(key)} is not 1 to 65535 with ${PortProtocol.options.join(', ')}`,
+  )
 }
 
 /** What is left out is the image's, then Docker's default. */
