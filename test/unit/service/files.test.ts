@@ -14,7 +14,7 @@ it('a copy into a read-only container goes into its volumes alone, however the p
       { target: '/vol/fixed', readOnly: true },
     ],
     process: { user: '' },
-    state: { init: null },
+    state: { init: null, mountedVolumes: [] },
   } as unknown as ContainerRecord
   const context = {
     containers: { get: () => record, list: () => [record] },
