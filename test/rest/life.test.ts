@@ -202,10 +202,10 @@ describe.skipIf(!hasDocker)('the life of containers by docker', () => {
 
   test('events tells what has been since a time, and ends at one without waiting for another event', async () => {
     const begun = Date.now() / 1000
-    await it.ok('create', '--name', 'told', 'test/box:1', 'true')
-    await it.ok('rm', 'told')
+    await it.ok('create', '--name', 'since', 'test/box:1', 'true')
+    await it.ok('rm', 'since')
     const events = async (...args: string[]) =>
-      (await it.ok('events', '--filter', 'container=told', '--format', '{{.Action}}', ...args))
+      (await it.ok('events', '--filter', 'container=since', '--format', '{{.Action}}', ...args))
         .split('\n')
         .filter(Boolean)
     // The command gives a time that is an age in whole seconds.

@@ -23,6 +23,7 @@ import {
  *   ip link add vethX mtu M type veth peer name eth0 address A mtu M netns N      linkRequests, where the bridge is
  *   ip link set vethX master BRIDGE up
  *   ip link set vethX type bridge_slave hairpin on isolated on
+ *   bridge fdb replace A dev vethX master static                                  portAddressRequest
  *   ip link set eth0 up                                                           upRequest, inside
  *   ip addr add 172.17.0.2/24 dev eth0                                            addressRequest, inside
  *   ip route replace default via 172.17.0.1                                       routeRequest, inside
@@ -33,6 +34,11 @@ const RTM_NEWLINK = 16
 const RTM_DELLINK = 17
 const RTM_NEWADDR = 20
 const RTM_NEWROUTE = 24
+const RTM_NEWNEIGH = 28
+const AF_BRIDGE = 7
+const NUD_NOARP = 0x40
+const NTF_MASTER = 4
+const NDA_LLADDR = 2
 const NLM_F_REPLACE = 0x100
 const NLM_F_EXCL = 0x200
 const NLM_F_CREATE = 0x400
@@ -133,6 +139,24 @@ export function linkRequests(
       ),
     ]),
   ]
+}
+
+/**
+ * Tells a bridge whose address is behind a port. It would learn it with the first frame, and until then send what is for a
+ * container that has moved here from another host to where that was.
+ */
+export function portAddressRequest(hostInterface: string, interfaceIndex: number, mac: string): RouteRequest {
+  const message = Buffer.alloc(12)
+  message.writeUInt8(AF_BRIDGE, 0)
+  message.writeInt32LE(interfaceIndex, 4)
+  message.writeUInt16LE(NUD_NOARP, 8)
+  message.writeUInt8(NTF_MASTER, 10)
+  return {
+    what: `lead ${mac} to the port ${hostInterface}`,
+    type: RTM_NEWNEIGH,
+    flags: NLM_F_CREATE | NLM_F_REPLACE,
+    body: Buffer.concat([message, attribute(NDA_LLADDR, hardwareAddress(mac))]),
+  }
 }
 
 /** Sets an interface up. */

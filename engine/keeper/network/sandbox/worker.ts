@@ -8,7 +8,15 @@ import { openRouteSocket, type RouteSocket } from '../../libc/rtnetlink.ts'
 import { ensureBridge, removeBridge } from './bridge.ts'
 import { setIp6Switch } from './ip6-switch.ts'
 import type { FromSandboxThread, NamespaceWork, SandboxThreadData, SandboxWork, ToSandboxThread } from './protocol.ts'
-import { addressRequest, deleteRequest, linkRequests, routeDevice, routeRequest, upRequest } from './requests.ts'
+import {
+  addressRequest,
+  deleteRequest,
+  linkRequests,
+  portAddressRequest,
+  routeDevice,
+  routeRequest,
+  upRequest,
+} from './requests.ts'
 
 /** The two ends of the work: where bridges are, and a container's namespace, which `netnsFd` names. */
 interface Ends extends Home {
@@ -111,6 +119,10 @@ function join(ends: Ends, endpoint: SandboxEndpoint): void {
   }
   try {
     for (const request of rest) home.request(request)
+    if (endpoint.kind === 'bridge') {
+      const { hostInterface, macAddress } = endpoint
+      home.request(portAddressRequest(hostInterface, home.link(hostInterface).index, macAddress))
+    }
     if (!endpoint.addresses.some((address) => address.includes(':'))) disableIp6(ends, endpoint.containerInterface)
     setUp(inside, endpoint)
   } catch (error) {
