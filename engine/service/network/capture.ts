@@ -95,22 +95,28 @@ interface Recording {
 /** Writes what comes, in order; a disk that is slow holds the packets back, not this process's memory. */
 async function record(packets: Duplex, file: FileHandle, { limitBytes, onProgress, onFull }: Recording) {
   const progress = { state: 'running' as const, packets: 0, bytes: 0, dropped: 0 }
-  let toldAt = 0
+  // Not when the next packets come: there may be none for a long time.
+  let telling: NodeJS.Timeout | undefined
+  const tell = () => {
+    telling = undefined
+    onProgress({ ...progress })
+  }
   let isFull = false
-  for await (const chunk of packets as AsyncIterable<Buffer>) {
-    const bytes = chunk.subarray(TOTALS_BYTES)
-    if (isFull) continue
-    await file.writeFile(bytes)
-    progress.packets = chunk.readUInt32BE(0)
-    progress.dropped = chunk.readUInt32BE(4)
-    progress.bytes += bytes.length
-    if (performance.now() - toldAt >= TOLD_EVERY_MS) {
-      toldAt = performance.now()
-      onProgress({ ...progress })
+  try {
+    for await (const chunk of packets as AsyncIterable<Buffer>) {
+      const bytes = chunk.subarray(TOTALS_BYTES)
+      if (isFull) continue
+      await file.writeFile(bytes)
+      progress.packets = chunk.readUInt32BE(0)
+      progress.dropped = chunk.readUInt32BE(4)
+      progress.bytes += bytes.length
+      telling ??= setTimeout(tell, TOLD_EVERY_MS)
+      if (progress.bytes < limitBytes) continue
+      isFull = true
+      onFull()
     }
-    if (progress.bytes < limitBytes) continue
-    isFull = true
-    onFull()
+  } finally {
+    clearTimeout(telling)
   }
   return progress
 }

@@ -107,7 +107,7 @@ describe.skipIf(!hasRegistry)('logins, mirrors and search against real registrie
     writeFileSync(configFile, JSON.stringify({ credsStore: 'desktop' }))
     const { registry } = test.engine.handlers
     await expect(registry.test({ host: closed.host }, context)).rejects.toThrow(
-      /no basic auth credentials; the credential helper "desktop" .* failed .*: .*ENOENT/,
+      /no basic auth credentials; the credential helper "desktop" .* failed .*: .*(ENOENT|EACCES)/,
     )
     await registry.logout({ host: closed.host }, context)
     const auth = Buffer.from(`${LOGIN.username}:${LOGIN.password}`).toString('base64')
