@@ -1,6 +1,6 @@
 import type { Handlers } from '../contract/index.ts'
+import { hasLabels } from '../lib/labels.ts'
 import type { Services } from '../service/services.ts'
-import { hasLabels } from './rest/http.ts'
 
 /** The contract's procedures, each a call of one service. Inputs are parsed before they come here. */
 export function createHandlers(services: Services): Handlers {

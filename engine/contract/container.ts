@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { ContainerSettings } from './container-settings.ts'
 import { command, query, stream } from './define.ts'
+import { HealthcheckRequest, HealthcheckSpec } from './healthcheck.ts'
 import { EndpointDetail, EndpointSpec } from './network.ts'
 
 /** A container's full id, a unique prefix of it, or its name. */
@@ -58,29 +59,6 @@ export const RestartPolicy = z.object({
   maximumRetryCount: z.number().int().min(0).default(0),
 })
 export type RestartPolicy = z.output<typeof RestartPolicy>
-
-/** `test` as Docker writes it: `['NONE']`, `['CMD', …]` or `['CMD-SHELL', text]`; times in seconds. */
-export const HealthcheckSpec = z.object({
-  test: z.array(z.string()),
-  intervalSeconds: z.number().positive().default(30),
-  timeoutSeconds: z.number().positive().default(30),
-  startPeriodSeconds: z.number().min(0).default(0),
-  /** Between probes in the start period, as long as none has succeeded. */
-  startIntervalSeconds: z.number().positive().default(5),
-  retries: z.number().int().min(1).default(3),
-})
-export type HealthcheckSpec = z.output<typeof HealthcheckSpec>
-
-/** What is asked of a container's healthcheck; what is left out is the image's, then the default. */
-export const HealthcheckRequest = z.object({
-  test: z.array(z.string()).optional(),
-  intervalSeconds: z.number().positive().optional(),
-  timeoutSeconds: z.number().positive().optional(),
-  startPeriodSeconds: z.number().min(0).optional(),
-  startIntervalSeconds: z.number().positive().optional(),
-  retries: z.number().int().min(1).optional(),
-})
-export type HealthcheckRequest = z.output<typeof HealthcheckRequest>
 
 /** Limits; 0 and `''` are none. Memory in bytes, CPU in cores. */
 export const ResourceLimits = z.object({

@@ -1,9 +1,10 @@
 import { z } from 'zod'
-import { type CreateContainer, type HealthcheckRequest, HealthcheckSpec } from '../contract/container.ts'
+import type { CreateContainer } from '../contract/container.ts'
 import { EngineError } from '../contract/errors.ts'
+import { type HealthcheckRequest, HealthcheckSpec } from '../contract/healthcheck.ts'
+import { ImageHealthcheck, readHealthcheck } from '../lib/healthcheck.ts'
 
 const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-const NANOSECONDS = 1e9
 
 const list = z.array(z.string()).nullish()
 const ConfigFile = z.object({
@@ -21,16 +22,7 @@ const ConfigFile = z.object({
       Labels: z.record(z.string(), z.string()).nullish(),
       ExposedPorts: z.record(z.string(), z.unknown()).nullish(),
       Volumes: z.record(z.string(), z.unknown()).nullish(),
-      Healthcheck: z
-        .object({
-          Test: list,
-          Interval: z.number().nullish(),
-          Timeout: z.number().nullish(),
-          StartPeriod: z.number().nullish(),
-          StartInterval: z.number().nullish(),
-          Retries: z.number().nullish(),
-        })
-        .nullish(),
+      Healthcheck: ImageHealthcheck.nullish(),
     })
     .nullish(),
   rootfs: z.object({ diff_ids: z.array(z.string()) }).nullish(),
@@ -60,7 +52,7 @@ export interface ImageConfig {
   readonly labels: Readonly<Record<string, string>>
   readonly exposedPorts: readonly string[]
   readonly volumes: readonly string[]
-  readonly healthcheck: HealthcheckSpec | null
+  readonly healthcheck: HealthcheckRequest | null
   readonly diffIds: readonly string[]
   readonly history: readonly {
     readonly createdAt: string
@@ -82,7 +74,6 @@ export function parseImageConfig(text: string): ImageConfig {
     )
   }
   const { config, ...file } = parsed.data
-  const check = config?.Healthcheck
   return {
     createdAt: file.created ?? '',
     architecture: file.architecture ?? '',
@@ -96,16 +87,7 @@ export function parseImageConfig(text: string): ImageConfig {
     labels: config?.Labels ?? {},
     exposedPorts: Object.keys(config?.ExposedPorts ?? {}).map(withProtocol),
     volumes: Object.keys(config?.Volumes ?? {}),
-    healthcheck: check?.Test?.length
-      ? {
-          test: check.Test,
-          intervalSeconds: (check.Interval || 30 * NANOSECONDS) / NANOSECONDS,
-          timeoutSeconds: (check.Timeout || 30 * NANOSECONDS) / NANOSECONDS,
-          startPeriodSeconds: (check.StartPeriod ?? 0) / NANOSECONDS,
-          startIntervalSeconds: (check.StartInterval || 5 * NANOSECONDS) / NANOSECONDS,
-          retries: check.Retries || 3,
-        }
-      : null,
+    healthcheck: config?.Healthcheck?.Test?.length ? readHealthcheck(config.Healthcheck) : null,
     diffIds: file.rootfs?.diff_ids ?? [],
     history: (file.history ?? []).map((entry) => ({
       createdAt: entry.created ?? '',
@@ -167,7 +149,7 @@ export function resolveProcess(image: ImageConfig, request: CreateContainer) {
 
 /** The image's healthcheck with what was asked laid over it, field by field; `NONE` takes it away. */
 function effectiveHealthcheck(
-  image: HealthcheckSpec | null,
+  image: HealthcheckRequest | null,
   request: HealthcheckRequest | null,
 ): HealthcheckSpec | null {
   const check = { ...image, ...request }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { ContainerStatus, CreateContainer, HealthcheckSpec, HealthState, MountSpec } from '../contract/container.ts'
+import { ContainerStatus, CreateContainer, HealthState, MountSpec } from '../contract/container.ts'
+import { HealthcheckSpec } from '../contract/healthcheck.ts'
 import { NetworkDriverName, RequestedAddresses } from '../contract/network.ts'
 
 const ProcessRef = z.object({ pid: z.number().int(), startTicks: z.number() })

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { EngineError } from '../../contract/errors.ts'
+import { hasLabels } from '../../lib/labels.ts'
 
 const MAX_JSON_BYTES = 4 * 1024 * 1024
 
@@ -42,15 +43,6 @@ export function parseFilters(text: string | null, known: readonly string[]): Rea
     filters.set(name, Array.isArray(values) ? values.map(String) : Object.keys(values))
   }
   return filters
-}
-
-/** Whether labels satisfy `key` and `key=value` filters. */
-export function hasLabels(labels: Readonly<Record<string, string>>, wanted: readonly string[]): boolean {
-  return wanted.every((entry) => {
-    const cut = entry.indexOf('=')
-    const key = cut < 0 ? entry : entry.slice(0, cut)
-    return key in labels && (cut < 0 || labels[key] === entry.slice(cut + 1))
-  })
 }
 
 /** A JSON body of at most 4 MiB, and said to be JSON. An empty one is `{}`. */
@@ -98,4 +90,18 @@ export function readUntil(text: string): number {
   const time = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text)
   if (Number.isFinite(time)) return time
   throw new EngineError('invalidArgument', 'filter.invalid', `invalid filter 'until=${text}'`)
+}
+
+/** The filters of a prune that are the same for everything that can be pruned. */
+export const PRUNE_FILTERS = ['label', 'label!', 'until']
+
+/** Whether a prune takes something by its `label`, `label!` and `until`. */
+export function pruneTest(
+  filters: ReadonlyMap<string, readonly string[]>,
+): (one: { readonly labels: Readonly<Record<string, string>>; readonly createdAt: string }) => boolean {
+  const until = filters.get('until')?.map(readUntil) ?? []
+  return ({ labels, createdAt }) =>
+    hasLabels(labels, filters.get('label') ?? []) &&
+    !filters.get('label!')?.some((one) => hasLabels(labels, [one])) &&
+    until.every((time) => Date.parse(createdAt) < time)
 }

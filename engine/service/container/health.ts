@@ -1,5 +1,6 @@
-import type { HealthcheckSpec, HealthResult } from '../../contract/container.ts'
+import type { HealthResult } from '../../contract/container.ts'
 import { EngineError } from '../../contract/errors.ts'
+import type { HealthcheckSpec } from '../../contract/healthcheck.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { publishContainer, putState } from './update-state.ts'

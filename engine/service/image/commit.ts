@@ -3,10 +3,10 @@ import { createWriteStream } from 'node:fs'
 import { readFile, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import type { HealthcheckSpec } from '../../contract/container.ts'
 import { EngineError } from '../../contract/errors.ts'
 import { changeConfig, type RunConfig } from '../../lib/config-changes.ts'
 import { chainIds, digestOf } from '../../lib/digest.ts'
+import { writeHealthcheck } from '../../lib/healthcheck.ts'
 import { normalizeReference } from '../../lib/reference.ts'
 import { parseImageConfig } from '../../runtime/process.ts'
 import type { Lease } from '../../store/content.ts'
@@ -154,7 +154,10 @@ function containerConfig({ config, process }: ContainerRecord, image: RunConfig)
     Labels: { ...(image['Labels'] as object | null), ...config.labels },
     ...(config.exposedPorts.length ? { ExposedPorts: keysOf(image['ExposedPorts'], config.exposedPorts) } : {}),
     ...(volumes.length ? { Volumes: keysOf(image['Volumes'], volumes) } : {}),
-    ...(config.healthcheck ? { Healthcheck: toHealthcheck(process.healthcheck) } : {}),
+    // One that was taken away stays so.
+    ...(config.healthcheck
+      ? { Healthcheck: process.healthcheck ? writeHealthcheck(process.healthcheck) : { Test: ['NONE'] } }
+      : {}),
     ...(config.stopSignal ? { StopSignal: config.stopSignal } : {}),
   }
 }
@@ -164,17 +167,3 @@ const keysOf = (image: unknown, own: readonly string[]) => ({
   ...(image as object | null),
   ...Object.fromEntries(own.map((key) => [key, {}])),
 })
-
-/** A healthcheck as images have it, in nanoseconds; one that was taken away is `NONE`. */
-function toHealthcheck(check: HealthcheckSpec | null) {
-  if (!check) return { Test: ['NONE'] }
-  const nano = (seconds: number) => Math.round(seconds * 1e9)
-  return {
-    Test: check.test,
-    Interval: nano(check.intervalSeconds),
-    Timeout: nano(check.timeoutSeconds),
-    StartPeriod: nano(check.startPeriodSeconds),
-    StartInterval: nano(check.startIntervalSeconds),
-    Retries: check.retries,
-  }
-}

@@ -1,4 +1,5 @@
 import type { ContainerDetail, ContainerSummary } from '../../../contract/container.ts'
+import { writeHealthcheck } from '../../../lib/healthcheck.ts'
 import type { ContainerRow } from '../../../service/container/list.ts'
 import { toNetworks } from './endpoint.ts'
 import { toHostConfig } from './host-config.ts'
@@ -108,7 +109,7 @@ export function toInspect(detail: ContainerDetail, version: number) {
       WorkingDir: detail.workingDir,
       Entrypoint: config.entrypoint,
       Labels: config.labels,
-      ...toHealthcheck(detail),
+      ...(detail.healthcheck ? { Healthcheck: writeHealthcheck(detail.healthcheck) } : {}),
       ...(config.stopSignal ? { StopSignal: config.stopSignal } : {}),
       ...(config.stopTimeoutSeconds === 10 ? {} : { StopTimeout: config.stopTimeoutSeconds }),
     },
@@ -170,22 +171,6 @@ function toHealth({ health, healthFailures, healthResults }: ContainerDetail) {
     Output: output,
   }))
   return { Health: { Status: health, FailingStreak: healthFailures, Log } }
-}
-
-function toHealthcheck({ healthcheck }: ContainerDetail) {
-  if (!healthcheck) return {}
-  const { test, intervalSeconds, timeoutSeconds, startPeriodSeconds, startIntervalSeconds, retries } = healthcheck
-  const nano = (seconds: number) => Math.round(seconds * 1e9)
-  return {
-    Healthcheck: {
-      Test: test,
-      Interval: nano(intervalSeconds),
-      Timeout: nano(timeoutSeconds),
-      ...(startPeriodSeconds ? { StartPeriod: nano(startPeriodSeconds) } : {}),
-      ...(startIntervalSeconds === 5 ? {} : { StartInterval: nano(startIntervalSeconds) }),
-      Retries: retries,
-    },
-  }
 }
 
 /** Targets of the volumes that were asked for without a name. */

@@ -1,11 +1,10 @@
 import { CreateContainer, PortProtocol } from '../../../contract/container.ts'
 import { EngineError } from '../../../contract/errors.ts'
+import { ImageHealthcheck, readHealthcheck } from '../../../lib/healthcheck.ts'
 import { assertSupported, readResources, readSettings } from './create-host.ts'
 import { readMounts } from './create-mounts.ts'
 import { readEndpoint } from './endpoint-config.ts'
 import { checked, type Json, list, number, object, text } from './json.ts'
-
-const NANO = 1e9
 
 /**
  * The body of `POST /containers/create` in the engine's own terms.
@@ -48,7 +47,7 @@ export function fromCreateBody(body: Json, name: string): CreateContainer {
       name: text(restart['Name']) || 'no',
       maximumRetryCount: number(restart['MaximumRetryCount']),
     },
-    healthcheck: toHealthcheck(object(body['Healthcheck'])),
+    healthcheck: readHealthcheck(checked(ImageHealthcheck, object(body['Healthcheck']), 'create.invalid')),
     resources: readResources(host),
     ...readSettings(host),
     domainname: text(body['Domainname']),
@@ -100,24 +99,6 @@ function parsePortKey(key: string): { containerPort: number; protocol: string } 
     'port.invalid',
     `invalid port of the container: ${JSON.stringify(key)} is not 1 to 65535 with ${PortProtocol.options.join(', ')}`,
   )
-}
-
-/** What is left out is the image's, then Docker's default. */
-function toHealthcheck(check: Json) {
-  const seconds = (key: string, name: string) => {
-    const value = number(check[key]) / NANO
-    return value ? { [name]: value } : {}
-  }
-  const retries = number(check['Retries'])
-  const asked = {
-    ...(list(check['Test']).length > 0 ? { test: list(check['Test']) } : {}),
-    ...seconds('Interval', 'intervalSeconds'),
-    ...seconds('Timeout', 'timeoutSeconds'),
-    ...seconds('StartPeriod', 'startPeriodSeconds'),
-    ...seconds('StartInterval', 'startIntervalSeconds'),
-    ...(retries ? { retries } : {}),
-  }
-  return Object.keys(asked).length > 0 ? asked : null
 }
 
 function toEndpoint([network, value]: readonly [string, unknown]) {

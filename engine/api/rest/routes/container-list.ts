@@ -1,9 +1,10 @@
 import type { ContainerSummary } from '../../../contract/container.ts'
 import { EngineError } from '../../../contract/errors.ts'
+import { hasLabels } from '../../../lib/labels.ts'
 import type { ContainerRow } from '../../../service/container/list.ts'
 import type { Services } from '../../../service/services.ts'
 import { toListItem } from '../codec/container.ts'
-import { hasLabels, isTrue, parseFilters, type RestRequest } from '../http.ts'
+import { isTrue, parseFilters, type RestRequest } from '../http.ts'
 
 const FILTERS = [
   ...['ancestor', 'before', 'exited', 'expose', 'health', 'id', 'is-task', 'isolation', 'label', 'name', 'network'],

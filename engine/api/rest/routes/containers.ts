@@ -3,7 +3,7 @@ import type { Services } from '../../../service/services.ts'
 import { toInspect } from '../codec/container.ts'
 import { fromCreateBody } from '../codec/create.ts'
 import { fromUpdateBody } from '../codec/update.ts'
-import { hasLabels, isTrue, parseFilters, type RestRequest, readJson, readUntil } from '../http.ts'
+import { isTrue, PRUNE_FILTERS, parseFilters, pruneTest, type RestRequest, readJson } from '../http.ts'
 import type { Route } from '../router.ts'
 import { listContainers } from './container-list.ts'
 
@@ -122,20 +122,18 @@ async function prune(container: Services['container'], { query }: RestRequest) {
   if (isPruning) throw new EngineError('conflict', 'prune.running', 'a prune operation is already running')
   isPruning = true
   try {
-    return await pruneStopped(container, parseFilters(query.get('filters'), ['label', 'label!', 'until']))
+    return await pruneStopped(container, pruneTest(parseFilters(query.get('filters'), PRUNE_FILTERS)))
   } finally {
     isPruning = false
   }
 }
 
-async function pruneStopped(container: Services['container'], filters: ReadonlyMap<string, readonly string[]>) {
-  const until = filters.get('until')?.map(readUntil) ?? []
+async function pruneStopped(container: Services['container'], isWanted: ReturnType<typeof pruneTest>) {
   const removed: string[] = []
   let reclaimed = 0
-  for (const { id, status, labels, createdAt } of container.list(true)) {
-    if (!['exited', 'created', 'dead'].includes(status) || !hasLabels(labels, filters.get('label') ?? [])) continue
-    if (filters.has('label!') && filters.get('label!')?.some((one) => hasLabels(labels, [one]))) continue
-    if (!until.every((time) => Date.parse(createdAt) < time)) continue
+  for (const one of container.list(true)) {
+    if (!['exited', 'created', 'dead'].includes(one.status) || !isWanted(one)) continue
+    const { id } = one
     const { ownBytes } = await container.measure(id)
     await container.remove(id, { force: false, volumes: false })
     reclaimed += ownBytes

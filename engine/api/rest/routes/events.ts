@@ -1,7 +1,8 @@
 import { EngineError } from '../../../contract/errors.ts'
 import type { EngineEvent } from '../../../contract/system.ts'
+import { hasLabels } from '../../../lib/labels.ts'
 import type { Services } from '../../../service/services.ts'
-import { hasLabels, parseFilters, type RestAnswer, type RestRequest } from '../http.ts'
+import { parseFilters, type RestAnswer, type RestRequest } from '../http.ts'
 
 /** What Docker's clients know nothing of. */
 const OWN_EVENTS: ReadonlySet<EngineEvent['type']> = new Set(['engine', 'client'])

@@ -1,7 +1,6 @@
 import { EngineError } from '../../../contract/errors.ts'
-import type { ImageSummary } from '../../../contract/image.ts'
 import type { Services } from '../../../service/services.ts'
-import { hasLabels, isTrue, parseFilters, type RestAnswer, type RestRequest, readJson, readUntil } from '../http.ts'
+import { isTrue, PRUNE_FILTERS, parseFilters, pruneTest, type RestAnswer, type RestRequest, readJson } from '../http.ts'
 import type { Route } from '../router.ts'
 
 const TAR = 'application/x-tar'
@@ -41,13 +40,9 @@ let isPruning = false
 /** One prune at a time, as dockerd has it. */
 async function prune({ image }: Services, { query }: RestRequest): Promise<RestAnswer> {
   if (isPruning) throw new EngineError('conflict', 'prune.running', 'a prune operation is already running')
-  const filters = parseFilters(query.get('filters'), ['dangling', 'label', 'label!', 'until'])
+  const filters = parseFilters(query.get('filters'), ['dangling', ...PRUNE_FILTERS])
   const dangling = filters.get('dangling')?.[0]
-  const until = filters.get('until')?.map(readUntil) ?? []
-  const isWanted = ({ labels, createdAt }: ImageSummary) =>
-    hasLabels(labels, filters.get('label') ?? []) &&
-    !filters.get('label!')?.some((one) => hasLabels(labels, [one])) &&
-    until.every((time) => Date.parse(createdAt) < time)
+  const isWanted = pruneTest(filters)
   isPruning = true
   try {
     const all = dangling !== undefined && !isTrue(dangling)

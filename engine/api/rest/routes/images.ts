@@ -1,10 +1,11 @@
 import { EngineError } from '../../../contract/errors.ts'
 import type { ImageSummary } from '../../../contract/image.ts'
+import { hasLabels } from '../../../lib/labels.ts'
 import { familiarReference, matchesReference } from '../../../lib/reference.ts'
 import type { Services } from '../../../service/services.ts'
 import type { ImageProgress } from '../codec/image.ts'
 import { toHistory, toImageInspect, toImageItem } from '../codec/image.ts'
-import { hasLabels, isTrue, parseFilters, type RestRequest, readUntil } from '../http.ts'
+import { isTrue, parseFilters, type RestRequest, readUntil } from '../http.ts'
 import type { Route } from '../router.ts'
 
 /** `/images/…`: what needs no registry. */

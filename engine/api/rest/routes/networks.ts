@@ -1,10 +1,11 @@
 import { EngineError } from '../../../contract/errors.ts'
 import { CreateNetwork, EndpointSpec, type NetworkSummary } from '../../../contract/network.ts'
+import { hasLabels } from '../../../lib/labels.ts'
 import type { Services } from '../../../service/services.ts'
 import { endpointId } from '../codec/endpoint.ts'
 import { readEndpoint } from '../codec/endpoint-config.ts'
 import { checked, type Json, object, text } from '../codec/json.ts'
-import { hasLabels, isTrue, parseFilters, readJson, readUntil } from '../http.ts'
+import { isTrue, PRUNE_FILTERS, parseFilters, pruneTest, readJson } from '../http.ts'
 import type { Route } from '../router.ts'
 
 /** `/networks/…`. */
@@ -53,14 +54,7 @@ export function networkRoutes({ network }: Services): Route[] {
       method: 'POST',
       path: '/networks/prune',
       handle: async ({ query }) => {
-        const filters = parseFilters(query.get('filters'), ['label', 'label!', 'until'])
-        const until = filters.get('until')?.map(readUntil) ?? []
-        const { removed } = await network.prune(
-          ({ labels, createdAt }) =>
-            hasLabels(labels, filters.get('label') ?? []) &&
-            !filters.get('label!')?.some((one) => hasLabels(labels, [one])) &&
-            until.every((time) => Date.parse(createdAt) < time),
-        )
+        const { removed } = await network.prune(pruneTest(parseFilters(query.get('filters'), PRUNE_FILTERS)))
         return { status: 200, json: { NetworksDeleted: removed } }
       },
     },

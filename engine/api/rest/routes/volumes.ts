@@ -1,8 +1,9 @@
 import { EngineError } from '../../../contract/errors.ts'
 import type { VolumeSummary } from '../../../contract/volume.ts'
+import { hasLabels } from '../../../lib/labels.ts'
 import type { Services } from '../../../service/services.ts'
 import { readVolume } from '../codec/volume.ts'
-import { hasLabels, isTrue, parseFilters, readJson } from '../http.ts'
+import { isTrue, parseFilters, pruneTest, readJson } from '../http.ts'
 import type { Route } from '../router.ts'
 
 /** `/volumes/…`. */
@@ -58,17 +59,12 @@ export function volumeRoutes({ volume }: Services): Route[] {
       path: '/volumes/prune',
       handle: async ({ query, version }) => {
         const filters = parseFilters(query.get('filters'), ['label', 'label!', 'all'])
+        const isWanted = pruneTest(filters)
         // Named ones are spared since 1.42.
         const isAll = version < 42 || isTrue(filters.get('all')?.[0] ?? null)
         const unused = volume
           .list()
-          .filter(
-            ({ usedBy, anonymous, labels }) =>
-              usedBy.length === 0 &&
-              (anonymous || isAll) &&
-              hasLabels(labels, filters.get('label') ?? []) &&
-              !filters.get('label!')?.some((one) => hasLabels(labels, [one])),
-          )
+          .filter((one) => one.usedBy.length === 0 && (one.anonymous || isAll) && isWanted(one))
           .map(({ name }) => name)
         const sizes = await volume.sizes((name) => unused.includes(name))
         const removed: string[] = []
