@@ -1,6 +1,9 @@
 import { z } from 'zod'
 import { command, query, stream } from './define.ts'
 
+/** Networks that are always there, and are neither made nor removed. */
+export const PREDEFINED_NETWORKS: readonly string[] = ['bridge', 'host', 'none']
+
 export const NetworkDriverName = z.enum(['bridge', 'host', 'none', 'macvlan', 'ipvlan', 'overlay'])
 export type NetworkDriverName = z.output<typeof NetworkDriverName>
 

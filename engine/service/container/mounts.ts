@@ -76,14 +76,17 @@ function inheritedMounts(context: ServiceContext, text: string): ResolvedMount[]
     .map((mount) => ({ ...mount, isAnonymous: false, readOnly: mount.readOnly || flags.includes('ro') }))
 }
 
+/** A mount as it lies on the host, whatever it was given before. */
+type Place = Omit<ResolvedMount, 'isPopulated'>
+
 async function resolveMount(
   context: ServiceContext,
   spec: MountSpec,
   onMade: (volume: string) => void,
-): Promise<ResolvedMount> {
+): Promise<Place> {
   switch (spec.type) {
     case 'tmpfs':
-      return { ...spec, name: '', hostPath: '', isAnonymous: false, isPopulated: false }
+      return { ...spec, name: '', hostPath: '', isAnonymous: false }
     case 'bind':
       return resolveBind(context, spec)
     case 'volume': {
@@ -97,14 +100,13 @@ async function resolveMount(
         name,
         hostPath: mountpointOf(context, volume),
         isAnonymous,
-        isPopulated: false,
         driver: volume.driver,
       }
     }
   }
 }
 
-async function resolveBind(context: ServiceContext, spec: MountSpec): Promise<ResolvedMount> {
+async function resolveBind(context: ServiceContext, spec: MountSpec): Promise<Place> {
   const { source } = spec
   if (!path.isAbsolute(source)) throw refuse('mount.not-absolute', `bind source "${source}" is not an absolute path`)
   if (spec.createSource)
@@ -122,5 +124,5 @@ async function resolveBind(context: ServiceContext, spec: MountSpec): Promise<Re
       `invalid mount config for type "bind": bind source path does not exist: ${source}`,
       { path: source },
     )
-  return { ...spec, name: '', hostPath: source, isAnonymous: false, isPopulated: false }
+  return { ...spec, name: '', hostPath: source, isAnonymous: false }
 }

@@ -12,7 +12,7 @@ import { resolveContainer } from './create.ts'
 import { assertNameFree, currentContainer, findContainer } from './find.ts'
 import { launch } from './start.ts'
 import { isAlive } from './state.ts'
-import { stopContainer } from './stop.ts'
+import { stopForLater } from './stop.ts'
 import { publishContainer, putState } from './update-state.ts'
 
 interface Recreation {
@@ -38,7 +38,7 @@ export async function recreateContainer(
   const undo = createUndoStack(context.log)
   try {
     const plan = await alone(() => planRecreation(context, { id, change }, undo))
-    if (plan.isRunning) await stopForLater(context, plan.before)
+    if (plan.isRunning) await stopForLater(context, id)
     await context.locks.withLock('containers', async () => {
       await context.locks.withLock(id, () => replace(context, plan))
       if (plan.next.name !== plan.before.name) await refreshRenamed(context, id, plan.before.name)
@@ -128,23 +128,6 @@ function keepAddresses(place: EndpointRecord, before: readonly EndpointRecord[])
   if (!old) return place
   const { ipAddress, prefix, ipv6Address, ipv6Prefix } = old
   return { ...place, ipAddress, prefix, ipv6Address, ipv6Prefix, macAddress: place.macAddress || old.macAddress }
-}
-
-/** Stops a container that shall live on: it is not removed, even if that is what its end is for. */
-async function stopForLater(context: ServiceContext, { id }: ContainerRecord): Promise<void> {
-  const mark = (isBeingReplaced: boolean) =>
-    context.locks.withLock(id, async () => {
-      await putState(context, currentContainer(context.containers, id), { isBeingReplaced })
-    })
-  await mark(true)
-  try {
-    await stopContainer(context, id)
-  } catch (error) {
-    // It ended by itself meanwhile.
-    if (EngineError.from(error).code === 'notModified') return
-    await mark(false)
-    throw error
-  }
 }
 
 async function replace(context: ServiceContext, plan: Recreation): Promise<void> {

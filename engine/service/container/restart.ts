@@ -3,8 +3,8 @@ import type { ServiceContext } from '../context.ts'
 import { currentContainer, findContainer } from './find.ts'
 import { removeContainer } from './remove.ts'
 import { goesOn } from './state.ts'
-import { type StopOptions, stopContainer } from './stop.ts'
-import { publishContainer, putState } from './update-state.ts'
+import { type StopOptions, stopForLater } from './stop.ts'
+import { publishContainer } from './update-state.ts'
 
 /** Stops, if it runs, and starts again, also one that is removed when it stops: that one goes if it does not start. */
 export async function restartContainer(
@@ -13,7 +13,7 @@ export async function restartContainer(
   options: StopOptions & { readonly start: (id: string) => Promise<void> },
 ): Promise<void> {
   const { id, config, state } = findContainer(context.containers, ref)
-  if (goesOn(state.status)) await stopToStart(context, id, options)
+  if (goesOn(state.status)) await stopForLater(context, id, options)
   try {
     await options.start(id)
   } catch (error) {
@@ -22,19 +22,4 @@ export async function restartContainer(
     throw error
   }
   publishContainer(context, currentContainer(context.containers, id), 'restart')
-}
-
-async function stopToStart(context: ServiceContext, id: string, options: StopOptions): Promise<void> {
-  // Its exit removes nothing then; the start forgets the mark.
-  const mark = (isBeingReplaced: boolean) =>
-    context.locks.withLock(id, () => putState(context, currentContainer(context.containers, id), { isBeingReplaced }))
-  await mark(true)
-  try {
-    await stopContainer(context, id, options)
-  } catch (error) {
-    // One that ended by itself meanwhile is started all the same.
-    if (EngineError.from(error).code === 'notModified') return
-    await mark(false)
-    throw error
-  }
 }

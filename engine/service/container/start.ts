@@ -97,6 +97,7 @@ export async function launch(context: ServiceContext, before: ContainerRecord): 
         exitCode: failureExitCode(failure),
         init: null,
         conmon: null,
+        isBeingReplaced: false,
         mountedVolumes: [],
       },
     )
@@ -115,7 +116,7 @@ async function populateVolumes(context: ServiceContext, record: ContainerRecord)
   for (const { type, noCopy, subpath, isPopulated, target, hostPath } of record.mounts)
     if (type === 'volume' && !noCopy && subpath === '' && !isPopulated)
       await context.volume.populate({ root, target, destination: hostPath })
-  return { ...record, mounts: record.mounts.map((mount) => ({ ...mount, isPopulated: true })) }
+  return { ...record, mounts: record.mounts.map((mount) => ({ ...mount, isPopulated: mount.type === 'volume' })) }
 }
 
 /** A restart that failed is given up, unless that was no fault of the container: it is planned anew with the next keeper. */

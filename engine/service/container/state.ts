@@ -1,5 +1,6 @@
 import type { ContainerStatus } from '../../contract/container.ts'
 import { EngineError } from '../../contract/errors.ts'
+import type { ContainerRecord } from '../../store/schema.ts'
 
 /** The legal moves of a container. Anything else is a conflict that names both states. */
 const MOVES: Readonly<Record<ContainerStatus, readonly ContainerStatus[]>> = {
@@ -33,4 +34,12 @@ export function isAlive(status: ContainerStatus): boolean {
 /** Whether there is a process, or one is planned by the restart policy. */
 export function goesOn(status: ContainerStatus): boolean {
   return isAlive(status) || status === 'restarting'
+}
+
+/** Whether a container holds addresses and has a place on its networks: it runs, or is being started. */
+export function holdsAddresses(
+  { id, state }: Pick<ContainerRecord, 'id' | 'state'>,
+  starting: ReadonlySet<string>,
+): boolean {
+  return isAlive(state.status) || starting.has(id)
 }

@@ -55,6 +55,21 @@ export async function stopContainer(
   if (stopped) publishContainer(context, stopped, 'stop')
 }
 
+/** Stops a container that shall live on: it is not removed, even if that is what its end is for. Its next start forgets that. */
+export async function stopForLater(context: ServiceContext, id: string, options: StopOptions = {}): Promise<void> {
+  const mark = (isBeingReplaced: boolean) =>
+    context.locks.withLock(id, () => putState(context, currentContainer(context.containers, id), { isBeingReplaced }))
+  await mark(true)
+  try {
+    await stopContainer(context, id, options)
+  } catch (error) {
+    // It ended by itself meanwhile.
+    if (EngineError.from(error).code === 'notModified') return
+    await mark(false)
+    throw error
+  }
+}
+
 /** Ends the loop of a container that waits for its next start. The caller holds its lock. */
 const callOffRestart = (context: ServiceContext, record: ContainerRecord) =>
   putState(context, record, { status: 'exited', isStoppedByUser: true })

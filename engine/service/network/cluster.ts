@@ -3,7 +3,7 @@ import type { OwnEndpoint } from '../../cluster/place.ts'
 import type { SystemInfo } from '../../contract/system.ts'
 import { isOverlapping } from '../../network/ipam.ts'
 import type { NetworkRecord } from '../../store/schema.ts'
-import { isAlive } from '../container/state.ts'
+import { holdsAddresses, isAlive } from '../container/state.ts'
 import type { ServiceContext } from '../context.ts'
 import { restoreOverlay, toRecord } from './create-overlay.ts'
 import { disconnectNetwork } from './disconnect.ts'
@@ -66,9 +66,7 @@ async function mirror(context: ServiceContext): Promise<void> {
   const shared = new Map(cluster.networks().map((one) => [one.id, one]))
   for (const record of overlays(context)) {
     if (shared.delete(record.id)) continue
-    const isUsed = containersOn(context, record.name).some(
-      ({ record: { id, state } }) => isAlive(state.status) || context.starting.has(id),
-    )
+    const isUsed = containersOn(context, record.name).some(({ record: one }) => holdsAddresses(one, context.starting))
     if (isUsed || cluster.isWiped()) {
       log.warn({ network: record.name, key: networkKey(record.id) }, 'network put back into the cluster store')
       await restoreOverlay(context, record).catch((error: unknown) =>

@@ -6,7 +6,7 @@ import { readBridgeOptions } from '../../network/bridge-options.ts'
 import type { Member } from '../../network/driver.ts'
 import { type AddressPool, claimAddress, contains, nextAddress, parseSubnet } from '../../network/ipam.ts'
 import type { ContainerRecord, EndpointRecord, NetworkRecord } from '../../store/schema.ts'
-import { isAlive } from '../container/state.ts'
+import { holdsAddresses, isAlive } from '../container/state.ts'
 import type { ServiceContext } from '../context.ts'
 import { ensureOverlay, ownEndpoint, refreshEncryption } from './overlay.ts'
 
@@ -113,7 +113,7 @@ async function addressPlace(context: ServiceContext, place: Place): Promise<Endp
 async function address(context: ServiceContext, place: Place, elsewhere: readonly string[]): Promise<EndpointRecord> {
   const { record: own, network, endpoint } = place
   const held = containersOn(context, network.name)
-    .filter(({ record }) => record.id !== own.id && (isAlive(record.state.status) || context.starting.has(record.id)))
+    .filter(({ record }) => record.id !== own.id && holdsAddresses(record, context.starting))
     .map(({ endpoint: other }) => other)
   const ipv4 = reuseOrAllocate(network.ipv4, {
     wanted: endpoint.requested.ipAddress,

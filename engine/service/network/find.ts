@@ -1,9 +1,7 @@
 import { EngineError } from '../../contract/errors.ts'
+import { PREDEFINED_NETWORKS } from '../../contract/network.ts'
 import type { RecordStore } from '../../store/records.ts'
 import type { NetworkRecord } from '../../store/schema.ts'
-
-/** Networks that are always there and cannot be changed. */
-export const PREDEFINED: readonly string[] = ['bridge', 'host', 'none']
 
 /** A network by name, id or unique prefix of its id. `default` is the default bridge. */
 export function findNetwork(store: RecordStore<NetworkRecord>, ref: string): NetworkRecord {
@@ -18,6 +16,6 @@ export function findNetwork(store: RecordStore<NetworkRecord>, ref: string): Net
 
 /** Refuses to change a network that is always there. */
 export function assertChangeable(name: string): void {
-  if (!PREDEFINED.includes(name)) return
+  if (!PREDEFINED_NETWORKS.includes(name)) return
   throw new EngineError('forbidden', 'network.predefined', `operation is not permitted on predefined ${name} network`)
 }

@@ -4,7 +4,7 @@ import type { RemoteEndpoint } from '../../cluster/snapshot.ts'
 import { contains } from '../../network/ipam.ts'
 import { deriveEncryption, isEncrypted, vniOf } from '../../network/overlay.ts'
 import type { ContainerRecord, EndpointRecord, NetworkRecord } from '../../store/schema.ts'
-import { isAlive } from '../container/state.ts'
+import { holdsAddresses, isAlive } from '../container/state.ts'
 import type { ServiceContext } from '../context.ts'
 import { dnsNamesOf, servicePortsOf } from './names.ts'
 
@@ -41,7 +41,7 @@ export function ownEndpoint(record: ContainerRecord, network: NetworkRecord, end
 /** Places of a container on networks of the cluster, while it holds addresses. */
 export function placesOf(context: ServiceContext, id: string): OwnEndpoint[] {
   const record = context.containers.get(id)
-  if (!record || !(isAlive(record.state.status) || context.starting.has(id))) return []
+  if (!record || !holdsAddresses(record, context.starting)) return []
   return record.endpoints.flatMap((endpoint) => {
     const network = context.networks.get(endpoint.network)
     const hasAddress = endpoint.ipAddress !== '' || endpoint.ipv6Address !== ''

@@ -1,10 +1,11 @@
 import { EngineError } from '../../contract/errors.ts'
+import { PREDEFINED_NETWORKS } from '../../contract/network.ts'
 import { isEncrypted } from '../../network/overlay.ts'
 import type { NetworkRecord } from '../../store/schema.ts'
-import { isAlive } from '../container/state.ts'
+import { holdsAddresses, isAlive } from '../container/state.ts'
 import type { ServiceContext } from '../context.ts'
 import { containersOn } from './endpoints.ts'
-import { assertChangeable, findNetwork, PREDEFINED } from './find.ts'
+import { assertChangeable, findNetwork } from './find.ts'
 import { refreshEncryption } from './overlay.ts'
 
 /** Removes a network that no running container is on. */
@@ -32,7 +33,7 @@ export async function pruneNetworks(
   return alone(context, async () => {
     const unused = context.networks
       .list()
-      .filter((record) => !PREDEFINED.includes(record.name) && isWanted(record))
+      .filter((record) => !PREDEFINED_NETWORKS.includes(record.name) && isWanted(record))
       .filter((record) => containersOn(context, record.name).length === 0)
     const removed = await Promise.all(
       unused.map((record) =>
@@ -75,9 +76,8 @@ async function removeLocked(context: ServiceContext, record: NetworkRecord): Pro
   })
 }
 
-/** Those that are being started have their addresses, and soon an interface on it. */
 function runningOn(context: ServiceContext, { name }: NetworkRecord) {
   return containersOn(context, name)
     .map(({ record }) => record)
-    .filter(({ id, state }) => isAlive(state.status) || context.starting.has(id))
+    .filter((record) => holdsAddresses(record, context.starting))
 }

@@ -1,13 +1,11 @@
 import i18next from 'i18next'
-import type { NetworkSummary } from '../../../engine/contract/network.ts'
+import { type NetworkSummary, PREDEFINED_NETWORKS } from '../../../engine/contract/network.ts'
 import { api } from '../../api/client.ts'
 import { reportFailure } from '../../state/activity.ts'
 import { useDialog } from '../../state/dialog.ts'
 
-const PREDEFINED: readonly string[] = ['bridge', 'host', 'none']
-
 /** Whether a network may be removed at all: those that are always there may not. */
-export const canRemove = ({ name }: NetworkSummary): boolean => !PREDEFINED.includes(name)
+export const canRemove = ({ name }: NetworkSummary): boolean => !PREDEFINED_NETWORKS.includes(name)
 /** Whether a container can be given a place on it while it lives. */
 export const canConnect = ({ driver }: NetworkSummary): boolean => driver !== 'host' && driver !== 'none'
 /** The networks that a prune takes away. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { VolumeSummary } from '../../../contract/volume.ts'
 import { checked, type Json } from './json.ts'
 
 const texts = z
@@ -14,3 +15,14 @@ const CreateBody = z.object({ Name: name, Driver: name, DriverOpts: texts, Label
 
 /** The body of a create request: what is stored of it must be readable at the next start. */
 export const readVolume = (body: Json) => checked(CreateBody, body, 'body.invalid')
+
+/** A volume as `/volumes` has it. */
+export const toVolume = ({ name, driver, createdAt, mountpoint, labels, options, scope }: VolumeSummary) => ({
+  Name: name,
+  Driver: driver,
+  Mountpoint: mountpoint,
+  CreatedAt: createdAt,
+  Labels: labels,
+  Scope: scope,
+  Options: options,
+})

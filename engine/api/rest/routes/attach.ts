@@ -1,6 +1,8 @@
+import type { ContainerSummary } from '../../../contract/container.ts'
 import { EngineError } from '../../../contract/errors.ts'
 import { untilDrained } from '../../../lib/async.ts'
 import { DEFAULT_DETACH_KEYS, parseDetachKeys } from '../../../lib/detach-keys.ts'
+import { goesOn } from '../../../service/container/state.ts'
 import type { Services } from '../../../service/services.ts'
 import { relayTerminal, terminalInput } from '../hijack.ts'
 import { isTrue, type RestRequest } from '../http.ts'
@@ -72,8 +74,6 @@ async function attach(
 }
 
 const CONDITIONS = ['not-running', 'next-exit', 'removed']
-/** The states of a container that has a process, or is given one again by its restart policy. */
-const GOES_ON = ['running', 'paused', 'restarting']
 
 function wait(services: Services, { params, query, signal }: RestRequest) {
   const { container, system } = services
@@ -81,7 +81,7 @@ function wait(services: Services, { params, query, signal }: RestRequest) {
   const condition = query.get('condition') || 'not-running'
   if (!CONDITIONS.includes(condition))
     throw new EngineError('invalidArgument', 'wait.condition', `invalid condition: ${JSON.stringify(condition)}`)
-  const isOver = condition === 'not-running' && !GOES_ON.includes(status)
+  const isOver = condition === 'not-running' && !goesOn(status)
   if (isOver) return { status: 200, stream: once(waitAnswer(exitCode)) }
   // Subscribed before the headers go out: what is started after them is not missed.
   const events = system.events(signal)
@@ -110,7 +110,7 @@ async function* waitFor(
     readonly condition: string
     readonly exitCode: number
     readonly endsWhenOver: boolean
-    readonly look: () => { readonly status: string; readonly exitCode: number } | null
+    readonly look: () => Pick<ContainerSummary, 'status' | 'exitCode'> | null
   },
 ) {
   let code = what.exitCode
@@ -122,7 +122,7 @@ async function* waitFor(
       code = Number(event.attributes['exitCode'] ?? 0)
       if (what.condition === 'next-exit') break
       if (what.endsWhenOver && now?.status !== 'restarting') break
-    } else if (what.endsWhenOver && now && !GOES_ON.includes(now.status)) {
+    } else if (what.endsWhenOver && now && !goesOn(now.status)) {
       code = now.exitCode
       break
     }

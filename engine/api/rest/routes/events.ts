@@ -71,7 +71,7 @@ async function* eventLines(
 /** Unix seconds, as clients send every form of time. */
 function readTime(query: URLSearchParams, name: string): number | null {
   const text = query.get(name) ?? ''
-  if (text === '' || text === '0') return null
+  if (text === '') return null
   if (/^-?\d+(\.\d+)?$/.test(text)) return Number(text) * 1000
   throw new EngineError(
     'invalidArgument',

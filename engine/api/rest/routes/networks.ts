@@ -1,5 +1,5 @@
 import { EngineError } from '../../../contract/errors.ts'
-import { CreateNetwork, EndpointSpec, type NetworkSummary } from '../../../contract/network.ts'
+import { CreateNetwork, EndpointSpec, type NetworkSummary, PREDEFINED_NETWORKS } from '../../../contract/network.ts'
 import { hasLabels } from '../../../lib/labels.ts'
 import type { Services } from '../../../service/services.ts'
 import { endpointId } from '../codec/endpoint.ts'
@@ -95,7 +95,7 @@ export function networkRoutes({ network }: Services): Route[] {
   ]
 }
 
-const isPredefined = ({ name }: NetworkSummary): boolean => ['bridge', 'host', 'none'].includes(name)
+const isPredefined = ({ name }: NetworkSummary): boolean => PREDEFINED_NETWORKS.includes(name)
 
 /** What a prune would remove. */
 const isDangling = (one: NetworkSummary): boolean => !isPredefined(one) && one.endpoints.length === 0

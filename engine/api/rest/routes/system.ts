@@ -2,9 +2,9 @@ import os from 'node:os'
 import { EngineError } from '../../../contract/errors.ts'
 import type { Services } from '../../../service/services.ts'
 import { toUnix } from '../codec/time.ts'
+import { toVolume } from '../codec/volume.ts'
 import type { Route } from '../router.ts'
 import { listEvents } from './events.ts'
-import { toVolume } from './volumes.ts'
 
 const SWARM_NOUNS = ['swarm', 'nodes', 'services', 'tasks', 'secrets', 'configs']
 

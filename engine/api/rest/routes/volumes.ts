@@ -1,8 +1,7 @@
 import { EngineError } from '../../../contract/errors.ts'
-import type { VolumeSummary } from '../../../contract/volume.ts'
 import { hasLabels } from '../../../lib/labels.ts'
 import type { Services } from '../../../service/services.ts'
-import { readVolume } from '../codec/volume.ts'
+import { readVolume, toVolume } from '../codec/volume.ts'
 import { isTrue, parseFilters, pruneTest, readJson } from '../http.ts'
 import type { Route } from '../router.ts'
 
@@ -86,13 +85,3 @@ async function isRemoved(volume: Services['volume'], name: string): Promise<bool
     },
   )
 }
-
-export const toVolume = ({ name, driver, createdAt, mountpoint, labels, options, scope }: VolumeSummary) => ({
-  Name: name,
-  Driver: driver,
-  Mountpoint: mountpoint,
-  CreatedAt: createdAt,
-  Labels: labels,
-  Scope: scope,
-  Options: options,
-})
