@@ -6,7 +6,7 @@ import { readBridgeOptions } from '../../network/bridge-options.ts'
 import type { Member } from '../../network/driver.ts'
 import { type AddressPool, claimAddress, contains, nextAddress, parseSubnet } from '../../network/ipam.ts'
 import type { ContainerRecord, EndpointRecord, NetworkRecord } from '../../store/schema.ts'
-import { holdsAddresses, isAlive } from '../container/state.ts'
+import { holdsAddresses } from '../container/state.ts'
 import type { ServiceContext } from '../context.ts'
 import { ensureOverlay, ownEndpoint, refreshEncryption } from './overlay.ts'
 

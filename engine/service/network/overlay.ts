@@ -4,7 +4,7 @@ import type { RemoteEndpoint } from '../../cluster/snapshot.ts'
 import { contains } from '../../network/ipam.ts'
 import { deriveEncryption, isEncrypted, vniOf } from '../../network/overlay.ts'
 import type { ContainerRecord, EndpointRecord, NetworkRecord } from '../../store/schema.ts'
-import { holdsAddresses, isAlive } from '../container/state.ts'
+import { holdsAddresses } from '../container/state.ts'
 import type { ServiceContext } from '../context.ts'
 import { dnsNamesOf, servicePortsOf } from './names.ts'
 
