@@ -89,7 +89,9 @@ function askDatagram(query: Buffer, { host, port }: { host: string; port: number
       clearTimeout(timer)
       resolve(answer)
     })
-    socket.connect(port, host, () => socket.send(bytes))
+    // Not as a callback of connect: that is called with an error too, and then there is nothing to send to.
+    socket.on('connect', () => socket.send(bytes))
+    socket.connect(port, host)
   }).finally(() => socket.close())
 }
 

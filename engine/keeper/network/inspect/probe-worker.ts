@@ -82,7 +82,8 @@ function send({ address, port, timeoutMs }: Target): Promise<string> {
     }
     socket.once('message', () => end(NONE))
     socket.once('error', (error) => end(codeOf(error)))
-    socket.connect(port, address, () => socket.send(Buffer.alloc(0)))
+    socket.once('connect', () => socket.send(Buffer.alloc(0)))
+    socket.connect(port, address)
   })
 }
 
