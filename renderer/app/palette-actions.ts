@@ -181,7 +181,14 @@ function pruneActions({ networks }: PaletteObjects, t: TFunction): readonly Pale
     onClick,
   })
   return [
-    ...CLEAN_UPS.map((what) => prune(`prune-${what}`, t(`disk.${what}`), 'disk', () => void measureAndAsk(what, t))),
+    ...CLEAN_UPS.map((what) =>
+      prune(
+        `prune-${what}`,
+        `${t('disk.cleanUpVerb')}: ${t(`disk.${what}`)}`,
+        'disk',
+        () => void measureAndAsk(what, t),
+      ),
+    ),
     ...(unusedOf(networks).length > 0
       ? [prune('networks-prune', t('networks.prune'), 'networks', () => askPruneNetworks(networks))]
       : []),

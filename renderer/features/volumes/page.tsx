@@ -52,7 +52,7 @@ export function VolumesPage() {
             disabled={!volumes?.some(({ usedBy }) => usedBy.length === 0)}
             onClick={() => void measureAndAsk('volumes', t)}
           >
-            {t('disk.volumes')}
+            {t('disk.cleanUpVerb')}
           </Button>
           {create}
         </div>

@@ -49,6 +49,7 @@ export const images = {
     },
     object: { image: 'Image', container: 'Container', volume: 'Volume' },
     cleanUp: 'Clean up…',
+    cleanUpVerb: 'Clean up',
     frees: '{{count}} · frees {{size}}',
     dangling: 'Images without a name',
     danglingHint: 'Left over when a name went to a newer image.',

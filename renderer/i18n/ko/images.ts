@@ -47,6 +47,7 @@ export const images: Translation<typeof en> = {
     kind: { layers: '이미지', blobs: '푸시·저장용 보관', containers: '컨테이너 자체 파일', volumes: '볼륨' },
     object: { image: '이미지', container: '컨테이너', volume: '볼륨' },
     cleanUp: '정리…',
+    cleanUpVerb: '정리',
     frees: '{{count}}개 · {{size}} 확보',
     dangling: '이름 없는 이미지',
     danglingHint: '이름이 새 이미지로 옮겨 가면서 남은 것입니다.',
