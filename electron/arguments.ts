@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import type { DesktopLink } from '../engine/contract/desktop.ts'
 import { parseLink } from './links.ts'
 
@@ -29,4 +30,21 @@ function pathOf(word: string): string {
   } catch {
     return ''
   }
+}
+
+const OPTIONS = {
+  root: { type: 'string' },
+  'runtime-dir': { type: 'string' },
+  /** Chromium's own: where the app keeps what is this desktop's. */
+  'user-data-dir': { type: 'string' },
+  /** File of the key that signs updates; only for an app that is not packaged. */
+  'update-key': { type: 'string' },
+} as const
+
+/** The options of a command line. In front of them is the app's own folder, but for a packaged app, which has none. */
+export function optionsIn(argv: readonly string[]): Partial<Record<keyof typeof OPTIONS, string>> {
+  const { values } = parseArgs({ args: argv.slice(1), strict: false, allowPositionals: true, options: OPTIONS })
+  return Object.fromEntries(
+    Object.entries(values).filter(([name, value]) => name in OPTIONS && typeof value === 'string'),
+  )
 }

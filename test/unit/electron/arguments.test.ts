@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { openableIn } from '../../../electron/arguments.ts'
+import { openableIn, optionsIn } from '../../../electron/arguments.ts'
 
 it.each([
   [['slipway', 'image.tar'], ['/home/a/image.tar']],
@@ -25,4 +25,11 @@ it('finds links beside archives, in their order', () => {
       { type: 'run', image: 'nginx' },
     ],
   })
+})
+
+it.each([
+  ['a package', ['/usr/bin/slipway', '--root=/data', '--runtime-dir', '/run/x', '--no-sandbox', 'image.tar']],
+  ['sources', ['electron', '/opt/app', '--no-sandbox', '--root=/data', '--runtime-dir=/run/x']],
+])('reads the options of %s, the first one too', (_, argv) => {
+  expect(optionsIn(argv)).toEqual({ root: '/data', 'runtime-dir': '/run/x' })
 })
