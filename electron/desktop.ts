@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { app, ipcMain, MessageChannelMain, nativeTheme, powerMonitor } from 'electron'
 import { serveIpc } from '../engine/api/ipc-server.ts'
 import type { EngineConfig } from '../engine/config.ts'
@@ -24,6 +25,9 @@ import { type AppTray, createTray } from './tray.ts'
 import type { TrayActions } from './tray-menu.ts'
 import { hasPackage, openUpdater, readKey } from './updater.ts'
 import { createUpdates } from './updates.ts'
+
+/** An engine that is still starting, or hangs, keeps nobody from quitting. */
+const LOOK_TIMEOUT_MS = 1000
 
 export interface DesktopOptions {
   readonly config: EngineConfig
@@ -117,7 +121,10 @@ function createFrame(base: Base, engine: EngineHost) {
       else app.quit()
     })
   })
-  const countRunning = () => view.running
+  const countRunning = async () => {
+    const late = setTimeout(LOOK_TIMEOUT_MS).then(() => view)
+    return (await Promise.race([engine.look().catch(() => view), late])).running
+  }
   const quit = createQuit({ ...base, window, countRunning, closeEngine: engine.close, onEnd: mark.remove })
   const crashes = { ...base, isLeaving: quit.isLeaving, onEnd: mark.remove }
   const noteCrash = watchCrashes(crashes)

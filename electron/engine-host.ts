@@ -3,7 +3,7 @@ import type { EngineConfig } from '../engine/config.ts'
 import type { EngineEvent, Handlers } from '../engine/contract/index.ts'
 import { createEngine } from '../engine/engine.ts'
 import type { AppLog } from '../engine/log.ts'
-import { type EngineView, watchEngine } from './engine-watch.ts'
+import { type EngineView, lookAt, watchEngine } from './engine-watch.ts'
 import type { Texts } from './texts.ts'
 
 /** The engine as the desktop has it: starting, serving, or failed. */
@@ -11,6 +11,8 @@ export interface EngineHost {
   readonly handlers: Promise<Handlers>
   /** Does something to a container; what fails is in the log. */
   act(verb: 'start' | 'stop', id: string): void
+  /** Asks the engine itself; waits for one that is starting. */
+  look(): Promise<EngineView>
   watch(onEvent: (event: EngineEvent) => void, onView: (view: EngineView) => void): void
   close(options: { readonly stopContainers: boolean }): Promise<void>
 }
@@ -41,6 +43,7 @@ export function startEngine(options: {
       void handlers
         .then(({ container }) => container[verb]({ id }, { signal: closing.signal }))
         .catch((error: unknown) => log.warn({ id, verb, error: String(error) }, 'action of the tray failed')),
+    look: async () => lookAt(await handlers, closing.signal),
     watch: (onEvent, onView) =>
       void watchEngine({ handlers, signal: closing.signal, onEvent, onView }).catch(() => {
         // The engine did not start: there is nothing to watch.

@@ -12,6 +12,12 @@ const RETRY_MS = 500
 /** A burst of events is one look at the list. */
 const GATHER_MS = 50
 
+/** What there is now. */
+export async function lookAt(handlers: Handlers, signal: AbortSignal): Promise<EngineView> {
+  const containers = await handlers.container.list({ all: true }, { signal })
+  return { containers, running: containers.filter(isRunning).length }
+}
+
 /** Follows the engine's events: each one by itself, and what there is after them. Ends with `signal`. */
 export async function watchEngine(options: {
   readonly handlers: Promise<Handlers>
@@ -22,11 +28,7 @@ export async function watchEngine(options: {
   const { signal, onEvent, onView } = options
   const handlers = await options.handlers
   const context = { signal }
-  const look = async () => {
-    const containers = await handlers.container.list({ all: true }, context)
-    onView({ containers, running: containers.filter(isRunning).length })
-  }
-  const lookSoon = gather(() => void look().catch(() => {}))
+  const lookSoon = gather(() => void lookAt(handlers, signal).then(onView, () => {}))
   while (!signal.aborted) {
     try {
       const events = handlers.system.events({}, { ...context, up: nobody() })

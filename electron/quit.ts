@@ -15,8 +15,8 @@ export interface QuitOptions {
   readonly log: AppLog
   readonly window: AppWindow
   readonly requests: Requests
-  /** How many containers run; 0 while nobody knows. */
-  readonly countRunning: () => number
+  /** How many containers run at this moment; 0 while nobody knows. Never fails. */
+  readonly countRunning: () => Promise<number>
   readonly closeEngine: (options: { readonly stopContainers: boolean }) => Promise<void>
   /** The app ends properly now. */
   readonly onEnd: () => void
@@ -34,9 +34,11 @@ export interface Quit {
 
 /** Asks where a person must be asked, lets go of the engine, and ends the app. */
 export function createQuit(options: QuitOptions): Quit {
-  const { settings, requests, countRunning } = options
+  const { settings, requests } = options
   const { log } = options.log
   let state: 'stays' | 'stopping' | 'leaving' = 'stays'
+  let running = 0
+  let isCounting = false
   let isAsked = false
   let isAskedNatively = false
   let isClosed = false
@@ -65,7 +67,7 @@ export function createQuit(options: QuitOptions): Quit {
     state = stopContainers ? 'stopping' : 'leaving'
     if (stopContainers) {
       // The window stays and says so: stopping may take as long as the containers need.
-      requests.send({ type: 'stopping', running: countRunning() })
+      requests.send({ type: 'stopping', running })
       await closeEngine(true)
       isClosed = true
       attempt(options.onEnd, 'mark of the session not removed')
@@ -85,30 +87,39 @@ export function createQuit(options: QuitOptions): Quit {
     isAsked = true
     if (options.window.get() && requests.isHeard()) {
       options.window.show()
-      requests.send({ type: 'ask-quit', running: countRunning() })
+      requests.send({ type: 'ask-quit', running })
       return
     }
     isAskedNatively = true
     try {
-      const { choice, isRemembered } = await askNatively(options.texts, countRunning())
+      const { choice, isRemembered } = await askNatively(options.texts, running)
       answer(choice, isRemembered)
     } finally {
       isAskedNatively = false
     }
   }
-  const request = (reason: QuitReason) => {
-    // A session that ends does not wait for containers that are slow to stop: they go on.
-    if (state === 'stopping' && reason === 'session') return end()
+  const decide = (reason: QuitReason) => {
     if (state !== 'stays') return
-    const decision = decideQuit({ reason, quitting: settings.get().quitting, running: countRunning() })
+    const decision = decideQuit({ reason, quitting: settings.get().quitting, running })
     if (decision === 'ask') void ask()
     else void leave(decision === 'stop')
+  }
+  const request = async (reason: QuitReason) => {
+    // A session that ends does not wait for containers that are slow to stop: they go on.
+    if (state === 'stopping' && reason === 'session') return end()
+    if (reason !== 'user') return decide(reason)
+    if (isCounting) return
+    isCounting = true
+    // What was seen last may be a moment old, and a container that has just started would go unasked for.
+    running = await options.countRunning()
+    isCounting = false
+    decide(reason)
   }
 
   app.on('before-quit', (event) => {
     if (isClosed || state === 'leaving') return
     event.preventDefault()
-    request('user')
+    void request('user')
   })
   app.on('will-quit', (event) => {
     if (isClosed) return
@@ -119,11 +130,11 @@ export function createQuit(options: QuitOptions): Quit {
   })
   return {
     isLeaving: () => state !== 'stays',
-    request,
+    request: (reason) => void request(reason),
     answer,
     leaveForUpdate(install) {
       last = install
-      request('update')
+      void request('update')
     },
   }
 }
