@@ -12,6 +12,7 @@ import { openReports } from './crash-reports.ts'
 import { type EngineHost, startEngine } from './engine-host.ts'
 import { type EngineView, NOTHING } from './engine-watch.ts'
 import { type DesktopParts, desktopHandlers } from './handlers.ts'
+import { openKeptActivity } from './kept-activity.ts'
 import { setMenu } from './menu.ts'
 import { createNotifications } from './notifications.ts'
 import { configHome, isPackaged, sourceFolder, trayFolder, windowIcon } from './paths.ts'
@@ -100,6 +101,7 @@ function openBase({ config, keptArgs }: DesktopOptions) {
     log: openLog({ root: config.root, copyTo: writeToTerminal }),
     reports: openReports(config.root, () => new Date()),
     mark: markSession(folder),
+    keptActivity: openKeptActivity(folder),
     command,
     autostart: openAutostart(configHome(), command),
   }
@@ -139,6 +141,10 @@ function createFrame(base: Base, engine: EngineHost) {
     wanted: () => settings.get().notifications,
     isLookedAt: window.isFocused,
     open: (link) => open({ type: 'link', link }),
+    onNotice: ({ kind, values }) => {
+      const { name = '' } = values
+      if (kind !== 'imported') requests.send({ type: 'trouble', kind, container: name, values })
+    },
   })
   const speak = (language?: 'en' | 'ko') => {
     if (language) texts.use(language)

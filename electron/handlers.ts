@@ -10,6 +10,7 @@ import { createPushQueue } from '../engine/lib/async.ts'
 import type { AppLog } from '../engine/log.ts'
 import type { openAutostart } from './autostart.ts'
 import type { Reports } from './crash-reports.ts'
+import type { KeptActivity } from './kept-activity.ts'
 import type { Quit } from './quit.ts'
 import type { Requests } from './requests.ts'
 import type { Settings } from './settings.ts'
@@ -26,6 +27,7 @@ export interface DesktopParts {
   readonly log: AppLog
   readonly reports: Reports
   readonly updates: Updates
+  readonly keptActivity: KeptActivity
   readonly hasTray: () => boolean
   /** The window has said which language it speaks. */
   readonly onLanguage: (language: 'en' | 'ko') => void
@@ -54,6 +56,8 @@ export function desktopHandlers(parts: DesktopParts): DesktopHandlers {
       parts.onLanguage(language)
       return requests.listen(signal)
     },
+    activity: async () => parts.keptActivity.read(),
+    keepActivity: async ({ text }) => parts.keptActivity.write(text),
     log: (_input, { signal }) => followLog(log, signal),
     reports: async () => [...reports.list()],
     report: async ({ file }) => {

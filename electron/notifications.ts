@@ -11,8 +11,10 @@ export function createNotifications(options: {
   readonly wanted: () => DesktopSettings['notifications']
   readonly isLookedAt: () => boolean
   readonly open: (link: DesktopLink) => void
+  /** Told of each, whether or not it is shown. */
+  readonly onNotice: (notice: Notice) => void
 }): { hear(event: EngineEvent): void } {
-  const { texts, icon, wanted, isLookedAt, open } = options
+  const { texts, icon, wanted, isLookedAt, open, onNotice } = options
   // Held until they are closed: a notification that is collected hears no click.
   const shown = new Set<Notification>()
   const show = ({ kind, values, link }: Notice) => {
@@ -28,7 +30,10 @@ export function createNotifications(options: {
     notification.show()
   }
   return createNotices({
-    onNotice: show,
+    onNotice: (notice) => {
+      onNotice(notice)
+      show(notice)
+    },
     now: () => performance.now(),
     later: (work, milliseconds) => {
       const timer = setTimeout(work, milliseconds)

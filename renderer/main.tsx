@@ -11,8 +11,10 @@ import { queryClient } from './app/queries.ts'
 import { Shell } from './app/shell.tsx'
 import { colorSchemeOfDesktop, theme } from './app/theme.ts'
 import { startTranslations } from './i18n/index.ts'
+import { keepActivity } from './state/activity.ts'
 
 startTranslations()
+void keepActivity()
 void followEvents()
 void followDesktop()
 

@@ -111,6 +111,14 @@ export const DesktopRequest = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ask-quit'), running: z.number().int() }),
   /** Containers are being stopped; the app ends after it. */
   z.object({ type: z.literal('stopping'), running: z.number().int() }),
+  /** A container that failed or is unhealthy, which nobody asked for: kept among the activity. */
+  z.object({
+    type: z.literal('trouble'),
+    kind: z.enum(['failed', 'unhealthy']),
+    container: z.string(),
+    /** Values of the texts `notice.<kind>`. */
+    values: z.record(z.string(), z.string()),
+  }),
   z.object({ type: z.literal('crashed'), report: CrashReport }),
   /** A read of the desktop's is stale. */
   z.object({ type: z.literal('changed'), what: z.enum(['state', 'reports', 'update']) }),
@@ -161,6 +169,9 @@ export const desktop = {
   answerQuit: command(z.strictObject({ answer: z.enum(['keep', 'stop', 'cancel']), isRemembered: z.boolean() }), Done),
   /** What the desktop asks of the window, from the first call on; what was asked before waits for it. */
   requests: stream(z.strictObject({ language: z.enum(['en', 'ko']) }), DesktopRequest, z.never()),
+  /** What the window has kept of its activity, as it wrote it; empty for nothing. */
+  activity: query(Nothing, z.string()),
+  keepActivity: command(z.strictObject({ text: z.string().max(2_000_000) }), Done),
   /** The newest lines of the app's log, then each as it is written. */
   log: stream(Nothing, z.array(AppLogLine), z.never()),
   reports: query(Nothing, z.array(CrashReport)),

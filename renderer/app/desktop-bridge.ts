@@ -4,7 +4,7 @@ import type { DesktopLink, DesktopRequest, MenuAction } from '../../engine/contr
 import { EngineError } from '../../engine/contract/errors.ts'
 import { api, desktop } from '../api/client.ts'
 import { pickArchives } from '../features/images/first-image.tsx'
-import { importArchive, reportFailure } from '../state/activity.ts'
+import { importArchive, reportFailure, reportTrouble } from '../state/activity.ts'
 import { useDialog } from '../state/dialog.ts'
 import { useNotices } from '../state/notices.ts'
 import { useView } from '../state/view.ts'
@@ -50,6 +50,11 @@ function handle(request: DesktopRequest): void {
     case 'stopping':
       dialogs.show({ type: 'stopping', running: request.running })
       break
+    case 'trouble': {
+      const { kind, container, values } = request
+      reportTrouble(container, i18next.t(`notice.${kind}.title`, values), i18next.t(`notice.${kind}.text`, values))
+      break
+    }
     case 'crashed':
       useNotices.getState().showCrash(request.report)
       break

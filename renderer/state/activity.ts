@@ -3,12 +3,17 @@ import { create } from 'zustand'
 import { useShallow } from 'zustand/react/shallow'
 import type { CaptureProgress } from '../../engine/contract/capture.ts'
 import type { ContainerSummary } from '../../engine/contract/container.ts'
+import { EngineError } from '../../engine/contract/errors.ts'
 import type { ImportProgress, PullProgress, PushProgress, SaveProgress } from '../../engine/contract/image.ts'
-import { api } from '../api/client.ts'
+import { api, desktop } from '../api/client.ts'
 import { errorText } from '../api/error-text.ts'
 import { formatBytes } from '../lib/format.ts'
+import { fromKept, toKept } from './kept-activity.ts'
+import { type NextStep, nextSteps, type Work } from './next-step.ts'
 
 const KEPT_ITEMS = 200
+/** What changes within this time is kept with one write. */
+const GATHER_MS = 200
 
 type LayeredProgress = ImportProgress | PullProgress | PushProgress
 type Progress = LayeredProgress | SaveProgress
@@ -18,7 +23,7 @@ export interface LayerProgress {
   readonly currentBytes: number
   readonly totalBytes: number
 }
-/** Something the window did: a transfer of an image, or a command that failed. */
+/** Something that was done or went wrong: a transfer of an image, a command that failed, a container that failed by itself. */
 export interface Activity {
   readonly id: string
   readonly kind: 'import' | 'pull' | 'push' | 'save' | 'capture' | 'failure'
@@ -30,6 +35,12 @@ export interface Activity {
   readonly reference: string
   /** Id of the container that it is about; `''` for none. */
   readonly about: string
+  /** What was asked for, where it can be asked again. */
+  readonly work?: Work | undefined
+  /** What a person can do about its failure. */
+  readonly steps: readonly NextStep[]
+  /** Of an earlier window. */
+  readonly isPast: boolean
   readonly cancel?: (() => void) | undefined
 }
 interface ActivityState {
@@ -47,18 +58,58 @@ export const useActivity = create<ActivityState>((set) => ({
 const change = (id: string, part: Partial<Activity>) =>
   useActivity.setState(({ items }) => ({ items: items.map((item) => (item.id === id ? { ...item, ...part } : item)) }))
 const add = (
-  item: Pick<Activity, 'kind' | 'title' | 'state' | 'message' | 'cancel'> & { readonly about?: string },
+  item: Pick<Activity, 'kind' | 'title' | 'state' | 'message' | 'cancel' | 'work'> &
+    Partial<Pick<Activity, 'about' | 'steps'>>,
 ): string => {
   const id = crypto.randomUUID()
-  const started = { about: '', ...item, id, layers: {}, reference: '', startedAt: new Date().toISOString() }
+  const startedAt = new Date().toISOString()
+  const started: Activity = { about: '', steps: [], ...item, id, layers: {}, reference: '', isPast: false, startedAt }
   useActivity.setState(({ items }) => ({ items: [started, ...items].slice(0, KEPT_ITEMS) }))
   return id
 }
 
-/** Keeps a failure until somebody dismisses it. */
-export function reportFailure(title: string, error: unknown): void {
-  add({ kind: 'failure', title, state: 'failed', message: errorText(error) })
+/** Goes on with the list of the window before this one, and keeps it for the next. */
+export async function keepActivity(): Promise<void> {
+  const past = fromKept(await desktop.activity({}).catch(() => ''), i18next.t('interrupted'))
+  useActivity.setState(({ items }) => ({ items: [...items, ...past].slice(0, KEPT_ITEMS) }))
+  let isStale = false
+  const keep = () => {
+    isStale = false
+    // A disk that is full keeps nobody from reading the list while the window lives.
+    desktop.keepActivity({ text: toKept(useActivity.getState().items) }).catch(() => {})
+  }
+  const outline = (items: readonly Activity[]) => items.map(({ id, state }) => `${id} ${state}`).join()
+  useActivity.subscribe(({ items }, before) => {
+    // Progress alone is not worth a write: it comes many times a second.
+    if (isStale || outline(items) === outline(before.items)) return
+    isStale = true
+    setTimeout(keep, GATHER_MS)
+  })
 }
+
+/** Keeps a failure until somebody dismisses it. */
+export function reportFailure(title: string, error: unknown, work?: Work): void {
+  add({ kind: 'failure', title, state: 'failed', ...explain(error, work), work })
+}
+
+/** Keeps what went wrong with a container while nobody asked anything of it. Said again, it takes the place of what was said before. */
+export function reportTrouble(container: string, title: string, message: string): void {
+  const isSame = (item: Activity) => item.kind === 'failure' && item.about === container && item.title === title
+  useActivity.setState(({ items }) => ({ items: items.filter((item) => !isSame(item)) }))
+  add({
+    kind: 'failure',
+    title,
+    state: 'failed',
+    message,
+    about: container,
+    steps: [{ type: 'container', id: container }],
+  })
+}
+
+const explain = (error: unknown, work: Work | undefined): Pick<Activity, 'message' | 'steps'> => ({
+  message: errorText(error),
+  steps: nextSteps(EngineError.from(error), work),
+})
 
 /** Lets work go on by itself; a failure of it is kept until somebody dismisses it. */
 export function reportFailureOf(title: string, work: Promise<unknown>): void {
@@ -67,17 +118,19 @@ export function reportFailureOf(title: string, work: Promise<unknown>): void {
 
 /** Imports an archive and tells its progress layer by layer. */
 export const importArchive = (path: string): Promise<void> =>
-  follow('import', path.split('/').at(-1) ?? path, api.image.importArchive({ path }))
+  follow({ type: 'import', path }, path.split('/').at(-1) ?? path, api.image.importArchive({ path }))
 
 /** Pulls an image from its registry. */
-export const pullImage = (reference: string): Promise<void> => follow('pull', reference, api.image.pull({ reference }))
+export const pullImage = (reference: string): Promise<void> =>
+  follow({ type: 'pull', reference }, reference, api.image.pull({ reference }))
 
 /** Pushes an image to the registry that its name begins with. */
-export const pushImage = (reference: string): Promise<void> => follow('push', reference, api.image.push({ reference }))
+export const pushImage = (reference: string): Promise<void> =>
+  follow({ type: 'push', reference }, reference, api.image.push({ reference }))
 
 /** Writes an image to an archive on this machine. */
 export const saveImage = (reference: string, path: string): Promise<void> =>
-  follow('save', path, api.image.save({ ids: [reference], path }))
+  follow({ type: 'save', reference, path }, path, api.image.save({ ids: [reference], path }))
 
 /** Records an interface of a container until somebody stops it, and keeps the file. */
 export async function recordPackets(
@@ -117,17 +170,21 @@ const isCapture = ({ kind, state, about }: Activity, containerId: string) =>
   kind === 'capture' && state === 'running' && about === containerId
 
 async function follow(
-  kind: Exclude<Activity['kind'], 'failure' | 'capture'>,
+  work: Exclude<Work, { type: 'container' }>,
   title: string,
   stream: AsyncIterable<Progress> & { close(): void },
 ): Promise<void> {
-  const id = add({ kind, title, state: 'running', message: '', cancel: () => stream.close() })
+  const id = add({ kind: work.type, title, work, state: 'running', message: '', cancel: () => stream.close() })
   try {
     for await (const progress of stream) apply(id, progress)
     const isDone = useActivity.getState().items.find((item) => item.id === id)?.reference !== ''
-    change(id, { state: isDone ? 'done' : 'failed', message: isDone ? '' : i18next.t('cancelled'), cancel: undefined })
+    if (isDone) change(id, { state: 'done', message: '', cancel: undefined })
+    else {
+      const cancelled = { message: i18next.t('cancelled'), steps: [{ type: 'repeat' as const, work }] }
+      change(id, { state: 'failed', ...cancelled, cancel: undefined })
+    }
   } catch (error) {
-    change(id, { state: 'failed', message: errorText(error), cancel: undefined })
+    change(id, { state: 'failed', ...explain(error, work), cancel: undefined })
   }
 }
 

@@ -60,6 +60,7 @@ describe.skipIf(whyNoWindow() !== '')('the app on the desktop', () => {
   const closeWindow = () => running.app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.close())
   const row = (status: string) => page().locator(`[data-name=steady][data-status=${status}]`)
   const ended = (child: ChildProcess) => waitUntil(() => child.exitCode !== null || child.signalCode !== null)
+  const troubles = () => page().locator('[data-testid=activity][data-title="broken failed"][data-state=failed]')
   const runContainer = async (name: string, command: string) => {
     await page().getByTestId('nav-images').click()
     await page().getByTestId('image-run').first().click()
@@ -128,6 +129,12 @@ describe.skipIf(whyNoWindow() !== '')('the app on the desktop', () => {
       .or(page().getByRole('heading', { name: 'broken' }))
       .first()
       .waitFor()
+    await page().getByTestId('nav-activity').click()
+    await troubles().waitFor()
+    expect(await troubles().innerText()).toContain('The container exited with code 7.')
+    await troubles().getByTestId('step-container').click()
+    await page().getByRole('heading', { name: 'broken' }).waitFor()
+    expect(await page().locator('[data-testid=activity]').count()).toBe(0)
     await invoke('container.remove', { id: 'broken', force: true })
     await invoke('container.remove', { id: 'stopped', force: true })
   })
@@ -145,7 +152,7 @@ describe.skipIf(whyNoWindow() !== '')('the app on the desktop', () => {
     expect(await page().getByTestId('pull-name').inputValue()).toBe('localhost:1/x')
     await page().keyboard.press('Escape')
     await handOn('slipway://container/nobody')
-    await page().locator('[data-testid=activity][data-state=failed]').waitFor()
+    await page().locator('[data-testid=activity][data-state=failed]').filter({ hasText: 'nobody' }).waitFor()
     const { value } = (await invoke('container.list', {})) as { value: readonly unknown[] }
     expect(value).toHaveLength(1)
   })
@@ -187,6 +194,9 @@ describe.skipIf(whyNoWindow() !== '')('the app on the desktop', () => {
     await page().locator('[data-testid=crash-report][data-what=ended]').waitFor()
     await page().locator('[data-testid=crash-report][data-what=window]').getByRole('button').click()
     await page().getByTestId('report-text').getByText('process is gone').waitFor()
+    // What failed before is still there to be read.
+    await page().getByTestId('nav-activity').click()
+    await troubles().waitFor()
   })
 
   test('the pages keep to the rules of accessibility in both themes', async () => {

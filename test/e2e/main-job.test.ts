@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
 import { AxeBuilder } from '@axe-core/playwright'
@@ -55,6 +55,7 @@ describe.skipIf(why !== '')('the main job in the window', () => {
     writeFileSync(archive, await helloArchive())
     const broken = path.join(home.base, 'broken.tar')
     writeFileSync(broken, (await helloArchive()).subarray(0, 700_000))
+    await page().evaluate(watchLayers)
     await dropFiles(page(), [archive, broken])
     await page().locator('[data-testid=image-row][data-reference="test/hello:1"]').waitFor()
     await page().locator('[data-testid=activity][data-title="hello.tar"][data-state=done]').waitFor()
@@ -62,20 +63,41 @@ describe.skipIf(why !== '')('the main job in the window', () => {
     expect(await failed.innerText()).toMatch(/truncated|ends|cut|incomplete/i)
     await takePicture(page(), 'images')
     expect(await page().getByTestId('image-row').count()).toBe(1)
+    const layers = await page().evaluate(() => (window as unknown as { layers: Record<string, string[]> }).layers)
+    expect(Object.keys(layers).length).toBeGreaterThanOrEqual(2)
+    expect(new Set(Object.values(layers).flat())).toContain('unpacking')
   })
 
-  test('Run makes a container with a published port, a volume and environment', async () => {
-    await page().getByTestId('image-run').click()
+  test('a failure stays in Activity with what to do about it, and what is mended can be asked for again', async () => {
+    await goTo('activity')
+    const failed = page().locator('[data-testid=activity][data-title="broken.tar"][data-state=failed]')
+    await takePicture(page(), 'activity-failed')
+    writeFileSync(path.join(home.base, 'broken.tar'), await busyboxArchive(['test/mended:1']))
+    await failed.getByTestId('step-repeat').click()
+    await page().locator('[data-testid=activity][data-title="broken.tar"][data-state=done]').waitFor()
+    expect(await failed.count()).toBe(0)
+    await goTo('images')
+    await page().locator('[data-testid=image-row][data-reference="test/mended:1"]').waitFor()
+  })
+
+  test('Run makes a container with a published port, a volume, a folder of this machine and environment', async () => {
+    const folder = path.join(home.base, 'notes')
+    mkdirSync(folder)
+    writeFileSync(path.join(folder, 'greeting'), 'ahoy\n')
+    await page().locator('[data-reference="test/hello:1"]').getByTestId('image-run').click()
     await page().getByTestId('run-name').fill('web')
     await page()
       .getByTestId('run-command')
-      .fill('sh -c "echo hello $WHO; echo $WHO > /data/index.html; exec httpd -f -p 80 -h /data"')
+      .fill('sh -c "cat /notes/greeting; echo hello $WHO; echo $WHO > /data/index.html; exec httpd -f -p 80 -h /data"')
     await page().getByTestId('run-ports-add').click()
     await page().getByLabel('Port on this machine').fill(String(port))
     await page().getByLabel('Port in the container').fill('80')
     await page().getByTestId('run-mounts-add').click()
     await page().getByLabel('Folder or volume').fill('site')
     await page().getByLabel('Folder in the container').fill('/data')
+    await page().getByTestId('run-mounts-add').click()
+    await page().getByLabel('Folder or volume').last().fill(folder)
+    await page().getByLabel('Folder in the container').last().fill('/notes')
     await page().getByTestId('run-env-add').click()
     await page().getByLabel('Name of the variable').fill('WHO')
     await page().getByLabel('Value', { exact: true }).fill('harbour')
@@ -112,7 +134,28 @@ describe.skipIf(why !== '')('the main job in the window', () => {
     expect(await row('web').getByTestId('port').innerText()).toContain(`${port}→80`)
     await row('web').getByTestId('memory').waitFor()
     expect(await row('web').getByTestId('memory').innerText()).toMatch(/\d+(\.\d)? [kM]B/)
+    await run(page(), { name: 'busy', command: 'sh -c "while :; do :; done"' })
+    const figures = new Set<string>()
+    await waitUntil(async () => {
+      figures.add(await row('busy').getByTestId('cpu').innerText())
+      return [...figures].filter((text) => Number.parseFloat(text) > 5).length >= 2
+    }, 'figures of CPU that move')
     await takePicture(page(), 'containers')
+    await menu('busy', 'kill')
+    await inState('busy', 'exited')
+  })
+
+  test('a click on a port opens it in the browser of the desktop', async () => {
+    // The desktop's browser is what the app ends at: it is asked here, and not started.
+    await running.app.evaluate(({ shell }) => {
+      const opened: string[] = []
+      Object.assign(globalThis, { opened })
+      shell.openExternal = async (url) => void opened.push(url)
+    })
+    await row('web').getByTestId('port').first().click()
+    const opened = () => running.app.evaluate(() => (globalThis as unknown as { opened: string[] }).opened)
+    await waitUntil(async () => (await opened()).length > 0, 'an address that is opened')
+    expect(await opened()).toEqual([`http://localhost:${port}`])
   })
 
   test('the log is shown, followed and searched', async () => {
@@ -122,6 +165,7 @@ describe.skipIf(why !== '')('the main job in the window', () => {
     await page().getByRole('tooltip').waitFor({ state: 'detached' })
     const log = page().getByTestId('dock').getByTestId('log-view')
     await log.getByText('hello harbour').waitFor()
+    await log.getByText('ahoy').waitFor()
     await run(page(), {
       name: 'ticker',
       command: 'sh -c "trap exit TERM; i=0; while :; do i=$((i+1)); echo tick $i; sleep 0.1; done"',
@@ -255,6 +299,18 @@ describe.skipIf(why !== '')('the main job in the window', () => {
     })
   })
 
+  test('many are killed and started at once', async () => {
+    for (const name of ['web', 'clock']) await row(name).getByRole('checkbox').check()
+    const bulk = page().getByTestId('bulk-bar')
+    await bulk.getByRole('button', { name: 'Kill' }).click()
+    await inState('web', 'exited')
+    await inState('clock', 'exited')
+    await bulk.getByRole('button', { name: 'Start', exact: true }).click()
+    await inState('web', 'running')
+    await inState('clock', 'running')
+    await waitUntil(async () => (await read(port).catch(() => '')) === 'harbour\n', 'the port that is published again')
+  })
+
   test('many are removed at once, after a question', async () => {
     await page().getByRole('checkbox', { name: 'Select all' }).check()
     await page().getByTestId('bulk-bar').getByRole('button', { name: 'Remove…' }).click()
@@ -282,9 +338,23 @@ async function run(page: Page, { name, command, isTty = false }: { name: string;
   await page.locator(`[data-testid=container-row][data-name="${name}"]`).waitFor()
 }
 
+/** Notes the states that each layer is shown in. Runs in the window. */
+function watchLayers(): void {
+  const layers: Record<string, string[]> = {}
+  Object.assign(window, { layers })
+  new MutationObserver(() => {
+    for (const row of document.querySelectorAll('[data-testid=layer]')) {
+      const id = row.querySelector('.mono')?.textContent ?? ''
+      layers[id] = [...(layers[id] ?? []), row.getAttribute('data-state') ?? '']
+    }
+  }).observe(document.body, { childList: true, subtree: true, attributes: true })
+}
+
 const helloArchive = (): Promise<Buffer> =>
   busyboxArchive(['test/hello:1'], {
     applets: ['sh', 'httpd', 'sleep', 'echo', 'stty', 'clear', 'vi', 'cat', 'ls', 'test'],
+    // Long enough on its way for a person to see it.
+    layers: [32_000_000, 24_000_000],
   })
 
 const freePort = (): Promise<number> =>

@@ -1,4 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { buildConfig, buildDockerArchive, buildTar } from '../fixtures/archives.ts'
 
@@ -35,6 +36,8 @@ export async function busyboxArchive(
     readonly applets?: readonly string[]
     readonly config?: object
     readonly files?: Readonly<Record<string, string>>
+    /** Further layers, each a file of so many bytes. */
+    readonly layers?: readonly number[]
   } = {},
 ): Promise<Buffer> {
   const applets = options.applets ?? ['sh', 'cat', 'echo', 'sleep', 'true', 'grep']
@@ -45,8 +48,12 @@ export async function busyboxArchive(
     { name: 'tmp/', type: 'directory', mode: 0o1777 },
     ...Object.entries(options.files ?? {}).map(([name, text]) => ({ name, content: Buffer.from(text) })),
   ])
-  return buildDockerArchive([layer], {
+  const more = (options.layers ?? []).map((bytes, index) =>
+    buildTar([{ name: `tmp/layer-${index + 1}`, content: randomBytes(bytes) }]),
+  )
+  const layers = [layer, ...(await Promise.all(more))]
+  return buildDockerArchive(layers, {
     tags,
-    ...(options.config ? { config: buildConfig([layer], { config: options.config }) } : {}),
+    ...(options.config ? { config: buildConfig(layers, { config: options.config }) } : {}),
   })
 }

@@ -6,6 +6,7 @@ import { Empty } from '../../components/empty.tsx'
 import { formatBytes } from '../../lib/format.ts'
 import { type Activity, type LayerProgress, useActivity } from '../../state/activity.ts'
 import { useDialog } from '../../state/dialog.ts'
+import { labelOf, takeStep } from './steps.ts'
 
 const LOOKS = {
   running: { Icon: IconLoader2, tone: 'quiet' },
@@ -13,7 +14,7 @@ const LOOKS = {
   failed: { Icon: IconAlertTriangle, tone: 'bad' },
 } as const
 
-/** Everything that was done and every failure, until it is dismissed. */
+/** Everything that was done and every failure, until it is dismissed; it outlives the window. */
 export function ActivityPage() {
   const { t } = useTranslation()
   const { items, dismissDone } = useActivity()
@@ -37,7 +38,7 @@ export function ActivityPage() {
   )
 }
 
-/** One import or failure: what, how far, why it failed, and the next step. */
+/** One piece of work or failure: what, how far, why it failed, and what to do about it. */
 export function ActivityCard({ item }: { readonly item: Activity }) {
   const { t } = useTranslation()
   const { dismiss } = useActivity()
@@ -67,6 +68,17 @@ export function ActivityCard({ item }: { readonly item: Activity }) {
               {t('run')}
             </Button>
           )}
+        {item.steps.map((step) => (
+          <Button
+            key={labelOf(step)}
+            size="compact-xs"
+            variant="light"
+            data-testid={`step-${step.type}`}
+            onClick={() => void takeStep(item, step)}
+          >
+            {labelOf(step)}
+          </Button>
+        ))}
         <Button size="compact-xs" variant="default" onClick={item.cancel ?? (() => dismiss(item.id))}>
           {t(item.cancel ? (item.kind === 'capture' ? 'capture.stop' : 'cancel') : 'dismiss')}
         </Button>

@@ -37,7 +37,11 @@ export async function act(verb: Verb, containers: readonly ContainerSummary[]): 
       .map(({ id, name }) =>
         api.container[verb]({ id }).catch((error: unknown) => {
           if (EngineError.from(error).code !== 'notModified')
-            reportFailure(i18next.t('failedVerb', { verb: i18next.t(`verb.${verb}`), name }), error)
+            reportFailure(i18next.t('failedVerb', { verb: i18next.t(`verb.${verb}`), name }), error, {
+              type: 'container',
+              verb,
+              id,
+            })
         }),
       ),
   )

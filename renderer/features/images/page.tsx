@@ -5,7 +5,7 @@ import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { imageList } from '../../app/queries.ts'
 import { DataGrid } from '../../components/data-grid.tsx'
-import { useActivity } from '../../state/activity.ts'
+import { type Activity, useActivity } from '../../state/activity.ts'
 import { useDialog } from '../../state/dialog.ts'
 import { useView } from '../../state/view.ts'
 import { ActivityCard } from '../activity/page.tsx'
@@ -14,13 +14,15 @@ import { imageColumns } from './columns.tsx'
 import { FirstImage, pickArchives } from './first-image.tsx'
 import { ImagePane } from './pane.tsx'
 
+const TRANSFERS: ReadonlySet<Activity['kind']> = new Set(['import', 'pull', 'push', 'save'])
+
 /** Images, and what is being imported. */
 export function ImagesPage() {
   const { t } = useTranslation()
   const { data: images } = useQuery(imageList)
   const { filter, opened, open } = useView()
   const items = useActivity((activity) => activity.items)
-  const imports = items.filter(({ kind }) => kind !== 'failure').slice(0, 4)
+  const imports = items.filter(({ kind, isPast }) => TRANSFERS.has(kind) && !isPast).slice(0, 4)
   const columns = useMemo(() => imageColumns(t, (image) => askRemove([image])), [t])
   const wanted = filter.trim().toLowerCase()
   const shown = useMemo(

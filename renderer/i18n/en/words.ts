@@ -128,7 +128,15 @@ export const words = {
   close: 'Close',
   noActivity: 'Nothing has happened yet',
   noActivityHint:
-    'Imports show their progress here, and whatever fails stays here with its cause until you dismiss it.',
+    'Imports show their progress here, and whatever fails stays here with its cause and what to do about it until you dismiss it, also when the app starts again.',
+  interrupted: 'The app ended before this was done.',
+  step: {
+    repeat: 'Try again',
+    container: 'Show container',
+    edit: 'Change ports…',
+    disk: 'Free space…',
+    registries: 'Log in…',
+  },
   activity: { running: 'Running', done: 'Done', failed: 'Failed' },
   layer: {
     downloading: 'downloading',

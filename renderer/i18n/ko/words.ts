@@ -124,7 +124,16 @@ export const words: Translation<typeof en> = {
   dismissAll: '모두 지우기',
   close: '닫기',
   noActivity: '아직 활동이 없습니다',
-  noActivityHint: '가져오기의 진행 상황이 여기에 나타나고, 실패한 일은 지울 때까지 원인과 함께 남습니다.',
+  noActivityHint:
+    '가져오기의 진행 상황이 여기에 나타나고, 실패한 일은 지울 때까지 원인, 해결 방법과 함께 남습니다. 앱을 다시 시작해도 그대로입니다.',
+  interrupted: '끝나기 전에 앱이 종료되었습니다.',
+  step: {
+    repeat: '다시 시도',
+    container: '컨테이너 보기',
+    edit: '포트 변경…',
+    disk: '공간 확보…',
+    registries: '로그인…',
+  },
   activity: { running: '진행 중', done: '완료', failed: '실패' },
   layer: {
     downloading: '받는 중',
