@@ -28,8 +28,10 @@ import { createRegistry } from './registry/registry.ts'
 import { createContainerFiles } from './runtime/container-files.ts'
 import { createContainerRuntime } from './runtime/container-runtime.ts'
 import { SECCOMP_PROFILE } from './runtime/seccomp.ts'
+import { comeBack } from './service/come-back.ts'
 import { createSupervisor } from './service/container/exit.ts'
 import { isAlive } from './service/container/state.ts'
+import { stopContainer } from './service/container/stop.ts'
 import type { Logger, ServiceContext } from './service/context.ts'
 import { createApiClients } from './service/docker/clients.ts'
 import { createEventBus } from './service/events.ts'
@@ -148,6 +150,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
   await sweepFolders(context)
   await settleReferences(context)
   await untilKept(adopt)
+  const comingBack = comeBack(context, watching.signal)
   removeOldCopies(config.root, [keeperFile])
   let docker: { close(): Promise<void> } | undefined
   const stopCollecting = collectWhenCalm()
@@ -164,7 +167,8 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
       await docker?.close()
       watching.abort()
       stopCollecting()
-      if (stopContainers) await stopEverything(context, services, host)
+      await comingBack
+      if (stopContainers) await stopEverything(context, host)
       cluster.close()
       supervisor.close()
       services.health.close()
@@ -202,15 +206,15 @@ async function openCluster(
   })
 }
 
-async function stopEverything(context: ServiceContext, services: Services, host: HostClient): Promise<void> {
+async function stopEverything(context: ServiceContext, host: HostClient): Promise<void> {
   const stoppable = context.containers
     .list()
     .filter(({ state }) => isAlive(state.status) || state.status === 'restarting')
   await Promise.all(
     stoppable.map(({ id }) =>
-      services.container
-        .stop(id)
-        .catch((error: unknown) => context.log.warn({ id, error: String(error) }, 'stop failed')),
+      stopContainer(context, id, { isByEngine: true }).catch((error: unknown) =>
+        context.log.warn({ id, error: String(error) }, 'stop failed'),
+      ),
     ),
   )
   for (const record of context.networks.list())

@@ -59,7 +59,7 @@ export async function recoverContainers(context: ServiceContext, parts: Recovery
 function adoptRunning(context: ServiceContext, record: ContainerRecord, { health }: RecoveryParts): void {
   health.watch(record)
   if (!record.state.isStoppedByUser || context.stopping.has(record.id)) return
-  void stopContainer(context, record.id).catch((error: unknown) =>
+  void stopContainer(context, record.id, { isByEngine: record.state.isStoppedByEngine }).catch((error: unknown) =>
     context.log.warn({ id: record.id, error: String(error) }, 'stop not finished'),
   )
 }

@@ -56,8 +56,10 @@ export const ContainerState = z.object({
   appArmor: z.string().default(''),
   health: HealthState,
   restartCount: z.number().int(),
-  /** A person stopped it: restart policies `always` and `unless-stopped` rest until it is started again. */
+  /** It was stopped on purpose: its restart policy rests until it is started again. */
   isStoppedByUser: z.boolean(),
+  /** The engine did that on its way out: the policy brings it back with the next engine. */
+  isStoppedByEngine: z.boolean().default(false),
   /** Stopped to be made anew: its end does not remove it, and recovery starts it again. */
   isBeingReplaced: z.boolean().default(false),
   /** Kept while what the process had is cleaned away: the keeper forgets it with that. */

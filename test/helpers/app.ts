@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { _electron, type ElectronApplication, type Page } from '@playwright/test'
 import { expect } from 'vitest'
 import { waitUntil } from './engine.ts'
+import { leftoversOf } from './leftovers.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../..')
 const ARTIFACTS = path.join(ROOT, 'test/artifacts')
@@ -167,32 +167,7 @@ export async function leaveNothing(
     }
   }
   // What was killed takes a moment to be gone.
-  await waitUntil(() => findLeaks(home).length === 0, 'nothing left behind').catch(() => undefined)
-  expect(findLeaks(home)).toEqual([])
+  await waitUntil(() => leftoversOf(home).length === 0, 'nothing left behind').catch(() => undefined)
+  expect(leftoversOf(home)).toEqual([])
   rmSync(home.base, { recursive: true, force: true })
-}
-
-/** What of a home is still on this machine: mounts, processes, its bridge and its nft table. Empty when all is gone. */
-export function findLeaks(home: AppHome): string[] {
-  const hash = createHash('sha256').update(home.root).digest('hex').slice(0, 8)
-  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .filter((line) => line.includes(home.base))
-  const processes = readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map((pid) => `process ${pid}: ${readCommand(pid)}`)
-    .filter((line) => line.includes(home.base))
-  const isOurs = (name: string) => name.includes(hash)
-  const devices = readdirSync('/sys/class/net').filter(isOurs)
-  const tables =
-    process.getuid?.() === 0 ? execFileSync('nft', ['list', 'tables']).toString().split('\n').filter(isOurs) : []
-  return [...mounts, ...processes, ...devices, ...tables]
-}
-
-function readCommand(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
-  } catch {
-    return ''
-  }
 }

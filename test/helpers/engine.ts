@@ -3,14 +3,16 @@ import os from 'node:os'
 import path from 'node:path'
 import { type EngineConfig, loadConfig } from '../../engine/config.ts'
 import { CreateContainer } from '../../engine/contract/container.ts'
+import { EngineError } from '../../engine/contract/errors.ts'
 import { createEngine, type Engine } from '../../engine/engine.ts'
+import { leftoversOf } from './leftovers.ts'
 
 /** An engine of the test's own, in folders of its own, with the built keeper. */
 export interface TestEngine {
   readonly engine: Engine
   readonly config: EngineConfig
-  /** Lets go without stopping containers, and starts another engine on the same folders. */
-  restart(): Promise<Engine>
+  /** Ends the engine, without stopping containers unless told to, and starts another one on the same folders. */
+  restart(options?: { readonly stopContainers: boolean }): Promise<Engine>
   /** Stops containers and keeper, removes the folders. */
   destroy(): Promise<void>
 }
@@ -34,26 +36,40 @@ export async function startEngine(): Promise<TestEngine> {
       return engine
     },
     config,
-    async restart() {
-      await engine.close({ stopContainers: false })
+    async restart(options = { stopContainers: false }) {
+      await engine.close(options)
       engine = await createEngine(config)
       return engine
     },
     async destroy() {
-      const context = { signal: new AbortController().signal }
-      for (const { id } of await engine.handlers.container.list({ all: true }, context)) {
-        await engine.handlers.container.remove({ id, force: true, volumes: true }, context).catch(() => {})
-      }
-      for (const { id } of await engine.handlers.image.list({}, context)) {
-        await engine.handlers.image.remove({ id, force: true }, context).catch(() => {})
-      }
-      // Their files may belong to ids that only the keeper can remove.
-      for (const { name } of engine.services.volume.list()) await engine.services.volume.remove(name).catch(() => {})
+      const failures: unknown[] = []
+      const ids = await removeAll(engine, (error) => failures.push(error))
       await engine.close({ stopContainers: true })
-      await waitUntil(async () => !(await exists(path.join(config.runtimeDir, 'keeper.sock'))))
+      const left = () => leftoversOf({ base, ...config }, ids)
+      // What was ended takes a moment to be gone.
+      await waitUntil(() => left().length === 0).catch(() => undefined)
+      if (left().length > 0) throw new Error(`an engine left behind:\n${left().join('\n')}`)
       await rm(base, { recursive: true, force: true })
+      if (failures.length > 0)
+        throw new AggregateError(failures, `an engine could not be emptied: ${failures.join('; ')}`)
     },
   }
+}
+
+/** Removes containers, images and volumes, whose files may belong to ids that only the keeper can remove. Answers with the ids that named things. */
+async function removeAll(engine: Engine, onFailure: (error: unknown) => void): Promise<string[]> {
+  const context = { signal: new AbortController().signal }
+  const { container, image, network } = engine.handlers
+  const attempt = (work: Promise<unknown>) =>
+    work.catch((error: unknown) => {
+      if (EngineError.from(error).code !== 'notFound') onFailure(error)
+    })
+  const networks = await network.list({}, context)
+  const containers = await container.list({ all: true }, context)
+  for (const { id } of containers) await attempt(container.remove({ id, force: true, volumes: true }, context))
+  for (const { id } of await image.list({}, context)) await attempt(image.remove({ id, force: true }, context))
+  for (const { name } of engine.services.volume.list()) await attempt(engine.services.volume.remove(name))
+  return [...networks, ...containers].map(({ id }) => id)
 }
 
 /** A create request with every default filled in. */
@@ -72,12 +88,4 @@ export async function waitUntil(
     await new Promise((resolve) => setTimeout(resolve, 25))
   }
   throw new Error(`${what} did not come true within ${limitMs / 1000} seconds`)
-}
-
-async function exists(file: string): Promise<boolean> {
-  const { access } = await import('node:fs/promises')
-  return access(file).then(
-    () => true,
-    () => false,
-  )
 }

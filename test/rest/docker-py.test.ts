@@ -51,12 +51,13 @@ print(len(client.containers.list(all=True)))
   })
 
   test('logs stream until the container ends, with and without a terminal', async () => {
+    // docker-py loses what it reads together with the head of an answer that it takes the socket of: it may have to ask again.
     const script = `
 for tty in (False, True):
     box = client.containers.run('test/box:1', ['sh', '-c', 'for i in 1 2 3; do echo $i; sleep 0.1; done'], detach=True, tty=tty)
     print([line for line in box.logs(stream=True, follow=True)] if not tty else b''.join(box.logs(stream=True)))
     print(box.wait()['StatusCode'], box.logs(tail=1), box.logs(stdout=False, stderr=True))
-    print(box.attach(logs=True, stream=False))
+    print(next(filter(None, (box.attach(logs=True, stream=False) for _ in range(20)))))
     box.remove()
 `
     expect(await run(script)).toBe(

@@ -76,6 +76,41 @@ describe.skipIf(!hasDocker)('containers survive what happens around them', () =>
     await it.ok('rm', '--force', 'orphan')
   })
 
+  test('what the engine stops on its way out comes back as its restart policy says, and so does `always` after a stop', async () => {
+    const policies = ['no', 'on-failure', 'unless-stopped', 'always']
+    for (const policy of policies)
+      for (const who of ['engine', 'user'])
+        await run(
+          `${policy}-${who}`,
+          '--restart',
+          policy,
+          'test/box:1',
+          'sh',
+          '-c',
+          'trap "exit 1" TERM; sleep 1000 & wait',
+        )
+    await run(
+      'sharer',
+      '--stop-signal',
+      'KILL',
+      '--restart',
+      'always',
+      '--network',
+      'container:always-engine',
+      'test/box:1',
+      'sleep',
+      '1000',
+    )
+    await it.ok('stop', ...policies.map((policy) => `${policy}-user`))
+    await it.engine.restart({ stopContainers: true })
+    await it.engine.engine.listen()
+    const up = ['always-engine', 'always-user', 'on-failure-engine', 'sharer', 'unless-stopped-engine']
+    const running = async () => (await it.ok('ps', '--format', '{{.Names}}')).trim().split('\n').sort()
+    await waitUntil(async () => (await running()).length === up.length, 'the containers that come back')
+    expect(await running()).toEqual(up)
+    await it.ok('rm', '--force', '--volumes', ...(await it.ok('ps', '-aq')).trim().split('\n'))
+  })
+
   test('a killed keeper takes no container, exit code or port along', async () => {
     await run('stays', 'test/box:1', 'sh', '-c', 'sleep 1; exit 7')
     await run('policy', '--restart', 'always', 'test/box:1', 'sleep', '1000')

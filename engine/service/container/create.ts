@@ -61,6 +61,7 @@ async function createLocked(
         health: 'none',
         restartCount: 0,
         isStoppedByUser: false,
+        isStoppedByEngine: false,
         isBeingReplaced: false,
         outcome: null,
         removesVolumes: false,

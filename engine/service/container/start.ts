@@ -74,6 +74,7 @@ export async function launch(context: ServiceContext, before: ContainerRecord): 
         conmon: created.conmon,
         appArmor: created.appArmor,
         isStoppedByUser: false,
+        isStoppedByEngine: false,
         isBeingReplaced: false,
         health: record.process.healthcheck ? 'starting' : 'none',
       },

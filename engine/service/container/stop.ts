@@ -15,27 +15,33 @@ export interface StopOptions {
   /** −1 waits for ever. */
   readonly timeoutSeconds?: number | undefined
   readonly signal?: string | undefined
+  /** The engine ends, and takes it along: its restart policy brings it back. */
+  readonly isByEngine?: boolean
 }
 
 /** Stop signal, patience, then SIGKILL. `timeoutSeconds` −1 waits for ever; one that does not run is `notModified`. */
 export async function stopContainer(
   context: ServiceContext,
   ref: string,
-  { timeoutSeconds, signal = '' }: StopOptions = {},
+  { timeoutSeconds, signal = '', isByEngine = false }: StopOptions = {},
 ): Promise<void> {
   const asked = signal === '' ? '' : parseSignal(signal)
   const { id } = findContainer(context.containers, ref)
   const record = await context.locks.withLock(id, async () => {
     const current = currentContainer(context.containers, id)
     if (current.state.status === 'restarting') {
-      publishContainer(context, await callOffRestart(context, current), 'stop')
+      publishContainer(context, await callOffRestart(context, current, isByEngine), 'stop')
       return null
     }
     if (!isAlive(current.state.status)) {
       throw new EngineError('notModified', 'container.stopped', `container "${current.name}" is not running`)
     }
     if (current.state.status === 'paused') await context.runtime.resume(id)
-    return putState(context, current, { isStoppedByUser: true, status: 'running' })
+    return putState(context, current, {
+      isStoppedByUser: true,
+      isStoppedByEngine: isByEngine,
+      status: 'running',
+    })
   })
   if (!record) return
   const patience = timeoutSeconds ?? record.config.stopTimeoutSeconds
@@ -71,8 +77,8 @@ export async function stopForLater(context: ServiceContext, id: string, options:
 }
 
 /** Ends the loop of a container that waits for its next start. The caller holds its lock. */
-const callOffRestart = (context: ServiceContext, record: ContainerRecord) =>
-  putState(context, record, { status: 'exited', isStoppedByUser: true })
+const callOffRestart = (context: ServiceContext, record: ContainerRecord, isStoppedByEngine = false) =>
+  putState(context, record, { status: 'exited', isStoppedByUser: true, isStoppedByEngine })
 
 /** Sends a signal to the main process of a running container; one that waits for its next start stays down. */
 export async function killContainer(context: ServiceContext, ref: string, signal: string): Promise<void> {

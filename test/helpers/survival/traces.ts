@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import path from 'node:path'
+import { groupsOf } from '../leftovers.ts'
 import type { EngineProcess } from './engine-process.ts'
 
 /** What an engine has on this machine at a moment, as lines that can be compared. */
@@ -72,23 +73,6 @@ function rulesOf(engine: EngineProcess): string[] {
       .filter((line) => /dnat|elements|:/.test(line))
       .map((line) => `rule ${family} ${line.trim()}`),
   )
-}
-
-/** Control groups that are named after containers. */
-function groupsOf(ids: ReadonlySet<string>): string[] {
-  const walk = (folder: string): string[] => {
-    try {
-      return readdirSync(folder, { withFileTypes: true })
-        .filter((entry) => entry.isDirectory())
-        .flatMap((entry) => {
-          const isOurs = [...ids].some((id) => entry.name.includes(id))
-          return [...(isOurs ? [`cgroup ${folder}/${entry.name}`] : []), ...walk(path.join(folder, entry.name))]
-        })
-    } catch {
-      return []
-    }
-  }
-  return walk('/sys/fs/cgroup')
 }
 
 /** Files of the state: all of them but sockets, logs and the keeper's copy. */

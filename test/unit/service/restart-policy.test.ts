@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { decideRestart } from '../../../engine/service/container/restart-policy.ts'
+import { decideRestart, startsWithEngine } from '../../../engine/service/container/restart-policy.ts'
 
 const facts = {
   policy: { name: 'always' as const, maximumRetryCount: 0 },
@@ -30,5 +30,25 @@ describe('restart policy', () => {
     expect(decideRestart({ ...facts, policy })).toBe(100)
     expect(decideRestart({ ...facts, policy, restartCount: 2 })).toBeNull()
     expect(decideRestart({ ...facts, policy, exitCode: 0 })).toBeNull()
+  })
+})
+
+describe('a container that is down when the engine starts', () => {
+  const byEngine = { isStoppedByUser: true, isStoppedByEngine: true }
+  const byUser = { isStoppedByUser: true, isStoppedByEngine: false }
+  const byItself = { isStoppedByUser: false, isStoppedByEngine: false }
+
+  it.each([
+    ['no', byEngine, false],
+    ['on-failure', byEngine, true],
+    ['on-failure', byUser, false],
+    ['on-failure', byItself, false],
+    ['unless-stopped', byEngine, true],
+    ['unless-stopped', byUser, false],
+    ['unless-stopped', byItself, true],
+    ['always', byUser, true],
+    ['always', byItself, true],
+  ] as const)('%s after %o: %s', (name, state, isStarted) => {
+    expect(startsWithEngine({ name, maximumRetryCount: 0 }, state)).toBe(isStarted)
   })
 })
