@@ -1,10 +1,21 @@
-import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readFileSync,
+  readSync,
+  statfsSync,
+  statSync,
+} from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { detectCgroup } from '../keeper/cgroup-layout.ts'
 import { run } from '../keeper/exec.ts'
 import { findTool } from '../keeper/find-tool.ts'
 import { APPARMOR_ENABLED } from '../lib/apparmor.ts'
+import { isStaticProgram } from '../lib/elf.ts'
 import type { MachineFacts, ToolFact } from '../lib/machine-facts.ts'
 import { hasUserManager } from './user-scope.ts'
 
@@ -57,7 +68,20 @@ function read(file: string): string {
 async function readTools(): Promise<MachineFacts['tools']> {
   const names = ['runc', 'crun', 'conmon', 'ip', 'nft', 'slirp4netns', 'pasta', 'busybox', 'apparmor_parser'] as const
   const entries = names.map(async (name) => [name, await readTool(name, VERSION_FLAGS[name] ?? '--version')] as const)
-  return Object.fromEntries(await Promise.all(entries)) as MachineFacts['tools']
+  const tools = Object.fromEntries(await Promise.all(entries)) as MachineFacts['tools']
+  // Debian has two packages of it, and the one that needs libraries is of no use in an image of its own.
+  return isStaticFile(tools.busybox.path) ? tools : { ...tools, busybox: { path: '', version: '' } }
+}
+
+function isStaticFile(file: string): boolean {
+  if (file === '') return false
+  const descriptor = openSync(file, 'r')
+  try {
+    const head = Buffer.alloc(4096)
+    return isStaticProgram(head.subarray(0, readSync(descriptor, head)))
+  } finally {
+    closeSync(descriptor)
+  }
 }
 
 async function readTool(name: string, versionFlag: string): Promise<ToolFact> {

@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import tar from 'tar-stream'
 import { EngineError } from '../contract/errors.ts'
 import { digestOf } from '../lib/digest.ts'
+import { isStaticProgram } from '../lib/elf.ts'
 
 export const STARTER_REFERENCE = 'slipway/starter:latest'
 
@@ -41,6 +42,12 @@ export async function writeStarterArchive(options: {
       { cause },
     )
   })
+  if (!isStaticProgram(busybox.subarray(0, 4096)))
+    throw new EngineError(
+      'invalidArgument',
+      'starter.not-static',
+      `the busybox at ${options.busyboxPath} needs libraries that the starter image has not; install the package busybox-static, which takes its place`,
+    )
   const layer = await pack((archive) => {
     for (const name of FOLDERS)
       archive.entry({ name, type: 'directory', mode: name === 'tmp' ? 0o1777 : 0o755, mtime: options.now })

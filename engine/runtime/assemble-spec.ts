@@ -13,10 +13,10 @@ import { buildSpec, type NamespacePlaces } from './spec.ts'
 import type { BlockIoNumbers, BlockRate } from './spec-resources.ts'
 import type { ResolvedUser } from './user.ts'
 
+/** Static ones: they run in a root that may have no libraries. */
 const INIT_PATHS = [
   '/usr/bin/catatonit',
   '/usr/bin/tini-static',
-  '/usr/bin/tini',
   '/usr/libexec/podman/catatonit',
   '/usr/bin/docker-init',
 ]

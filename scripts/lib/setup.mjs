@@ -1,3 +1,4 @@
+import './need-node.mjs'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
@@ -21,6 +22,7 @@ const say = (text) => process.stderr.write(`slipway: ${text}\n`)
 const ENGINE_TOOLS = [
   { any: ['runc', 'crun'], package: 'runc' },
   { any: ['conmon'], package: 'conmon' },
+  { any: ['catatonit', 'tini-static', 'docker-init'], package: 'catatonit' },
   { any: ['ip'], package: 'iproute2' },
   { any: ['nft'], package: 'nftables' },
   { any: ['newuidmap'], package: 'uidmap' },
@@ -28,7 +30,7 @@ const ENGINE_TOOLS = [
   { any: ['sysctl'], package: 'procps' },
   { any: ['zstd'], package: 'zstd' },
   { file: '/usr/share/containers/seccomp.json', package: 'golang-github-containers-common' },
-  { file: '/bin/busybox', package: 'busybox-static' },
+  { staticFile: '/bin/busybox', package: 'busybox-static' },
 ]
 
 function findTool(name) {
@@ -110,7 +112,11 @@ function findLibrary(name) {
   return stdout?.includes(`${name} `) ?? false
 }
 
-const isMissing = ({ any, file, folder, prefix, library }) => {
+/** Whether a program needs no libraries: ldd has nothing to say of one. */
+const isStatic = (file) => existsSync(file) && spawnSync('ldd', [file], { stdio: 'ignore' }).status !== 0
+
+const isMissing = ({ any, file, folder, prefix, library, staticFile }) => {
+  if (staticFile) return !isStatic(staticFile)
   if (library) return !findLibrary(library)
   if (folder) return !existsSync(folder) || !readdirSync(folder).some((name) => name.startsWith(prefix))
   return file ? !existsSync(file) : !any.some(findTool)
