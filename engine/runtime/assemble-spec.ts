@@ -1,15 +1,16 @@
 import { existsSync } from 'node:fs'
-import { readFile, stat } from 'node:fs/promises'
+import { readFile, realpath, stat } from 'node:fs/promises'
 import type { BlockIo } from '../contract/container-settings.ts'
 import { EngineError } from '../contract/errors.ts'
 import type { HostInfo } from '../host/host.ts'
 import type { Layout } from '../store/layout.ts'
 import type { ContainerRecord, ResolvedMount } from '../store/schema.ts'
 import { findDevices, findHostDevices, splitDevice } from './devices.ts'
+import { reachesOut, rootPropagation } from './mount-info.ts'
 import { addContainerEnv } from './process.ts'
 import { compileSeccomp, withoutUnusedArchitectures } from './seccomp.ts'
 import { parseSecurityOptions } from './security.ts'
-import { buildSpec, type NamespacePlaces } from './spec.ts'
+import { buildSpec, type NamespacePlaces, type SpecInput } from './spec.ts'
 import type { BlockIoNumbers, BlockRate } from './spec-resources.ts'
 import type { ResolvedUser } from './user.ts'
 
@@ -75,8 +76,23 @@ export async function assembleSpec(record: ContainerRecord, facts: SpecFacts): P
     cgroupRoot: info.cgroupRoot,
     rootless,
     cpuCount: info.cpus,
-    ...(rootless ? { mountInfo: await readFile('/proc/self/mountinfo', 'utf8') } : {}),
+    ...(await mountFacts(facts.mounts, rootless)),
   })
+}
+
+/** What the mounts of this machine mean for a container's; most need no look at them. */
+async function mountFacts(
+  mounts: readonly ResolvedMount[],
+  rootless: boolean,
+): Promise<Pick<SpecInput, 'mountInfo' | 'rootPropagation'>> {
+  const reaching = mounts.filter(reachesOut)
+  if (!rootless && reaching.length === 0) return {}
+  const mountInfo = await readFile('/proc/self/mountinfo', 'utf8')
+  const real = reaching.map(async (mount) => ({ ...mount, hostPath: await realpath(mount.hostPath) }))
+  return {
+    ...(rootless ? { mountInfo } : {}),
+    rootPropagation: rootPropagation(await Promise.all(real), { mountInfo, rootless }),
+  }
 }
 
 function seccompOf(record: ContainerRecord, facts: SpecFacts, asked: string): object | null {

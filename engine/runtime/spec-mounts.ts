@@ -1,5 +1,6 @@
 import type { ResolvedMount } from '../store/schema.ts'
 import type { Device } from './devices.ts'
+import { lockedFlags } from './mount-info.ts'
 import type { SpecInput } from './spec.ts'
 import { groupRootOf } from './spec-resources.ts'
 
@@ -116,16 +117,4 @@ function bindOptions(
   const locked = how.mountInfo ? lockedFlags(how.mountInfo, source) : []
   const bind = how.isRecursive ? 'rbind' : 'bind'
   return [...new Set([bind, how.propagation, ...(how.isReadOnly ? ['ro'] : []), ...locked])]
-}
-
-/** Flags of the mount that a path lies on which a user namespace may not take away (moby `mountopts`). */
-export function lockedFlags(mountInfo: string, path: string): string[] {
-  let best = { point: '', flags: '' }
-  for (const line of mountInfo.split('\n')) {
-    const [, , , , escaped = '', flags = ''] = line.split(' ')
-    const point = escaped.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
-    const isAbove = path === point || path.startsWith(point === '/' ? '/' : `${point}/`)
-    if (point && isAbove && point.length >= best.point.length) best = { point, flags }
-  }
-  return best.flags.split(',').filter((flag) => ['ro', 'nosuid', 'nodev', 'noexec'].includes(flag))
 }

@@ -64,6 +64,8 @@ export interface SpecInput {
   readonly cpuCount?: number
   /** Text of the keeper's `/proc/self/mountinfo` in rootless mode: binds keep the flags that the kernel has locked. */
   readonly mountInfo?: string
+  /** What its bind mounts make of the root; absent: nothing leaves it. */
+  readonly rootPropagation?: 'shared' | 'rslave' | undefined
 }
 
 const MASKED = [
@@ -134,6 +136,7 @@ export function buildSpec(input: SpecInput): object {
     mounts: buildMounts(input),
     linux: {
       namespaces: namespacesOf(input),
+      ...(input.rootPropagation ? { rootfsPropagation: input.rootPropagation } : {}),
       // The host's own settings are not the container's to change.
       sysctl: {
         ...(input.netnsPath ? networkSysctls(rootless) : {}),

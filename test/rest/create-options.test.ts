@@ -1,9 +1,12 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hasDocker } from '../helpers/docker.ts'
 import { type DockerTest, startDocker } from '../helpers/docker-test.ts'
+
+const isRoot = process.getuid?.() === 0
 
 describe.skipIf(!hasDocker)('what docker run and create ask for', () => {
   let it: DockerTest
@@ -155,13 +158,13 @@ describe.skipIf(!hasDocker)('what docker run and create ask for', () => {
     expect(await refused('--tmpfs', '/x:upperdir=/etc')).toBe('invalid tmpfs option ["upperdir=/etc"]')
   })
 
-  test('--mount binds folders and files, read-only or shared, and refuses what is missing', async () => {
+  test('--mount binds folders and files, read-only or not, and refuses what is missing', async () => {
     const folder = path.join(it.engine.config.root, 'bound')
     mkdirSync(folder)
     writeFileSync(path.join(folder, 'file'), 'bound\n')
     const flags = [
       ...['--mount', `type=bind,source=${folder},target=/a,readonly`],
-      ...['--mount', `type=bind,source=${folder}/file,target=/f,bind-propagation=rslave`],
+      ...['--mount', `type=bind,source=${folder}/file,target=/f`],
     ]
     expect(await run(flags, 'cat /a/file /f; touch /a/x 2>/dev/null || echo ro')).toBe('bound\nbound\nro\n')
     expect(await refused('--mount', `type=bind,source=${folder}/nosuch,target=/a`)).toBe(
@@ -175,6 +178,34 @@ describe.skipIf(!hasDocker)('what docker run and create ask for', () => {
     )
     expect(await refused('-v', `${folder}:/a:nosuch`)).toBe('invalid mode: nosuch')
   })
+
+  test.skipIf(!isRoot)(
+    'a shared folder passes on what is mounted below it, a slave takes it, and a private one is refused',
+    async () => {
+      const folder = path.join(it.engine.config.root, 'passing')
+      const inside = (name: string) => path.join(folder, name)
+      mkdirSync(inside('out'), { recursive: true })
+      mkdirSync(inside('in'))
+      execFileSync('mount', ['-t', 'tmpfs', 'passing', folder])
+      execFileSync('mount', ['--make-private', folder])
+      const shared = ['--privileged', '-v', `${folder}:/a:rshared`]
+      try {
+        const { stderr } = await it.docker(['run', '--rm', ...shared, 'test/box:1', 'true'])
+        expect(stderr).toContain(`path ${folder} is mounted on ${folder} but it is not a shared mount`)
+        execFileSync('mount', ['--make-shared', folder])
+        for (const name of ['out', 'in']) mkdirSync(inside(name))
+        await run(shared, 'mount -t tmpfs out /a/out && touch /a/out/here')
+        expect(existsSync(inside('out/here'))).toBe(true)
+        await it.ok('run', '-d', '--name', 'taker', '-v', `${folder}:/a:rslave`, 'test/box:1', 'sleep', '1000')
+        execFileSync('mount', ['-t', 'tmpfs', 'in', inside('in')])
+        writeFileSync(inside('in/there'), '')
+        expect(await it.ok('exec', 'taker', 'ls', '/a/in')).toBe('there\n')
+        await it.ok('rm', '--force', 'taker')
+      } finally {
+        spawnSync('umount', ['--recursive', folder])
+      }
+    },
+  )
 
   test('a volume is mounted without a copy, or a part of it, which no link in it leads astray', async () => {
     await it.ok('volume', 'create', 'parts')

@@ -14,9 +14,9 @@ import path from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { MountSpec, ResourceLimits } from '../../../engine/contract/container.ts'
 import { DEFAULT_CAPABILITIES, parseCapabilityMask, resolveCapabilities } from '../../../engine/runtime/capabilities.ts'
+import { lockedFlags, rootPropagation } from '../../../engine/runtime/mount-info.ts'
 import { compileSeccomp, withoutUnusedArchitectures } from '../../../engine/runtime/seccomp.ts'
 import { buildSpec, type SpecInput } from '../../../engine/runtime/spec.ts'
-import { lockedFlags } from '../../../engine/runtime/spec-mounts.ts'
 
 const INIT = '/usr/bin/tini-static'
 const PROFILE = '/usr/share/containers/seccomp.json'
@@ -94,6 +94,22 @@ describe('a spec', () => {
     expect(lockedFlags(info, '/home/me')).toEqual(['nosuid', 'nodev'])
     expect(lockedFlags(info, '/homely')).toEqual([])
     expect(lockedFlags('22 1 8:1 / /a\\040b ro - ext4 a rw', '/a b/c')).toEqual(['ro'])
+  })
+  it('passes on what is mounted below its bind mounts as far as their own mounts do', () => {
+    const mountInfo = [
+      '20 1 8:1 / / rw - ext4 a rw',
+      '21 20 8:2 / /both rw shared:7 - ext4 b rw',
+      '22 20 8:3 / /in rw,nosuid master:7 propagate_from:2 - ext4 c rw',
+    ].join('\n')
+    const ask = (hostPath: string, propagation: 'rprivate' | 'rshared' | 'slave', rootless = false) =>
+      rootPropagation([{ type: 'bind', hostPath, propagation }], { mountInfo, rootless })
+    expect(ask('/both/x', 'rprivate')).toBeUndefined()
+    expect(ask('/both/x', 'rshared')).toBe('shared')
+    expect(ask('/both/x', 'slave')).toBe('rslave')
+    expect(ask('/in/x', 'slave', true)).toBe('rslave')
+    expect(() => ask('/in/x', 'rshared')).toThrow('path /in/x is mounted on /in but it is not a shared mount')
+    expect(() => ask('/own', 'slave')).toThrow('path /own is mounted on / but it is not a shared or slave mount')
+    expect(() => ask('/both/x', 'rshared', true)).toThrow('without root, nothing that a container mounts reaches')
   })
 })
 
