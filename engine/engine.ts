@@ -80,7 +80,14 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
   await ensureDefaultNetworks({ networks: stores.networks, config, now })
   const cluster = await openCluster(config, layout, { host, log })
   const networks = createNetworks(host, () => cluster.describe().address)
-  const network: Networks = { ...networks, publish: (id, ports) => namePortHolder(networks.publish(id, ports)) }
+  const containerOn = (port: number, protocol: string) =>
+    stores.containers
+      .list()
+      .find(({ ports }) => ports.some((one) => one.hostPort === port && one.protocol === protocol))?.name ?? ''
+  const network: Networks = {
+    ...networks,
+    publish: (id, ports) => namePortHolder(networks.publish(id, ports), containerOn),
+  }
   const locks = createLocks()
   const bus = createEventBus(now)
   const context: ServiceContext = {

@@ -70,9 +70,10 @@ export function nextFreePort(port: number, protocol: Protocol): number {
 }
 
 /** The error of a port that is taken, with who has it and which is free. Looked up where it is called. */
-export function portInUse(bind: { hostIp: string; hostPort: number; protocol: Protocol }): EngineError {
-  const { hostIp, hostPort: port, protocol } = bind
-  const holder = portHolder(port, protocol)
+export function portInUse(
+  { hostIp, hostPort: port, protocol }: { hostIp: string; hostPort: number; protocol: Protocol },
+  holder = portHolder(port, protocol),
+): EngineError {
   return new EngineError(
     'conflict',
     'port.in-use',
@@ -83,18 +84,21 @@ export function portInUse(bind: { hostIp: string; hostPort: number; protocol: Pr
 
 /**
  * Names the holder where the keeper could not: in its user namespace it may not read the descriptors of programs
- * outside, but the engine may read those of its own user.
+ * outside, but the engine may read those of its own user. Ports of containers are held by the keeper: `containerOn` tells
+ * whose one is, `''` for no container's.
  */
-export async function namePortHolder<T>(work: Promise<T>): Promise<T> {
+export async function namePortHolder<T>(
+  work: Promise<T>,
+  containerOn: (port: number, protocol: Protocol) => string,
+): Promise<T> {
   try {
     return await work
   } catch (error) {
     if (!(error instanceof EngineError) || error.reason !== 'port.in-use') throw error
-    const { hostIp, port, protocol } = error.details ?? {}
-    throw portInUse({
-      hostIp: String(hostIp),
-      hostPort: Number(port),
-      protocol: protocol === 'udp' || protocol === 'sctp' ? protocol : 'tcp',
-    })
+    const { hostIp, port, protocol: named } = error.details ?? {}
+    const hostPort = Number(port)
+    const protocol = named === 'udp' || named === 'sctp' ? named : 'tcp'
+    const container = containerOn(hostPort, protocol)
+    throw portInUse({ hostIp: String(hostIp), hostPort, protocol }, container ? `container ${container}` : undefined)
   }
 }

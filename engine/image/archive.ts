@@ -33,13 +33,24 @@ export interface ArchiveView {
 const Manifests = z.array(
   z.object({ Config: z.string(), RepoTags: z.array(z.string()).nullish(), Layers: z.array(z.string()) }),
 )
+/** A blob of an OCI layout, a layer of an older archive. */
+const IMAGE_PART = /^(blobs\/sha256\/[0-9a-f]{64}|[0-9a-f]{64}\/layer\.tar)$/
+
 /** Reads what an archive holds. `null` when it is no image archive but may be a root file system. */
 export async function planArchive(view: ArchiveView, architecture: string): Promise<ImagePlan[] | null> {
   const find = createFinder(view.entries)
   // One that is a link to nowhere is refused further down; it does not make a root file system of the archive.
   const has = (name: string) => view.entries.some((entry) => entry.type !== 'directory' && normal(entry.name) === name)
   const index = ['manifest.json', 'index.json'].find(has)
-  if (!index) return null
+  if (!index) {
+    // Cut between two files, an archive is a whole tar: its image must not become files of a root file system.
+    const part = view.entries.find(({ name }) => IMAGE_PART.test(normal(name)))
+    if (!part) return null
+    throw invalidImage(
+      'archive.truncated',
+      `the archive has parts of an image (${normal(part.name)}), but neither manifest.json nor index.json: it is cut short`,
+    )
+  }
   if (view.isCut)
     throw invalidImage(
       'archive.too-many-entries',

@@ -29,7 +29,10 @@ export interface ImportOptions extends LayerTools {
   readonly now: () => Date
 }
 
-/** Imports every image of an archive: plan, unpack what is missing two layers at a time, commit. A failure leaves nothing. */
+/**
+ * Imports every image of an archive: plan, unpack what is missing two layers at a time, commit once all are whole. A
+ * failure leaves nothing, of the other images neither.
+ */
 export async function importArchive(options: ImportOptions): Promise<void> {
   const { host, signal, onProgress, layout } = options
   onProgress({ type: 'stage', stage: 'reading' })
@@ -40,7 +43,9 @@ export async function importArchive(options: ImportOptions): Promise<void> {
     for (const plan of plans ?? []) options.checkConfig(plan.config)
     onProgress({ type: 'stage', stage: 'unpacking' })
     if (!plans) await importRootFs(options, lease, { tarPath: scan.path, ...factsAfterFile(options) })
-    for (const plan of plans ?? []) await importImage(options, lease, plan)
+    const images: Parameters<ImportOptions['commit']>[0][] = []
+    for (const plan of plans ?? []) images.push({ ...plan, layers: await obtainLayers(options, lease, plan) })
+    for (const image of images) await commit(options, lease, image)
     onProgress({ type: 'stage', stage: 'done' })
   } finally {
     await lease.release()
@@ -62,7 +67,7 @@ async function readPlans(scan: ScanArchiveResult, architecture: string): Promise
   }
 }
 
-async function importImage(options: ImportOptions, lease: Lease, plan: ImagePlan): Promise<void> {
+async function obtainLayers(options: ImportOptions, lease: Lease, plan: ImagePlan): Promise<ImportedLayer[]> {
   const { signal } = options
   const chain = chainIds(plan.layers.map((layer) => layer.diffId))
   const layers: ImportedLayer[] = []
@@ -75,7 +80,7 @@ async function importImage(options: ImportOptions, lease: Lease, plan: ImagePlan
     layers[index] = obtained.layer
     tellLayer(options, layer, obtained.existed ? 'exists' : 'done')(layer.source.length)
   })
-  await commit(options, lease, { ...plan, layers })
+  return layers
 }
 
 const tellLayer =

@@ -116,7 +116,7 @@ describe.skipIf(why !== '')('the main job in the window', () => {
     await page().getByLabel('Port in the container').fill('80')
     await page().getByTestId('run-submit').click()
     const error = page().getByTestId('run-error')
-    expect(await error.innerText()).toContain(String(port))
+    expect(await error.innerText()).toContain(`${port} failed: port is already allocated (by container web)`)
     await page().getByTestId('take-port').click()
     await page().getByTestId('run-name').fill('web')
     await page().getByTestId('run-submit').click()
