@@ -1,8 +1,8 @@
-import { open } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EngineError } from '../contract/errors.ts'
 import type { BlobDownload } from './blob-download.ts'
-import { FIRST_WAIT_MS, FRUITLESS_ATTEMPTS, fetchParts, readContentRange } from './ranges.ts'
+import { FIRST_WAIT_MS, fetchParts, readContentRange } from './ranges.ts'
 import { registryError, type Session } from './session.ts'
 import { backOff, describeFailure, discard, isBroken, type RegistryResponse, readText } from './transport.ts'
 import { createVerifiedFile, cutIntoParts, type VerifiedFile } from './verified-file.ts'
@@ -12,31 +12,65 @@ const PART_BYTES = 16 * 1024 * 1024
 
 /**
  * Writes a blob to a file and to the disk, hashed as it comes. A large one comes in ranges over several connections
- * where the server knows them, else in one. A connection that breaks is taken up where it ended; it is given up after
- * five tries in a row that bring nothing. Throws `blob.digest-mismatch` or `blob.size-mismatch`.
+ * where the server knows them, else in one. A connection that breaks is taken up where it ended; a server is given up
+ * after some tries in a row that bring nothing, and the next one goes on from there. Throws what the last one failed
+ * with, `blob.digest-mismatch` and `blob.size-mismatch` among it.
  */
-export async function downloadBlob(session: Session, wanted: BlobDownload): Promise<void> {
-  const { size, partBytes = PART_BYTES } = wanted
+export async function downloadBlob(
+  sessions: readonly [Session, ...Session[]],
+  wanted: BlobDownload,
+  onFailure: (session: Session, error: EngineError) => void = () => undefined,
+): Promise<void> {
   const handle = await open(wanted.file, 'wx+', 0o600)
-  const file = createVerifiedFile(handle, cutIntoParts(size, size >= 2 * partBytes ? partBytes : Math.max(1, size)))
+  let file = createFile(handle, wanted)
+  const [first, ...queue] = sessions
   try {
-    await fetchAll(session, wanted, file).catch((error: unknown) => {
-      wanted.signal.throwIfAborted()
-      throw describeFailure(error, new URL(`registry://${session.host}`))
-    })
-    const actual = await file.finish()
-    if (actual === wanted.digest) return
-    throw new EngineError(
-      'invalidArgument',
-      'blob.digest-mismatch',
-      `${session.host} gave bytes of digest ${actual} for the blob ${wanted.digest}`,
-      { details: { expected: wanted.digest, actual } },
-    )
+    for (let session: Session | undefined = first; session; ) {
+      const isMixed = file.writtenBytes > 0
+      const failure = await tryOne(session, wanted, file)
+      if (!failure) return
+      if (isWrong(failure)) {
+        await file.settle()
+        await handle.truncate(0)
+        file = createFile(handle, wanted)
+      }
+      // Whose bytes were wrong is not known when another's lay there before; this one is then judged by its own.
+      if (isMixed && isWrong(failure)) continue
+      onFailure(session, failure)
+      session = isOfServer(failure) ? queue.shift() : undefined
+      if (!session) throw failure
+    }
   } finally {
     await file.settle()
     await handle.close()
   }
 }
+
+function createFile(handle: FileHandle, { size, partBytes = PART_BYTES }: BlobDownload): VerifiedFile {
+  return createVerifiedFile(handle, cutIntoParts(size, size >= 2 * partBytes ? partBytes : Math.max(1, size)))
+}
+
+/** Fetches what is missing from one server; answers what it failed with. */
+async function tryOne(session: Session, wanted: BlobDownload, file: VerifiedFile): Promise<EngineError | null> {
+  try {
+    await fetchAll(session, wanted, file)
+  } catch (error) {
+    wanted.signal.throwIfAborted()
+    return describeFailure(error, new URL(`registry://${session.host}`))
+  }
+  const actual = await file.finish()
+  if (actual === wanted.digest) return null
+  return new EngineError(
+    'invalidArgument',
+    'blob.digest-mismatch',
+    `${session.host} gave bytes of digest ${actual} for the blob ${wanted.digest}`,
+    { details: { expected: wanted.digest, actual } },
+  )
+}
+
+const isWrong = ({ reason }: EngineError) => reason === 'blob.digest-mismatch' || reason === 'blob.size-mismatch'
+/** Whether another server may do better: a full disk is full for it too. */
+const isOfServer = ({ code, reason }: EngineError) => code !== 'internal' && !reason.startsWith('disk.')
 
 async function fetchAll(session: Session, wanted: BlobDownload, file: VerifiedFile): Promise<void> {
   if (file.parts.length === 1) return fetchWhole(session, wanted, file, { hasRanges: true })
@@ -67,7 +101,7 @@ async function fetchWhole(
     const isFruitful = file.writtenBytes > before
     if (isFruitful && !failure) continue
     fruitless = isFruitful ? 1 : fruitless + 1
-    if (fruitless >= FRUITLESS_ATTEMPTS) throw failure ?? sizeMismatch(wanted, session.host, `${before}`)
+    if (fruitless >= session.attempts) throw failure ?? sizeMismatch(wanted, session.host, `${before}`)
     await sleep(backOff(wanted.firstWaitMs ?? FIRST_WAIT_MS, fruitless), undefined, { signal: wanted.signal })
   }
 }

@@ -7,7 +7,6 @@ import type { Part, VerifiedFile } from './verified-file.ts'
 
 /** Connections that one blob is fetched over at most. */
 const LANES = 4
-export const FRUITLESS_ATTEMPTS = 5
 export const FIRST_WAIT_MS = 300
 
 /** What became of an attempt by ranges: all is there, or the server has none that can be used. */
@@ -23,15 +22,15 @@ interface Conversation {
 }
 
 /**
- * Fetches the parts of a blob over several connections; each part is taken up where it was cut. The first answer tells
- * whether the server knows ranges: when it does not, that answer is handed back to be read whole. A server that turns a
- * further connection away is left with fewer.
+ * Fetches the parts of a blob that are not there yet over several connections; each is taken up where it was cut. The
+ * first answer tells whether the server knows ranges: when it does not, that answer is handed back to be read whole. A
+ * server that turns a further connection away is left with fewer.
  */
 export async function fetchParts(session: Session, wanted: BlobDownload, file: VerifiedFile): Promise<RangesOutcome> {
   const stop = new AbortController()
   const signal = AbortSignal.any([wanted.signal, stop.signal])
   const talk: Conversation = { session, wanted, file, signal, etag: '' }
-  const [first, ...others] = file.parts
+  const [first, ...others] = file.parts.filter(({ written, end }) => written < end)
   if (!first) return { isDone: true }
   const opened = await ask(talk, first)
   if (!isHonest(opened, first, wanted.size)) return giveBack(opened, session.host)
@@ -133,11 +132,11 @@ async function fetchPart(talk: Conversation, part: Part, opened?: RegistryRespon
     } catch (error) {
       signal.throwIfAborted()
       fruitless = part.written > before ? 1 : fruitless + 1
-      if (!isBroken(error) || fruitless >= FRUITLESS_ATTEMPTS) throw error
+      if (!isBroken(error) || fruitless >= session.attempts) throw error
     }
     answer = undefined
     if (fruitless === 0) continue
-    if (fruitless >= FRUITLESS_ATTEMPTS) return false
+    if (fruitless >= session.attempts) return false
     await sleep(backOff(wanted.firstWaitMs ?? FIRST_WAIT_MS, fruitless), undefined, { signal })
   }
   return true

@@ -2,18 +2,19 @@ import { RegistrySettings, type RemoteDescription, type SearchResult } from '../
 import { digestOf } from '../lib/digest.ts'
 import type { Reference } from '../lib/reference.ts'
 import { createSettingsFile, type SettingsFile } from '../store/settings-file.ts'
-import type { BlobDownload } from './blob-download.ts'
 import { readAuthorities } from './certificates.ts'
 import { type CredentialSource, type Credentials, createLogins, HUB, type Logins } from './credentials.ts'
-import { downloadBlob } from './download.ts'
-import { describeManifest, type ResolvedImage, resolveImage, type WantedPlatform } from './manifests.ts'
+import { describeManifest } from './manifests.ts'
 import { searchCatalog, searchIndex, splitTerm } from './search.ts'
 import { createSession, registryError, type Session } from './session.ts'
+import { createSource, type Pace, type Source } from './source.ts'
 import { listTags } from './tags.ts'
 import { createTransport, readText } from './transport.ts'
 import { type BlobUpload, type UploadOutcome, uploadBlob } from './upload.ts'
 
 const HUB_INDEX = new URL('https://index.docker.io')
+/** A mirror that fails is soon left for the next one. */
+const MIRROR_ATTEMPTS = 2
 
 export interface RegistryOptions extends CredentialSource {
   /** Keeps mirrors and insecure registries. */
@@ -28,15 +29,10 @@ export interface RegistryOptions extends CredentialSource {
   readonly partBytes?: number
 }
 
-/** How quick and in what pieces a repository is spoken to. */
-type Pace = Pick<RegistryOptions, 'firstWaitMs' | 'partBytes'>
-
 /** One repository of one registry, for one pull or push. */
-export interface Repository {
-  resolve(target: string, platform: WantedPlatform, signal: AbortSignal): Promise<ResolvedImage>
+export interface Repository extends Source {
   describe(target: string, signal: AbortSignal): Promise<RemoteDescription>
   tags(signal: AbortSignal): Promise<string[]>
-  download(blob: Omit<BlobDownload, 'path' | keyof Pace>): Promise<void>
   upload(blob: Omit<BlobUpload, 'path' | keyof Pace>): Promise<UploadOutcome>
   /** Stores a manifest under a tag; answers its digest. */
   putManifest(manifest: {
@@ -51,8 +47,8 @@ export interface Registry {
   readonly logins: Logins
   readonly settings: SettingsFile<RegistrySettings>
   open(reference: Pick<Reference, 'host' | 'path'>, options: OpenOptions): Promise<Repository>
-  /** A repository to read from: its mirrors first, itself last. */
-  openSources(reference: Pick<Reference, 'host' | 'path'>, credentials?: Credentials): Promise<Repository[]>
+  /** Where a repository is read: its mirrors first, itself last. */
+  openSource(reference: Pick<Reference, 'host' | 'path'>, credentials?: Credentials): Promise<Source>
   /** Whether a registry takes these credentials, or those that are kept; throws `unauthorized` when not. */
   checkLogin(host: string, credentials: Credentials | undefined, signal: AbortSignal): Promise<void>
   search(query: {
@@ -107,33 +103,33 @@ export function createRegistry(options: RegistryOptions): Registry {
       scopes: [],
     })
 
-  const open: Registry['open'] = async ({ host, path }, { access, credentials, alsoRead = [] }) => {
-    const scopes = [`repository:${path}:${access}`, ...alsoRead.map((other) => `repository:${other}:pull`)]
-    return repositoryOf(await startSession(host, scopes, credentials), path, pace)
+  // A mirror is another host: it gets its own credentials or none.
+  const openMirror = async (url: string, scope: string) => {
+    const endpoint = new URL(url)
+    const { host } = endpoint
+    return createSession({
+      transport,
+      host,
+      endpoint,
+      attempts: MIRROR_ATTEMPTS,
+      insecure: await readInsecure(),
+      authorities: await readAuthorities(host, options.configFolder),
+      credentials: credentialsOf(host),
+      scopes: [scope],
+    })
   }
   return {
     logins,
     settings,
-    open,
-    async openSources(reference, credentials) {
-      const mirrors = (await settings.read()).mirrors.filter(({ host }) => host === reference.host)
-      const openMirror = async ({ url }: { readonly url: string }) => {
-        const endpoint = new URL(url)
-        const { host } = endpoint
-        const scopes = [`repository:${reference.path}:pull`]
-        // A mirror is another host: it gets its own credentials or none.
-        const session = createSession({
-          transport,
-          host,
-          endpoint,
-          insecure: [],
-          authorities: await readAuthorities(host, options.configFolder),
-          credentials: credentialsOf(host),
-          scopes,
-        })
-        return repositoryOf(session, reference.path, pace)
-      }
-      return [...(await Promise.all(mirrors.map(openMirror))), await open(reference, { access: 'pull', credentials })]
+    async open({ host, path }, { access, credentials, alsoRead = [] }) {
+      const scopes = [`repository:${path}:${access}`, ...alsoRead.map((other) => `repository:${other}:pull`)]
+      return repositoryOf(await startSession(host, scopes, credentials), path, pace)
+    },
+    async openSource({ host, path }, credentials) {
+      const mirrors = (await settings.read()).mirrors.filter((mirror) => mirror.host === host)
+      const scope = `repository:${path}:pull`
+      const sessions = await Promise.all(mirrors.map(({ url }) => openMirror(url, scope)))
+      return createSource([...sessions, await startSession(host, [scope], credentials)], path, pace)
     },
     async checkLogin(host, credentials, signal) {
       const session = await startSession(host, [], credentials)
@@ -160,10 +156,9 @@ export function createRegistry(options: RegistryOptions): Registry {
 
 function repositoryOf(session: Session, path: string, pace: Pace): Repository {
   return {
-    resolve: (target, platform, signal) => resolveImage(session, { path, target, platform, signal }),
+    ...createSource([session], path, pace),
     describe: (target, signal) => describeManifest(session, { path, target, signal }),
     tags: (signal) => listTags(session, path, signal),
-    download: (blob) => downloadBlob(session, { ...blob, path, ...pace }),
     upload: (blob) => uploadBlob(session, { ...blob, path, ...pace }),
     putManifest: (manifest) => putManifest(session, path, manifest),
   }

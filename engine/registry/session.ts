@@ -3,6 +3,7 @@ import { EngineError } from '../contract/errors.ts'
 import { type Challenge, parseChallenges } from './challenge.ts'
 import { type Credentials, type FoundLogin, HUB } from './credentials.ts'
 import {
+  ATTEMPTS,
   isLoopback,
   type RegistryRequest,
   type RegistryResponse,
@@ -26,6 +27,8 @@ export interface SessionOptions {
   readonly authorities: readonly string[]
   /** Where it answers, when that was set by a person; else it is found out from the host. */
   readonly endpoint?: URL
+  /** How often it is tried in a row without fruit; fewer times where another can be asked in its place. */
+  readonly attempts?: number
   /** `repository:a/b:pull` and the like. */
   readonly scopes: readonly string[]
 }
@@ -33,6 +36,7 @@ export interface SessionOptions {
 /** A conversation with one registry about one thing, authorised as the registry asks for it. */
 export interface Session {
   readonly host: string
+  readonly attempts: number
   /** `path` is below `/v2/`, or a whole address that the registry gave. */
   request(path: string | URL, options: Omit<RegistryRequest, 'url'>): Promise<RegistryResponse>
   /** Where the registry answers; known once something was asked of it. */
@@ -41,7 +45,7 @@ export interface Session {
 
 /** Opens a conversation. Credentials and tokens are sent to this registry and its token server alone. */
 export function createSession(options: SessionOptions): Session {
-  const { transport, host } = options
+  const { transport, host, attempts = ATTEMPTS } = options
   let base: Promise<URL> | undefined
   let authorization: string | undefined
   let asking: Promise<string> | undefined
@@ -65,6 +69,7 @@ export function createSession(options: SessionOptions): Session {
 
   return {
     host,
+    attempts,
     async origin() {
       if (base) return base
       throw new EngineError('internal', 'registry.not-asked', `nothing was asked of ${host} yet`)
@@ -79,7 +84,7 @@ export function createSession(options: SessionOptions): Session {
       const isOurs = url.origin === origin.origin
       const send = () => {
         const headers = { ...wanted.headers, ...(isOurs && authorization ? { authorization } : {}) }
-        return transport.send({ ...wanted, url, headers, ...(isOurs ? { tls: trustOf(options) } : {}) })
+        return transport.send({ attempts, ...wanted, url, headers, ...(isOurs ? { tls: trustOf(options) } : {}) })
       }
       const used = authorization
       const response = await send()
@@ -126,7 +131,7 @@ async function findEndpoint(options: SessionOptions, signal: AbortSignal): Promi
         method: 'GET',
         url: new URL('/v2/', url),
         signal,
-        once: url === secure,
+        ...(url === secure ? { attempts: 1 } : {}),
         tls,
       })
       await response.body.dump()

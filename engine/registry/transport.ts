@@ -3,7 +3,8 @@ import { rootCertificates } from 'node:tls'
 import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
 import { EngineError } from '../contract/errors.ts'
 
-const ATTEMPTS = 5
+/** How often in a row something is tried without fruit before it is given up. */
+export const ATTEMPTS = 5
 const FIRST_WAIT_MS = 300
 const MAX_WAIT_MS = 30_000
 /** A registry that says nothing for so long is taken for gone. */
@@ -23,8 +24,8 @@ export interface RegistryRequest {
   readonly signal: AbortSignal
   /** How this host proves who it is, where that is not as usual. Redirects to others do not get it. */
   readonly tls?: TlsTrust
-  /** Once only: what comes next depends on how far the first try came. */
-  readonly once?: boolean
+  /** How often it is tried at most; once, where what comes next depends on how far the first try came. */
+  readonly attempts?: number
 }
 export type RegistryResponse = Dispatcher.ResponseData
 
@@ -78,7 +79,7 @@ export function createTransport(options: { readonly firstWaitMs?: number; readon
   return {
     async send(wanted) {
       for (let attempt = 1; ; attempt += 1) {
-        const isLast = wanted.once || attempt >= ATTEMPTS
+        const isLast = attempt >= (wanted.attempts ?? ATTEMPTS)
         try {
           const response = await sendOnce(wanted)
           if (isLast || !isTransient(response.statusCode)) return response

@@ -2,10 +2,17 @@ import { createReadStream } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EngineError } from '../contract/errors.ts'
 import { registryError, type Session } from './session.ts'
-import { backOff, describeFailure, isBroken, isTransient, type RegistryResponse, readText } from './transport.ts'
+import {
+  ATTEMPTS,
+  backOff,
+  describeFailure,
+  isBroken,
+  isTransient,
+  type RegistryResponse,
+  readText,
+} from './transport.ts'
 
 const CHUNK_BYTES = 32 * 1024 * 1024
-const FRUITLESS_ATTEMPTS = 5
 /** How often an upload that its registry has let go of begins anew. */
 const RESTARTS = 5
 const FIRST_WAIT_MS = 300
@@ -76,7 +83,7 @@ async function sendChunks(session: Session, wanted: BlobUpload, first: URL): Pro
         },
         body: bodyOf(wanted, done, end),
         signal: wanted.signal,
-        once: true,
+        attempts: 1,
       })
       if (response.statusCode !== 202) {
         const text = await readText(response)
@@ -92,7 +99,7 @@ async function sendChunks(session: Session, wanted: BlobUpload, first: URL): Pro
       wanted.signal.throwIfAborted()
       fruitless += 1
       const cause = error instanceof EngineError ? error.cause : error
-      if (!isBroken(cause ?? error) || fruitless >= FRUITLESS_ATTEMPTS)
+      if (!isBroken(cause ?? error) || fruitless >= ATTEMPTS)
         throw describeFailure(error, new URL(`registry://${session.host}`))
       await sleep(backOff(wanted.firstWaitMs ?? FIRST_WAIT_MS, fruitless), undefined, { signal: wanted.signal })
       const kept = await askProgress(session, wanted, { location, done })

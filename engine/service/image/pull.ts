@@ -1,11 +1,8 @@
-import { EngineError } from '../../contract/errors.ts'
 import type { PullProgress, RegistryAuth } from '../../contract/image.ts'
 import { streamWork } from '../../lib/async.ts'
 import { readDiffIds } from '../../lib/oci.ts'
 import { parsePlatform } from '../../lib/platform.ts'
 import { familiarReference, parseReference } from '../../lib/reference.ts'
-import type { ResolvedImage } from '../../registry/manifests.ts'
-import type { Repository } from '../../registry/registry.ts'
 import { parseImageConfig } from '../../runtime/process.ts'
 import type { ServiceContext } from '../context.ts'
 import { commitImage } from './import.ts'
@@ -35,13 +32,13 @@ async function pull(
   const { host, path } = reference
   const tag = reference.tag || (reference.digest ? '' : 'latest')
   onProgress({ type: 'stage', stage: 'resolving' })
-  const sources = await context.registry.openSources(reference, request.auth)
+  const source = await context.registry.openSource(reference, request.auth)
   const platform = {
     ...parsePlatform(request.platform, { os: 'linux', architecture: context.image.architecture }),
     isDemanded: request.platform !== '',
   }
   const target = reference.digest || tag
-  const { found, source } = await firstThatHas(sources, signal, (one) => one.resolve(target, platform, signal))
+  const found = await source.resolve(target, platform, signal)
   // A pull by digest names no tag.
   const references = tag && !reference.digest ? [`${host}/${path}:${tag}`] : []
   const repoDigest = `${host}/${path}@${found.topDigest}`
@@ -58,7 +55,7 @@ async function pull(
       sizeBytes: size,
     })),
     documents: [id, found.manifestDigest],
-    fetch: (layer, options) => fetchLayer(source, layer, options),
+    fetch: ({ digest, sizeBytes }, options) => source.download({ digest, size: sizeBytes, ...options }),
     signal,
     onProgress,
     commit: (layers) =>
@@ -75,29 +72,4 @@ async function pull(
   })
   onProgress({ type: 'image', id, references: references.map(familiarReference), digest: found.topDigest, isNew })
   onProgress({ type: 'stage', stage: 'done' })
-}
-
-/** The first source that answers. The registry itself comes last: its error is the one that counts. */
-async function firstThatHas(
-  sources: readonly Repository[],
-  signal: AbortSignal,
-  resolve: (source: Repository) => Promise<ResolvedImage>,
-): Promise<{ readonly found: ResolvedImage; readonly source: Repository }> {
-  const [source, ...others] = sources
-  if (!source) throw new EngineError('internal', 'pull.no-source', 'there is no registry to pull from')
-  try {
-    return { found: await resolve(source), source }
-  } catch (error) {
-    signal.throwIfAborted()
-    if (others.length === 0) throw error
-    return firstThatHas(others, signal, resolve)
-  }
-}
-
-function fetchLayer(
-  repository: Repository,
-  layer: { readonly digest: string; readonly sizeBytes: number },
-  options: { file: string; signal: AbortSignal; onProgress: (currentBytes: number) => void },
-): Promise<void> {
-  return repository.download({ digest: layer.digest, size: layer.sizeBytes, ...options })
 }
