@@ -3,6 +3,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { type ClusterConfig, type ClusterOptions, loadClusterConfig } from './cluster-config.ts'
 import { EngineError } from './contract/errors.ts'
+import { type CertificatePlaces, certificatePlaces } from './lib/certificate-places.ts'
 
 /** What an engine is started with. Frozen; nothing reads the environment after this. */
 export interface EngineConfig {
@@ -33,6 +34,7 @@ export interface EngineConfig {
   readonly dockerConfigFolder: string
   /** Registries that may be spoken to without encryption, as `host[:port]`; this machine's own always may. */
   readonly insecureRegistries: readonly string[]
+  readonly certificates: CertificatePlaces
   /** Where volume plugins have their sockets, and files that say where those are. */
   readonly pluginFolders: readonly string[]
   /** The store that overlay networks are shared through. */
@@ -61,7 +63,9 @@ export function loadConfig(options: ConfigOptions): EngineConfig {
   const env = options.env ?? process.env
   const uid = options.uid ?? process.getuid?.() ?? 0
   const isRoot = uid === 0
-  const dataHome = env['XDG_DATA_HOME'] || path.join(env['HOME'] || os.homedir(), '.local/share')
+  const home = env['HOME'] || os.homedir()
+  const dockerConfigFolder = env['DOCKER_CONFIG'] || path.join(home, '.docker')
+  const dataHome = env['XDG_DATA_HOME'] || path.join(home, '.local/share')
   const runtimeHome = env['XDG_RUNTIME_DIR'] || path.join(os.tmpdir(), `slipway-run-${uid}`)
   const defaultRoot = isRoot ? '/var/lib/slipway' : path.join(dataHome, 'slipway')
   const defaultRuntime = isRoot ? '/run/slipway' : path.join(runtimeHome, 'slipway')
@@ -86,8 +90,9 @@ export function loadConfig(options: ConfigOptions): EngineConfig {
     bridge: isDefault ? 'slipway0' : `slw${rootHash}`,
     logMaxBytes: 10 * 1024 * 1024,
     logMaxFiles: 3,
-    dockerConfigFolder: env['DOCKER_CONFIG'] || path.join(env['HOME'] || os.homedir(), '.docker'),
+    dockerConfigFolder,
     insecureRegistries: (env['SLIPWAY_INSECURE_REGISTRIES'] ?? '').split(',').filter(Boolean),
+    certificates: certificatePlaces(env, { isRoot, home, dockerConfigFolder }),
     pluginFolders: options.pluginFolders ?? pluginFolders(env, isRoot),
     cluster: loadClusterConfig({ file: path.join(root, 'cluster.json'), env, options: options.cluster ?? {} }),
   })

@@ -118,6 +118,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
       configFolder: config.dockerConfigFolder,
       settingsFile: layout.registries,
       insecure: config.insecureRegistries,
+      certificates: config.certificates,
       runHelper: (argv, input) => run(argv, { input, timeoutSeconds: HELPER_SECONDS, okExitCodes: 'any' }),
       onHelperFailure: (failure) => log.warn({ failure }, 'credential helper failed'),
     }),

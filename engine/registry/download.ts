@@ -2,9 +2,10 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EngineError } from '../contract/errors.ts'
 import type { BlobDownload } from './blob-download.ts'
+import { describeFailure, isBroken } from './failure.ts'
 import { FIRST_WAIT_MS, fetchParts, readContentRange } from './ranges.ts'
 import { registryError, type Session } from './session.ts'
-import { backOff, describeFailure, discard, isBroken, type RegistryResponse, readText } from './transport.ts'
+import { backOff, discard, type RegistryResponse, readText } from './transport.ts'
 import { createVerifiedFile, cutIntoParts, type VerifiedFile } from './verified-file.ts'
 
 /** Size of the ranges that a large blob is fetched in; below twice as much it is fetched in one go. */

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EngineError } from '../contract/errors.ts'
 import type { BlobDownload } from './blob-download.ts'
+import { isBroken } from './failure.ts'
 import { registryError, type Session } from './session.ts'
-import { backOff, discard, isBroken, type RegistryResponse, readText } from './transport.ts'
+import { backOff, discard, type RegistryResponse, readText } from './transport.ts'
 import type { Part, VerifiedFile } from './verified-file.ts'
 
 /** Connections that one blob is fetched over at most. */

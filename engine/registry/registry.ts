@@ -1,8 +1,9 @@
 import { RegistrySettings, type RemoteDescription, type SearchResult } from '../contract/registry.ts'
+import type { CertificatePlaces } from '../lib/certificate-places.ts'
 import { digestOf } from '../lib/digest.ts'
 import type { Reference } from '../lib/reference.ts'
 import { createSettingsFile, type SettingsFile } from '../store/settings-file.ts'
-import { readAuthorities } from './certificates.ts'
+import { createSystemAuthorities, readHostCertificates } from './certificates.ts'
 import { type CredentialSource, type Credentials, createLogins, HUB, type Logins } from './credentials.ts'
 import { describeManifest } from './manifests.ts'
 import { searchCatalog, searchIndex, splitTerm } from './search.ts'
@@ -21,6 +22,8 @@ export interface RegistryOptions extends CredentialSource {
   readonly settingsFile: string
   /** More registries that may be spoken to without encryption, as `host[:port]`. */
   readonly insecure: readonly string[]
+  /** Whom to believe, and how we prove who we are. */
+  readonly certificates: CertificatePlaces
   /** First pause before a retry; each next is twice as long. */
   readonly firstWaitMs?: number
   /** A registry that says nothing for so long is taken for gone, and asked again. */
@@ -75,6 +78,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const transport = createTransport({
     ...waits,
     ...(options.stallMs === undefined ? {} : { stallMs: options.stallMs }),
+    readSystemAuthorities: createSystemAuthorities(options.certificates),
   })
   const logins = createLogins(options)
   const settings = createSettingsFile(options.settingsFile, RegistrySettings)
@@ -86,7 +90,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       transport,
       host,
       insecure: await readInsecure(),
-      authorities: await readAuthorities(host, options.configFolder),
+      certificates: await readHostCertificates(host, options.certificates),
       credentials: credentialsOf(host, given),
       scopes,
     })
@@ -98,7 +102,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       host: HUB,
       endpoint: HUB_INDEX,
       insecure: [],
-      authorities: await readAuthorities(HUB, options.configFolder),
+      certificates: await readHostCertificates(HUB, options.certificates),
       credentials: credentialsOf(HUB, given),
       scopes: [],
     })
@@ -113,7 +117,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       endpoint,
       attempts: MIRROR_ATTEMPTS,
       insecure: await readInsecure(),
-      authorities: await readAuthorities(host, options.configFolder),
+      certificates: await readHostCertificates(host, options.certificates),
       credentials: credentialsOf(host),
       scopes: [scope],
     })

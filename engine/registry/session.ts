@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { EngineError } from '../contract/errors.ts'
+import type { HostCertificates } from './certificates.ts'
 import { type Challenge, parseChallenges } from './challenge.ts'
 import { type Credentials, type FoundLogin, HUB } from './credentials.ts'
 import {
@@ -23,8 +24,8 @@ export interface SessionOptions {
   readonly credentials: () => Promise<FoundLogin>
   /** Registries that may be spoken to without encryption; this machine's own always may. */
   readonly insecure: readonly string[]
-  /** Further authorities (PEM) that may vouch for it. */
-  readonly authorities: readonly string[]
+  /** Further authorities that may vouch for it, and certificates of ours. */
+  readonly certificates: HostCertificates
   /** Where it answers, when that was set by a person; else it is found out from the host. */
   readonly endpoint?: URL
   /** How often it is tried in a row without fruit; fewer times where another can be asked in its place. */
@@ -112,9 +113,9 @@ function nameHelper(error: unknown, helperFailure: string): unknown {
 }
 
 /** As with docker, this machine's own registries and those set as insecure need no certificate that holds. */
-function trustOf({ host, insecure, authorities }: SessionOptions): TlsTrust {
+function trustOf({ host, insecure, certificates }: SessionOptions): TlsTrust {
   const isUnverified = insecure.includes(host) || isLoopback(new URL(`https://${host}`).hostname)
-  return { authorities, isUnverified }
+  return { ...certificates, isUnverified }
 }
 
 /** `https`, and plain `http` for this machine or a registry set as insecure when it does not speak TLS. */
@@ -124,6 +125,7 @@ async function findEndpoint(options: SessionOptions, signal: AbortSignal): Promi
   const secure = new URL(`https://${host === HUB ? HUB_ENDPOINT : host}`)
   if (!isLoopback(secure.hostname) && !insecure.includes(host)) return secure
   const plain = new URL(`http://${host}`)
+  let failure: unknown
   for (const url of [secure, plain]) {
     try {
       const tls = trustOf(options)
@@ -140,8 +142,11 @@ async function findEndpoint(options: SessionOptions, signal: AbortSignal): Promi
     } catch (error) {
       signal.throwIfAborted()
       if (url === plain) throw error
+      failure = error
     }
   }
+  // It speaks TLS after all: what that failed with is what is wrong.
+  if (failure) throw failure
   return plain
 }
 

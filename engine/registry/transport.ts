@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { rootCertificates } from 'node:tls'
+import { createSecureContext, rootCertificates } from 'node:tls'
 import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
 import { EngineError } from '../contract/errors.ts'
+import type { HostCertificates } from './certificates.ts'
+import { describeFailure, isBroken } from './failure.ts'
 
 /** How often in a row something is tried without fruit before it is given up. */
 export const ATTEMPTS = 5
@@ -12,6 +14,7 @@ const STALL_MS = 60_000
 const MAX_REDIRECTS = 5
 const ERROR_TEXT_BYTES = 64 * 1024
 const USER_AGENT = 'slipway'
+const NO_CERTIFICATES: HostCertificates = { authorities: [], clients: [] }
 
 export type Headers = Readonly<Record<string, string>>
 export type Body = string | Uint8Array | (() => AsyncIterable<Uint8Array>)
@@ -29,9 +32,8 @@ export interface RegistryRequest {
 }
 export type RegistryResponse = Dispatcher.ResponseData
 
-/** Whom to believe: further authorities (PEM), or anyone. */
-export interface TlsTrust {
-  readonly authorities: readonly string[]
+/** Whom to believe, further authorities or anyone, and how we prove who we are. */
+export interface TlsTrust extends HostCertificates {
   readonly isUnverified: boolean
 }
 
@@ -41,14 +43,29 @@ export interface Transport {
   close(): Promise<void>
 }
 
+export interface TransportOptions {
+  readonly firstWaitMs?: number
+  readonly stallMs?: number
+  /** Authorities (PEM) beside Node's own; the same array as long as they are the same. */
+  readonly readSystemAuthorities: () => Promise<readonly string[]>
+}
+
 /** HTTP to registries. Proxies come from the environment, and are never asked for this machine itself. */
-export function createTransport(options: { readonly firstWaitMs?: number; readonly stallMs?: number } = {}): Transport {
+export function createTransport(options: TransportOptions): Transport {
   const { stallMs = STALL_MS } = options
   const limits = { connect: { timeout: 15_000 }, headersTimeout: stallMs, bodyTimeout: stallMs }
   const pools = new Map<string, Pools>()
-  const poolsFor = (tls: TlsTrust | undefined): Pools => {
+  let system: readonly string[] = []
+  const poolsFor = async (tls: TlsTrust | undefined): Promise<Pools> => {
+    const current = await options.readSystemAuthorities()
+    if (current !== system) {
+      system = current
+      // What goes on over them ends in peace; what comes next trusts what the system does now.
+      for (const { direct, proxied } of pools.values()) for (const pool of [direct, proxied]) void pool.close()
+      pools.clear()
+    }
     const key = JSON.stringify(tls ?? null)
-    const known = pools.get(key) ?? createPools(limits, tls)
+    const known = pools.get(key) ?? createPools(limits, system, tls)
     pools.set(key, known)
     return known
   }
@@ -63,7 +80,7 @@ export function createTransport(options: { readonly firstWaitMs?: number; readon
         headers,
         body: bodyOf(wanted.body),
         signal: wanted.signal,
-        dispatcher: dispatcherFor(url, poolsFor(url.origin === wanted.url.origin ? wanted.tls : undefined)),
+        dispatcher: dispatcherFor(url, await poolsFor(url.origin === wanted.url.origin ? wanted.tls : undefined)),
       })
       const isRead = wanted.method === 'GET' || wanted.method === 'HEAD'
       if (!isRead || ![301, 302, 303, 307, 308].includes(response.statusCode)) return response
@@ -104,15 +121,30 @@ interface Pools {
   readonly proxied: EnvHttpProxyAgent
 }
 
-function createPools({ connect, ...limits }: { readonly connect: { timeout: number } }, tls?: TlsTrust): Pools {
-  const trust = tls
-    ? {
-        rejectUnauthorized: !tls.isUnverified,
-        ...(tls.authorities.length > 0 ? { ca: [...rootCertificates, ...tls.authorities] } : {}),
-      }
-    : {}
+function createPools(
+  { connect, ...limits }: { readonly connect: { timeout: number } },
+  system: readonly string[],
+  tls?: TlsTrust,
+): Pools {
+  const trust = { rejectUnauthorized: !tls?.isUnverified, ...contextOf(system, tls) }
   const options = { ...limits, connect: { ...connect, ...trust } }
-  return { direct: new Agent(options), proxied: new EnvHttpProxyAgent({ ...options, requestTls: trust }) }
+  return {
+    direct: new Agent(options),
+    proxied: new EnvHttpProxyAgent({ ...options, requestTls: trust, proxyTls: contextOf(system) }),
+  }
+}
+
+/** Made once for all connections: to read a hundred authorities takes longer than a handshake. */
+function contextOf(system: readonly string[], { authorities, clients }: HostCertificates = NO_CERTIFICATES) {
+  const added = [...system, ...authorities]
+  if (added.length + clients.length === 0) return {}
+  return {
+    secureContext: createSecureContext({
+      ...(added.length > 0 ? { ca: [...rootCertificates, ...added] } : {}),
+      cert: clients.map(({ certificate }) => certificate),
+      key: clients.map(({ key }) => key),
+    }),
+  }
 }
 
 const dispatcherFor = (url: URL, { direct, proxied }: Pools) => (isLoopback(url.hostname) ? direct : proxied)
@@ -141,16 +173,6 @@ export function isTransient(status: number): boolean {
   return status === 429 || status === 408 || (status >= 500 && status !== 501)
 }
 
-/** Whether a failure is the connection's and a new one may fare better. */
-export function isBroken(error: unknown): boolean {
-  if (error instanceof EngineError) return false
-  const { code } = error as NodeJS.ErrnoException
-  return (
-    typeof code === 'string' &&
-    !/^(ERR_TLS|CERT|DEPTH|SELF|UNABLE|ENOTFOUND|EAI_AGAIN|ERR_SSL|ENOSPC|EDQUOT|EACCES|EIO)/.test(code)
-  )
-}
-
 /** Doubles each time; up to a third is chance, so that many clients do not come back at once. */
 export function backOff(firstMs: number, attempt: number): number {
   return Math.min(MAX_WAIT_MS, firstMs * 2 ** (attempt - 1)) * (1 + Math.random() / 3)
@@ -161,17 +183,6 @@ function retryAfterMs(header: string | string[] | undefined): number | null {
   if (/^\d+$/.test(text)) return Number(text) * 1000
   const date = Date.parse(text)
   return Number.isNaN(date) ? null : Math.max(0, date - Date.now())
-}
-
-/** A broken connection as an error that names the registry. */
-export function describeFailure(error: unknown, url: URL): EngineError {
-  const known = EngineError.from(error)
-  if (known === error || known.reason !== 'internal') return known
-  const { message, code } = error as NodeJS.ErrnoException
-  return new EngineError('unavailable', 'registry.unreachable', `${url.host} cannot be reached: ${message || code}`, {
-    cause: error,
-    details: { host: url.host },
-  })
 }
 
 /** Lets go of an answer whose body nobody wants, however large it is. */

@@ -1,16 +1,9 @@
 import { createReadStream } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EngineError } from '../contract/errors.ts'
+import { describeFailure, isBroken } from './failure.ts'
 import { registryError, type Session } from './session.ts'
-import {
-  ATTEMPTS,
-  backOff,
-  describeFailure,
-  isBroken,
-  isTransient,
-  type RegistryResponse,
-  readText,
-} from './transport.ts'
+import { ATTEMPTS, backOff, isTransient, type RegistryResponse, readText } from './transport.ts'
 
 const CHUNK_BYTES = 32 * 1024 * 1024
 /** How often an upload that its registry has let go of begins anew. */

@@ -4,6 +4,7 @@ import http from 'node:http'
 import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
+import { createRegistry, type Registry, type RegistryOptions } from '../../engine/registry/registry.ts'
 import { waitUntil } from './engine.ts'
 
 /** Whether Debian's registry and skopeo are here. */
@@ -23,7 +24,10 @@ export interface TestRegistry {
 
 /** A real registry on loopback with storage of its own. */
 export async function startRegistry(
-  options: { readonly auth?: boolean; readonly tls?: { readonly certificate: string; readonly key: string } } = {},
+  options: {
+    readonly auth?: boolean
+    readonly tls?: { readonly certificate: string; readonly key: string; readonly clientcas?: readonly string[] }
+  } = {},
 ): Promise<TestRegistry> {
   const base = mkdtempSync(path.join(os.tmpdir(), 'slreg-'))
   const port = await freePort()
@@ -48,6 +52,18 @@ export async function startRegistry(
     },
   }
 }
+
+/** The engine's side of registries by itself: it keeps its settings in a folder, knows no login and is quick to retry. */
+export const createClient = (folder: string, more: Partial<RegistryOptions> = {}): Registry =>
+  createRegistry({
+    configFolder: folder,
+    settingsFile: path.join(folder, 'registries.json'),
+    insecure: [],
+    certificates: { bundles: [], folders: [], registryFolders: [folder] },
+    firstWaitMs: 1,
+    runHelper: async () => ({ exitCode: 1, stdout: '' }),
+    ...more,
+  })
 
 /** What a fault does to a request: `true` when it has answered itself. */
 export type Fault = (

@@ -7,11 +7,10 @@ import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPushQueue } from '../../../engine/lib/async.ts'
-import { createRegistry } from '../../../engine/registry/registry.ts'
 import { createLayout } from '../../../engine/store/layout.ts'
 import { buildConfig, buildDockerArchive, buildTar, digest } from '../../fixtures/archives.ts'
 import { request, startEngine, type TestEngine, waitUntil } from '../../helpers/engine.ts'
-import { hasRegistry, startRegistry } from '../../helpers/registry.ts'
+import { createClient, hasRegistry, startRegistry } from '../../helpers/registry.ts'
 import { listStore } from '../../helpers/store.ts'
 import { findDamage, findGarbage } from '../../helpers/verify-store.ts'
 
@@ -49,12 +48,7 @@ describe.skipIf(!isRoot)('a disk that fills up (needs root to mount a small one)
 
   it.skipIf(!hasRegistry)('says so in the middle of a pull too, and leaves nothing', async () => {
     const remote = await startRegistry()
-    const registry = createRegistry({
-      configFolder: folder,
-      settingsFile: path.join(folder, 'registries.json'),
-      insecure: [],
-      runHelper: async () => ({ exitCode: 1, stdout: '' }),
-    })
+    const registry = createClient(folder)
     const { signal } = new AbortController()
     try {
       const layers = await Promise.all(

@@ -5,11 +5,12 @@ import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { digestOf } from '../../../engine/lib/digest.ts'
-import { createRegistry, type Registry } from '../../../engine/registry/registry.ts'
+import type { Registry } from '../../../engine/registry/registry.ts'
 import { createLayout } from '../../../engine/store/layout.ts'
 import { buildDockerArchive, buildTar } from '../../fixtures/archives.ts'
 import { startEngine, type TestEngine } from '../../helpers/engine.ts'
 import {
+  createClient,
   type FaultyProxy,
   hasRegistry,
   startFaultyProxy,
@@ -42,15 +43,7 @@ describe.skipIf(!hasRegistry)('a mirror that fails in the middle of a pull', () 
       FaultyProxy,
       FaultyProxy,
     ]
-    registry = createRegistry({
-      configFolder: folder,
-      settingsFile: path.join(folder, 'registries.json'),
-      insecure: [],
-      firstWaitMs: 1,
-      stallMs: 1000,
-      partBytes: PART,
-      runHelper: async () => ({ exitCode: 1, stdout: '' }),
-    })
+    registry = createClient(folder, { stallMs: 1000, partBytes: PART })
     const mirrors = [first, second].map(({ host }) => ({ host: itself.host, url: `http://${host}` }))
     await registry.settings.write({ mirrors, insecure: [] })
     await test.engine.services.registry.setSettings({ mirrors, insecure: [] })

@@ -5,9 +5,10 @@ import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { digestOf } from '../../../engine/lib/digest.ts'
-import { createRegistry, type Registry } from '../../../engine/registry/registry.ts'
+import type { Registry } from '../../../engine/registry/registry.ts'
 import { waitUntil } from '../../helpers/engine.ts'
 import {
+  createClient,
   type FaultyProxy,
   hasRegistry,
   LOGIN,
@@ -35,15 +36,7 @@ describe.skipIf(!hasRegistry)('a large blob', () => {
     folder = mkdtempSync(path.join(os.tmpdir(), 'slw-ranges-'))
     real = await startRegistry()
     proxy = await startFaultyProxy(real)
-    registry = createRegistry({
-      configFolder: folder,
-      settingsFile: path.join(folder, 'registries.json'),
-      insecure: [],
-      firstWaitMs: 1,
-      stallMs: 1000,
-      partBytes: PART,
-      runHelper: async () => ({ exitCode: 1, stdout: '' }),
-    })
+    registry = createClient(folder, { stallMs: 1000, partBytes: PART })
     const repository = await registry.open({ host: real.host, path: 'team/box' }, { access: 'pull,push' })
     const signal = new AbortController().signal
     const sized = { digest, size: SIZE, signal, onProgress: () => undefined }

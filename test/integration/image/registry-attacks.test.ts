@@ -8,7 +8,8 @@ import path from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { EngineError } from '../../../engine/contract/errors.ts'
 import { digestOf } from '../../../engine/lib/digest.ts'
-import { createRegistry, type Registry, type RegistryOptions } from '../../../engine/registry/registry.ts'
+import type { Registry, RegistryOptions } from '../../../engine/registry/registry.ts'
+import { createClient } from '../../helpers/registry.ts'
 
 const LOGIN = { username: 'sailor', password: 'hunter2' }
 const BASIC = `Basic ${Buffer.from(`${LOGIN.username}:${LOGIN.password}`).toString('base64')}`
@@ -56,15 +57,7 @@ describe('a registry that means harm', () => {
       server.listen(0, '127.0.0.1', () => resolve(`127.0.0.1:${(server.address() as net.AddressInfo).port}`))
     })
   }
-  const create = (more: Partial<RegistryOptions> = {}) =>
-    createRegistry({
-      configFolder: folder,
-      settingsFile: path.join(folder, 'registries.json'),
-      insecure: ['registry.test'],
-      firstWaitMs: 1,
-      runHelper: async () => ({ exitCode: 1, stdout: '' }),
-      ...more,
-    })
+  const create = (more: Partial<RegistryOptions> = {}) => createClient(folder, { insecure: ['registry.test'], ...more })
 
   beforeAll(async () => {
     const file = (name: string) => path.join(folder, name)

@@ -4,8 +4,9 @@ import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { digestOf } from '../../../engine/lib/digest.ts'
-import { createRegistry, type Registry } from '../../../engine/registry/registry.ts'
+import type { Registry } from '../../../engine/registry/registry.ts'
 import {
+  createClient,
   type FaultyProxy,
   hasRegistry,
   startFaultyProxy,
@@ -26,14 +27,7 @@ describe.skipIf(!hasRegistry)('a registry that stops in the middle of its answer
   beforeAll(async () => {
     real = await startRegistry()
     proxy = await startFaultyProxy(real)
-    registry = createRegistry({
-      configFolder: folder,
-      settingsFile: path.join(folder, 'registries.json'),
-      insecure: [],
-      firstWaitMs: 1,
-      stallMs: 1000,
-      runHelper: async () => ({ exitCode: 1, stdout: '' }),
-    })
+    registry = createClient(folder, { stallMs: 1000 })
     const repository = await registry.open({ host: real.host, path: 'team/box' }, { access: 'pull,push' })
     await repository.upload({ ...blob, source: { bytes }, mountFrom: [] })
   })
