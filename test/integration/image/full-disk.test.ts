@@ -46,13 +46,24 @@ describe.skipIf(!isRoot)('a disk that fills up (needs root to mount a small one)
   }
   const stored = () => listStore(createLayout(test.config.root, test.config.runtimeDir))
 
-  it.skipIf(!hasRegistry)('says so in the middle of a pull too, and leaves nothing', async () => {
+  const filler = () => path.join(folder, 'disk/filler')
+  /** Leaves so many bytes free. */
+  const fill = (freeBytes: number) => {
+    const { bavail, bsize } = statfsSync(path.join(folder, 'disk'))
+    writeFileSync(filler(), Buffer.alloc(bavail * bsize - freeBytes))
+  }
+  const expectSound = async () => {
+    expect(await findDamage(test.config.root)).toEqual([])
+    expect(findGarbage(test.config.root)).toEqual([])
+  }
+
+  it.skipIf(!hasRegistry)('says so in the middle of a pull, leaves nothing, and pulls once there is room', async () => {
     const remote = await startRegistry()
     const registry = createClient(folder)
     const { signal } = new AbortController()
     try {
       const layers = await Promise.all(
-        ['a', 'b', 'c'].map((name) => buildTar([{ name, content: randomBytes(9_000_000) }])),
+        ['a', 'b', 'c'].map((name) => buildTar([{ name, content: randomBytes(2_500_000) }])),
       )
       const config = buildConfig(layers)
       const repository = await registry.open({ host: remote.host, path: 'full/box' }, { access: 'pull,push' })
@@ -80,9 +91,24 @@ describe.skipIf(!isRoot)('a disk that fills up (needs root to mount a small one)
         const input = { reference: `${remote.host}/full/box:1`, platform: '' }
         for await (const _ of test.engine.handlers.image.pull(input, { signal, up: createPushQueue<never>() }));
       }
-      await expect(pull()).rejects.toThrow(/no space/i)
+      // Room for one layer and a bit: while they come, and while they are unpacked.
+      for (const freeBytes of [3_500_000, 9_000_000]) {
+        fill(freeBytes)
+        await expect(pull()).rejects.toMatchObject({ reason: 'disk.full' })
+        expect(stored()).toEqual(before)
+        rmSync(filler())
+        await expectSound()
+      }
+      await pull()
+      await expectSound()
+      const { image, container } = test.engine.services
+      const reference = `${remote.host}/full/box:1`
+      const { id } = await container.create(request({ image: reference, command: ['x'] }))
+      await container.remove(id, { force: true, volumes: true })
+      await image.remove(reference, false)
       expect(stored()).toEqual(before)
     } finally {
+      rmSync(filler(), { force: true })
       await registry.close()
       await remote.stop()
     }
@@ -103,6 +129,20 @@ describe.skipIf(!isRoot)('a disk that fills up (needs root to mount a small one)
     }
     await importBytes(await buildDockerArchive([await buildTar([{ name: 'small', content: 'x' }])]))
     expect(stored()).toHaveLength(4)
+    await expectSound()
+
+    // The same archive that did not fit does so once there is room.
+    const fitting = await buildDockerArchive([await buildTar([{ name: 'f', content: randomBytes(4_000_000) }])])
+    const before = stored()
+    fill(6_000_000)
+    await expect(importBytes(fitting)).rejects.toMatchObject({ reason: 'disk.full' })
+    expect(stored()).toEqual(before)
+    rmSync(filler())
+    await importBytes(fitting)
+    expect(stored().length).toBeGreaterThan(before.length)
+    await expectSound()
+    for (const { id } of await test.engine.services.image.list()) await test.engine.services.image.remove(id, true)
+    expect(stored()).toEqual([])
   })
 
   it('says so in the middle of a commit, and commits what is small afterwards', async () => {
@@ -140,7 +180,6 @@ describe.skipIf(!isRoot)('a disk that fills up (needs root to mount a small one)
     const { image } = test.engine.services
     const { signal } = new AbortController()
     const reference = `${remote.host}/full/plain:1`
-    const filler = path.join(folder, 'disk/filler')
     const push = async () => {
       for await (const _ of image.push({ reference }, signal));
     }
@@ -149,16 +188,14 @@ describe.skipIf(!isRoot)('a disk that fills up (needs root to mount a small one)
       await importBytes(await buildDockerArchive([layer], { tags: [reference] }))
       const before = stored()
       // Everything but half of what the compressed layer needs.
-      const { bavail, bsize } = statfsSync(path.join(folder, 'disk'))
-      writeFileSync(filler, Buffer.alloc(bavail * bsize - 2_000_000))
+      fill(2_000_000)
       await expect(push()).rejects.toMatchObject({ reason: 'disk.full' })
       expect(stored()).toEqual(before)
-      rmSync(filler)
+      rmSync(filler())
       await push()
-      expect(await findDamage(test.config.root)).toEqual([])
-      expect(findGarbage(test.config.root)).toEqual([])
+      await expectSound()
     } finally {
-      rmSync(filler, { force: true })
+      rmSync(filler(), { force: true })
       await image.remove(reference, false)
       await remote.stop()
     }
