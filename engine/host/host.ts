@@ -207,7 +207,7 @@ export interface Host extends NetworkHost, ArchiveHost {
   readonly makeFolder: Call<{ readonly path: string; readonly mode: number }>
   /** Copies a folder of a root file system (resolved inside `root`) into an empty volume, owners and modes kept. Missing is fine. */
   readonly copyFromRoot: Call<{ readonly root: string; readonly path: string; readonly destination: string }>
-  /** Reads a regular file resolved inside `root`, at most `limit` bytes; `null` when it is missing or no regular file. Text. */
+  /** Reads a regular file resolved inside `root`, at most `limit` bytes; `null` when it is missing, `root.not-a-file` when it is none. Text. */
   readonly readInRoot: Call<{ readonly root: string; readonly path: string; readonly limit: number }, string | null>
 
   readonly mountOverlay: Call<OverlayMount>

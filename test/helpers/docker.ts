@@ -1,7 +1,7 @@
 import { execFile, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { buildConfig, buildDockerArchive, buildTar } from '../fixtures/archives.ts'
+import { buildConfig, buildDockerArchive, buildTar, type Entry } from '../fixtures/archives.ts'
 
 /** Whether the stock `docker` command is here. */
 export const hasDocker = spawnSync('docker', ['--version']).status === 0
@@ -40,20 +40,26 @@ export async function busyboxArchive(
     readonly layers?: readonly number[]
   } = {},
 ): Promise<Buffer> {
-  const applets = options.applets ?? ['sh', 'cat', 'echo', 'sleep', 'true', 'grep']
-  const layer = await buildTar([
-    { name: 'bin/', type: 'directory', mode: 0o755 },
-    { name: 'bin/busybox', mode: 0o755, content: readFileSync('/bin/busybox') },
-    ...applets.map((applet) => ({ name: `bin/${applet}`, type: 'symlink' as const, linkname: 'busybox' })),
-    { name: 'tmp/', type: 'directory', mode: 0o1777 },
-    ...Object.entries(options.files ?? {}).map(([name, text]) => ({ name, content: Buffer.from(text) })),
-  ])
+  const files = Object.entries(options.files ?? {}).map(([name, text]) => ({ name, content: Buffer.from(text) }))
   const more = (options.layers ?? []).map((bytes, index) =>
     buildTar([{ name: `tmp/layer-${index + 1}`, content: randomBytes(bytes) }]),
   )
-  const layers = [layer, ...(await Promise.all(more))]
+  const layers = [await busyboxLayer(files, options.applets), ...(await Promise.all(more))]
   return buildDockerArchive(layers, {
     tags,
     ...(options.config ? { config: buildConfig(layers, { config: options.config }) } : {}),
   })
 }
+
+/** A layer of this machine's busybox with some of its applets, and what lies beside it. */
+export const busyboxLayer = (
+  more: readonly Entry[] = [],
+  applets: readonly string[] = ['sh', 'cat', 'echo', 'sleep', 'true', 'grep'],
+): Promise<Buffer> =>
+  buildTar([
+    { name: 'bin/', type: 'directory', mode: 0o755 },
+    { name: 'bin/busybox', mode: 0o755, content: readFileSync('/bin/busybox') },
+    ...applets.map((applet) => ({ name: `bin/${applet}`, type: 'symlink' as const, linkname: 'busybox' })),
+    { name: 'tmp/', type: 'directory', mode: 0o1777 },
+    ...more,
+  ])

@@ -6,7 +6,7 @@ import { EngineError } from '../../contract/errors.ts'
 import type { Host, HostCallContext, UnpackLayerParams, UnpackLayerResult } from '../../host/host.ts'
 import { run } from '../exec.ts'
 import { scanArchive } from './archive-scan.ts'
-import { openInRoot } from './root-paths.ts'
+import { isInRoot, openInRoot } from './root-paths.ts'
 import { createWorkerPool, type WorkerEntry, type WorkerPool } from './worker-pool.ts'
 
 const REMOVE_SECONDS = 3600
@@ -123,6 +123,13 @@ function isFolderInRoot(root: string, inner: string): boolean {
 
 function readInRoot(root: string, inner: string, limit: number): string | null {
   const fd = openInRoot(root, inner, 'file')
+  if (fd < 0 && isInRoot(root, inner)) {
+    throw new EngineError(
+      'invalidArgument',
+      'root.not-a-file',
+      `${inner} of the image is no regular file; the runtime would read it without end. Take another image`,
+    )
+  }
   if (fd < 0) return null
   try {
     const buffer = Buffer.alloc(Math.min(limit, fs.fstatSync(fd).size || limit))

@@ -25,6 +25,13 @@ export function openPathInRoot(root: string, inner: string): number {
   }
 }
 
+/** Whether something is there, resolved inside `root` by the kernel. */
+export function isInRoot(root: string, inner: string): boolean {
+  const fd = openPathInRoot(root, inner)
+  if (fd >= 0) fs.closeSync(fd)
+  return fd >= 0
+}
+
 /** Opens a folder or a regular file, resolved inside `root` by the kernel, links and `..` included. −1: missing, or something else. */
 export function openInRoot(root: string, inner: string, kind: 'file' | 'folder'): number {
   const fd = openPathInRoot(root, inner)
