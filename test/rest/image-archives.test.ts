@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { buildTar } from '../fixtures/archives.ts'
+import { buildConfig, buildDockerArchive, buildTar } from '../fixtures/archives.ts'
 import { busyboxArchive, dockerOn, hasDocker } from '../helpers/docker.ts'
 import { type DockerTest, startDocker } from '../helpers/docker-test.ts'
 
@@ -197,5 +197,56 @@ describe.skipIf(!hasDocker)('images as archives, images of containers, and what 
     // Names of the one image that is used.
     expect(left.trim().split('\n').sort()).toEqual(kept.sort())
     await ok('rm', 'keeper-of-box')
+  })
+
+  test('prune takes images by dangling, label, label! and until', async () => {
+    const hour = 3_600_000
+    const make = async (name: string, config: object, ageHours: number) => {
+      const layer = await buildTar([{ name, content: name }])
+      const created = new Date(Date.now() - ageHours * hour).toISOString()
+      const built = buildConfig([layer], { created, config: { Cmd: ['/x'], ...config } })
+      writeFileSync(file('pruned.tar'), await buildDockerArchive([layer], { tags: [`prune/${name}:1`], config: built }))
+      await ok('load', '--input', file('pruned.tar'))
+      return idOf(`prune/${name}:1`)
+    }
+    const ids = {
+      old: await make('old', {}, 48),
+      fresh: await make('fresh', {}, 0),
+      kept: await make('kept', { Labels: { keep: 'yes' } }, 48),
+      other: await make('other', { Labels: { keep: 'no' } }, 48),
+      nameless: await make('nameless', { Labels: { keep: 'no' } }, 48),
+    }
+    // Its name goes to another image, as a newer build takes it.
+    await ok('tag', 'prune/fresh:1', 'prune/nameless:1')
+    const names = Object.keys(ids) as (keyof typeof ids)[]
+    const left = async () => {
+      const all = await ok('images', '--all', '--quiet', '--no-trunc')
+      return names.filter((name) => all.includes(ids[name]))
+    }
+    const prune = async (filters: Record<string, readonly string[]>) => {
+      const query = new URLSearchParams({ filters: JSON.stringify(filters) })
+      return here.ask('POST', `/images/prune?${query}`)
+    }
+    const before = await left()
+    // What a name still leads to is not dangling.
+    await prune({ label: ['keep'] })
+    await prune({ dangling: ['true'], until: ['1h'] })
+    expect(await left()).toEqual(before.filter((name) => name !== 'nameless'))
+
+    const bad: Record<string, string[]>[] = [{ dangling: ['maybe'] }, { dangling: ['true', 'false'] }, { dangling: [] }]
+    for (const filters of [...bad, { until: ['soon'] }, { until: ['1h', '2h'] }, { color: ['red'] }]) {
+      const refused = await prune(filters)
+      expect(refused).toMatchObject({ status: 400, json: { message: expect.stringContaining('invalid filter') } })
+    }
+    const named = { dangling: ['false'] }
+    await prune({ ...named, label: ['keep=yes'], 'label!': ['keep'] })
+    await prune({ ...named, until: ['72h'] })
+    expect(await left()).toEqual(['old', 'fresh', 'kept', 'other'])
+    expect((await prune({ ...named, label: ['keep=no'] })).json['ImagesDeleted']).toContainEqual({ Deleted: ids.other })
+    expect(await left()).toEqual(['old', 'fresh', 'kept'])
+    await ok('image', 'prune', '--all', '--force', '--filter', 'until=24h', '--filter', 'label!=keep=yes')
+    expect(await left()).toEqual(['fresh', 'kept'])
+    await ok('image', 'prune', '--all', '--force', '--filter', 'label=keep')
+    expect(await left()).toEqual(['fresh'])
   })
 })

@@ -45,6 +45,20 @@ export function parseFilters(text: string | null, known: readonly string[]): Rea
   return filters
 }
 
+/** What a filter of yes or no says; `undefined` when it is not there. Neither, or both, is a bad request, as with docker. */
+export function filterFlag(filters: ReadonlyMap<string, readonly string[]>, name: string): boolean | undefined {
+  const values = filters.get(name)
+  if (!values) return undefined
+  const isYes = values.some((value) => value === '1' || value === 'true')
+  const isNo = values.some((value) => value === '0' || value === 'false')
+  if (isYes !== isNo) return isYes
+  throw new EngineError(
+    'invalidArgument',
+    'filter.invalid',
+    `invalid filter '${name}=${values.join(',')}': say true or false`,
+  )
+}
+
 /** A JSON body of at most 4 MiB, and said to be JSON. An empty one is `{}`. */
 export async function readJson(
   message: AsyncIterable<Buffer> & { readonly headers?: IncomingHttpHeaders },
@@ -100,6 +114,10 @@ export function pruneTest(
   filters: ReadonlyMap<string, readonly string[]>,
 ): (one: { readonly labels: Readonly<Record<string, string>>; readonly createdAt: string }) => boolean {
   const until = filters.get('until')?.map(readUntil) ?? []
+  if (until.length > 1) {
+    const values = filters.get('until')?.join(', ')
+    throw new EngineError('invalidArgument', 'filter.invalid', `invalid filter 'until': ${values} are more than one`)
+  }
   return ({ labels, createdAt }) =>
     hasLabels(labels, filters.get('label') ?? []) &&
     !filters.get('label!')?.some((one) => hasLabels(labels, [one])) &&

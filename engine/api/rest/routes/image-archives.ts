@@ -1,6 +1,15 @@
 import { EngineError } from '../../../contract/errors.ts'
 import type { Services } from '../../../service/services.ts'
-import { isTrue, PRUNE_FILTERS, parseFilters, pruneTest, type RestAnswer, type RestRequest, readJson } from '../http.ts'
+import {
+  filterFlag,
+  isTrue,
+  PRUNE_FILTERS,
+  parseFilters,
+  pruneTest,
+  type RestAnswer,
+  type RestRequest,
+  readJson,
+} from '../http.ts'
 import type { Route } from '../router.ts'
 
 const TAR = 'application/x-tar'
@@ -41,11 +50,10 @@ let isPruning = false
 async function prune({ image }: Services, { query }: RestRequest): Promise<RestAnswer> {
   if (isPruning) throw new EngineError('conflict', 'prune.running', 'a prune operation is already running')
   const filters = parseFilters(query.get('filters'), ['dangling', ...PRUNE_FILTERS])
-  const dangling = filters.get('dangling')?.[0]
+  const all = filterFlag(filters, 'dangling') === false
   const isWanted = pruneTest(filters)
   isPruning = true
   try {
-    const all = dangling !== undefined && !isTrue(dangling)
     const { deleted, untagged, reclaimedBytes } = await image.prune({ all, dryRun: false, isWanted })
     const rows = [...untagged.map((one) => ({ Untagged: one })), ...deleted.map((one) => ({ Deleted: one }))]
     return { status: 200, json: { ImagesDeleted: rows, SpaceReclaimed: reclaimedBytes } }

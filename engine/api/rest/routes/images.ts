@@ -5,7 +5,7 @@ import { familiarReference, matchesReference } from '../../../lib/reference.ts'
 import type { Services } from '../../../service/services.ts'
 import type { ImageProgress } from '../codec/image.ts'
 import { toHistory, toImageInspect, toImageItem } from '../codec/image.ts'
-import { isTrue, parseFilters, type RestRequest, readUntil } from '../http.ts'
+import { filterFlag, isTrue, parseFilters, type RestRequest, readUntil } from '../http.ts'
 import type { Route } from '../router.ts'
 
 /** `/images/…`: what needs no registry. */
@@ -92,8 +92,8 @@ async function readTimes(
 }
 
 function isWanted(image: ImageSummary, filters: ReadonlyMap<string, readonly string[]>): boolean {
-  const dangling = filters.get('dangling')?.[0]
-  const isDangling = dangling === undefined || isTrue(dangling) === (image.references.length === 0)
+  const dangling = filterFlag(filters, 'dangling')
+  const isDangling = dangling === undefined || dangling === (image.references.length === 0)
   const isNamed = !filters.has('reference') || image.references.length > 0
   return isNamed && isDangling && hasLabels(image.labels, filters.get('label') ?? [])
 }

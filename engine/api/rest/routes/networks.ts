@@ -5,7 +5,7 @@ import type { Services } from '../../../service/services.ts'
 import { endpointId } from '../codec/endpoint.ts'
 import { readEndpoint } from '../codec/endpoint-config.ts'
 import { checked, type Json, object, text } from '../codec/json.ts'
-import { isTrue, PRUNE_FILTERS, parseFilters, pruneTest, readJson } from '../http.ts'
+import { filterFlag, PRUNE_FILTERS, parseFilters, pruneTest, readJson } from '../http.ts'
 import type { Route } from '../router.ts'
 
 /** `/networks/…`. */
@@ -26,7 +26,7 @@ export function networkRoutes({ network }: Services): Route[] {
         ])
         const any = (name: string, test: (value: string) => boolean) => filters.get(name)?.some(test) ?? true
         const isOfType = typeTest(filters.get('type') ?? [])
-        const dangling = filters.get('dangling')?.[0]
+        const dangling = filterFlag(filters, 'dangling')
         const shown = network
           .list()
           .filter(
@@ -36,7 +36,7 @@ export function networkRoutes({ network }: Services): Route[] {
               any('driver', (value) => one.driver === value) &&
               any('scope', (value) => value === one.scope) &&
               isOfType(one) &&
-              (dangling === undefined || isDangling(one) === isTrue(dangling)) &&
+              (dangling === undefined || isDangling(one) === dangling) &&
               hasLabels(one.labels, filters.get('label') ?? []),
           )
         return { status: 200, json: shown.map(toNetwork) }

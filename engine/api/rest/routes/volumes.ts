@@ -2,7 +2,7 @@ import { EngineError } from '../../../contract/errors.ts'
 import { hasLabels } from '../../../lib/labels.ts'
 import type { Services } from '../../../service/services.ts'
 import { readVolume, toVolume } from '../codec/volume.ts'
-import { isTrue, parseFilters, pruneTest, readJson } from '../http.ts'
+import { filterFlag, isTrue, parseFilters, pruneTest, readJson } from '../http.ts'
 import type { Route } from '../router.ts'
 
 /** `/volumes/…`. */
@@ -13,13 +13,13 @@ export function volumeRoutes({ volume }: Services): Route[] {
       path: '/volumes',
       handle: ({ query }) => {
         const filters = parseFilters(query.get('filters'), ['name', 'label', 'dangling', 'driver'])
-        const dangling = filters.get('dangling')?.[0]
+        const dangling = filterFlag(filters, 'dangling')
         const shown = volume
           .list()
           .filter(
             ({ name, driver, labels, usedBy }) =>
               (filters.get('name')?.some((wanted) => name.includes(wanted)) ?? true) &&
-              (dangling === undefined || isTrue(dangling) === (usedBy.length === 0)) &&
+              (dangling === undefined || dangling === (usedBy.length === 0)) &&
               (filters.get('driver')?.includes(driver) ?? true) &&
               hasLabels(labels, filters.get('label') ?? []),
           )
@@ -60,7 +60,7 @@ export function volumeRoutes({ volume }: Services): Route[] {
         const filters = parseFilters(query.get('filters'), ['label', 'label!', 'all'])
         const isWanted = pruneTest(filters)
         // Named ones are spared since 1.42.
-        const isAll = version < 42 || isTrue(filters.get('all')?.[0] ?? null)
+        const isAll = version < 42 || filterFlag(filters, 'all') === true
         const unused = volume
           .list()
           .filter((one) => one.usedBy.length === 0 && (one.anonymous || isAll) && isWanted(one))
