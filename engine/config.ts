@@ -3,6 +3,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { type ClusterConfig, type ClusterOptions, loadClusterConfig } from './cluster-config.ts'
 import { EngineError } from './contract/errors.ts'
+import { assertHost } from './contract/registry-address.ts'
 import { type CertificatePlaces, certificatePlaces } from './lib/certificate-places.ts'
 
 /** What an engine is started with. Frozen; nothing reads the environment after this. */
@@ -91,7 +92,7 @@ export function loadConfig(options: ConfigOptions): EngineConfig {
     logMaxBytes: 10 * 1024 * 1024,
     logMaxFiles: 3,
     dockerConfigFolder,
-    insecureRegistries: (env['SLIPWAY_INSECURE_REGISTRIES'] ?? '').split(',').filter(Boolean),
+    insecureRegistries: (env['SLIPWAY_INSECURE_REGISTRIES'] ?? '').split(',').filter(Boolean).map(assertHost),
     certificates: certificatePlaces(env, { isRoot, home, dockerConfigFolder }),
     pluginFolders: options.pluginFolders ?? pluginFolders(env, isRoot),
     cluster: loadClusterConfig({ file: path.join(root, 'cluster.json'), env, options: options.cluster ?? {} }),

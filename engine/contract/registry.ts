@@ -30,6 +30,8 @@ export const RegistryLogin = z.object({
   keptIn: z.enum(['helper', 'file', 'memory']),
   /** Name of the helper, or `''`. */
   helper: z.string(),
+  /** Of a login that was just kept elsewhere than configured: what its helper failed with. */
+  helperFailure: z.string().optional(),
 })
 export type RegistryLogin = z.output<typeof RegistryLogin>
 

@@ -4,6 +4,7 @@ import {
   askHelper,
   eraseByHelper,
   findHelper,
+  type Helper,
   KEYRINGS,
   listHelper,
   type RunHelper,
@@ -27,12 +28,13 @@ export interface FoundLogin {
 
 /**
  * Logins to registries. They are read from docker's `config.json` and its credential helpers. What is kept by us goes
- * to a helper (the desktop's keyring); where there is none it is remembered until the engine ends.
+ * to a helper (the desktop's keyring); where there is none, or none that works, it is remembered until the engine ends.
  */
 export interface Logins {
   /** A helper that fails is no error: most of what a registry has is there for anyone. */
   find(host: string): Promise<FoundLogin>
   list(): Promise<RegistryLogin[]>
+  /** The answer says what a helper that was to keep it failed with. */
   keep(host: string, credentials: Credentials): Promise<RegistryLogin>
   forget(host: string): Promise<void>
 }
@@ -66,20 +68,31 @@ export function createLogins({ configFolder: folder, runHelper: run, onHelperFai
     async keep(host, credentials) {
       const config = await readDockerConfig(folder)
       const named = helperFor(config, host)
-      const helper = named ? { name: named, run } : await findHelper(run)
-      if (!helper) {
+      let failure = ''
+      const isKeptBy = async (helper: Helper) => {
+        try {
+          await storeByHelper(helper, keyOf(host), credentials)
+          remembered.delete(host)
+          return true
+        } catch (error) {
+          failure ||= describeHelper(helper.name, error)
+          onHelperFailure?.(describeHelper(helper.name, error))
+          return false
+        }
+      }
+      const kept = (keptIn: 'helper' | 'memory', helper: string): RegistryLogin => ({
+        ...{ host, username: nameOf(credentials), keptIn, helper },
+        ...(failure ? { helperFailure: failure } : {}),
+      })
+      if (named && (await isKeptBy({ name: named, run }))) return kept('helper', named)
+      const found = await findHelper(run)
+      if (!found || found.name === named || !(await isKeptBy(found))) {
         remembered.set(host, credentials)
-        return { host, username: nameOf(credentials), keptIn: 'memory', helper: '' }
+        return kept('memory', '')
       }
-      await storeByHelper(helper, keyOf(host), credentials)
-      remembered.delete(host)
-      if (!named) {
-        await writeDockerConfig(folder, {
-          ...config,
-          credHelpers: { ...config.credHelpers, [keyOf(host)]: helper.name },
-        })
-      }
-      return { host, username: nameOf(credentials), keptIn: 'helper', helper: helper.name }
+      const credHelpers = { ...config.credHelpers, [keyOf(host)]: found.name }
+      await writeDockerConfig(folder, { ...config, credHelpers })
+      return kept('helper', found.name)
     },
     async forget(host) {
       remembered.delete(host)

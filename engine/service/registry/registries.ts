@@ -1,5 +1,6 @@
 import { EngineError } from '../../contract/errors.ts'
 import type { RegistryLogin, RegistrySettings } from '../../contract/registry.ts'
+import { assertHost, readMirror } from '../../contract/registry-address.ts'
 import { hostOf } from '../../registry/credentials.ts'
 import type { ServiceContext } from '../context.ts'
 
@@ -42,11 +43,19 @@ export function readRegistrySettings({ registry }: ServiceContext): Promise<Regi
   return registry.settings.read()
 }
 
-/** Sets mirrors and insecure registries; they hold from the next pull or push on. */
+/** Sets mirrors and insecure registries; they hold from the next pull or push on. One that is no address is refused by name. */
 export async function writeRegistrySettings({ registry }: ServiceContext, settings: RegistrySettings): Promise<void> {
-  const withPath = settings.mirrors.find(({ url }) => new URL(url).pathname !== '/')
-  if (withPath) {
-    throw new EngineError('invalidArgument', 'mirror.has-path', `the mirror ${withPath.url} has a path; name its root`)
-  }
-  await registry.settings.write(settings)
+  const mirrors = settings.mirrors.map(({ host, url }) => ({ host: assertHost(host), url: assertMirror(url) }))
+  await registry.settings.write({ mirrors, insecure: settings.insecure.map(assertHost) })
+}
+
+function assertMirror(typed: string): string {
+  const url = readMirror(typed)
+  if (url) return url
+  throw new EngineError(
+    'invalidArgument',
+    'mirror.invalid',
+    `${JSON.stringify(typed)} is no address of a mirror; name its root: https://mirror.example or http://host:5000`,
+    { details: { typed } },
+  )
 }

@@ -23,6 +23,7 @@ export function RegistriesPage() {
   const { t } = useTranslation()
   const { data: logins } = useQuery(registryList)
   const { dialog, show, close } = useDialog()
+  const [elsewhere, setElsewhere] = useState<RegistryLogin | null>(null)
   const [tested, setTested] = useState<ReadonlyMap<string, string>>(new Map())
   const columns = useMemo(() => {
     const test = (host: string) =>
@@ -43,6 +44,13 @@ export function RegistriesPage() {
         <h1>{t('page.registries')}</h1>
         {login}
       </div>
+      {elsewhere && (
+        <div className="error-note" role="alert" data-testid="login-elsewhere">
+          {t('registries.elsewhere', { host: elsewhere.host, place: placeOf(t, elsewhere) })}
+          {'\n'}
+          {elsewhere.helperFailure}
+        </div>
+      )}
       {logins?.length === 0 && (
         <Empty Icon={IconServer2} title={t('registries.none')} text={t('registries.noneText')}>
           {login}
@@ -59,10 +67,13 @@ export function RegistriesPage() {
         />
       )}
       <Reaching />
-      {dialog?.type === 'login' && <LoginDialog onClose={close} />}
+      {dialog?.type === 'login' && <LoginDialog onClose={close} onKept={setElsewhere} />}
     </div>
   )
 }
+
+const placeOf = (t: TFunction, { keptIn, helper }: RegistryLogin) =>
+  `${t(`registries.keptIn.${keptIn}`)}${helper ? ` (${helper})` : ''}`
 
 function registryColumns(
   t: TFunction,
@@ -86,7 +97,7 @@ function registryColumns(
       key: 'kept',
       label: t('registries.kept'),
       width: '200px',
-      render: ({ keptIn, helper }) => `${t(`registries.keptIn.${keptIn}`)}${helper ? ` (${helper})` : ''}`,
+      render: (login) => placeOf(t, login),
     },
     {
       key: 'tested',
@@ -118,7 +129,13 @@ function registryColumns(
   ]
 }
 
-function LoginDialog({ onClose }: { readonly onClose: () => void }) {
+interface LoginDialogProps {
+  readonly onClose: () => void
+  /** Told of a login that is not kept where it was to be; `null` when all is well. */
+  readonly onKept: (elsewhere: RegistryLogin | null) => void
+}
+
+function LoginDialog({ onClose, onKept }: LoginDialogProps) {
   const { t } = useTranslation()
   const [host, setHost] = useState('docker.io')
   const [username, setUsername] = useState('')
@@ -130,7 +147,10 @@ function LoginDialog({ onClose }: { readonly onClose: () => void }) {
     setError('')
     api.registry
       .login({ host: host.trim(), username, password })
-      .then(reload)
+      .then((login) => {
+        onKept(login.helperFailure ? login : null)
+        return reload()
+      })
       .then(onClose, (cause: unknown) => setError(errorText(cause)))
       .finally(() => setBusy(false))
   }

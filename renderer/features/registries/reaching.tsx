@@ -4,11 +4,12 @@ import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { RegistrySettings } from '../../../engine/contract/registry.ts'
+import { readHost, readMirror } from '../../../engine/contract/registry-address.ts'
 import { api } from '../../api/client.ts'
 import { errorText } from '../../api/error-text.ts'
 import { queryClient, registrySettings } from '../../app/queries.ts'
 import { IconButton } from '../../components/icon-button.tsx'
-import { hubMirrors, readHost, readMirror, withHubMirrors } from './addresses.ts'
+import { hubMirrors, withHubMirrors } from './addresses.ts'
 
 /** No event tells of a change of these settings. */
 const save = (settings: RegistrySettings) =>

@@ -81,6 +81,7 @@ export const images = {
     token: 'by token',
     kept: 'Kept in',
     keptIn: { helper: 'the keyring', file: 'docker’s config.json', memory: 'memory, until the engine ends' },
+    elsewhere: 'The login for {{host}} works, but it is kept in {{place}}: its credential helper did not take it.',
     state: 'Test',
     works: 'Works, as {{username}}',
     add: 'Add',

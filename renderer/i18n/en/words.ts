@@ -247,6 +247,8 @@ export const words = {
     ipc_toomanystreams: 'Too many terminals, logs and transfers are open in the window. Close some and try again.',
     stream_notread: 'Nothing reads what was sent. Open it again, and send what its program takes.',
     folder_notopened: 'The folder could not be opened.',
+    mirror_invalid: '{{typed}} is no address of a mirror.',
+    registry_badhost: '{{typed}} is no host of a registry.',
     registry_untrusted: '{{host}} shows a certificate that no authority known here vouches for.',
     registry_wantscertificate: '{{host}} wants a certificate of its clients.',
     certificate_unusable: 'The certificate {{file}} cannot be used.',

@@ -79,6 +79,7 @@ export const images: Translation<typeof en> = {
     token: '토큰',
     kept: '보관 위치',
     keptIn: { helper: '키링', file: 'docker의 config.json', memory: '메모리(엔진이 끝날 때까지)' },
+    elsewhere: '{{host}}에 로그인했지만, 자격 증명 도우미가 받지 않아 다음 위치에 보관합니다: {{place}}',
     state: '확인 결과',
     works: '{{username}} 이름으로 연결됨',
     add: '추가',

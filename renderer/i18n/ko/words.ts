@@ -241,6 +241,8 @@ export const words: Translation<typeof en> = {
     ipc_toomanystreams: '창에 열린 터미널, 로그, 전송이 너무 많습니다. 몇 개를 닫고 다시 시도하세요.',
     stream_notread: '보낸 내용을 읽는 곳이 없습니다. 다시 열고 프로그램이 받을 만큼만 보내세요.',
     folder_notopened: '폴더를 열 수 없습니다.',
+    mirror_invalid: '{{typed}}은(는) 미러 주소가 아닙니다.',
+    registry_badhost: '{{typed}}은(는) 레지스트리 호스트가 아닙니다.',
     registry_untrusted: '{{host}}의 인증서를 보증하는 인증 기관을 알 수 없습니다.',
     registry_wantscertificate: '{{host}}이(가) 클라이언트 인증서를 요구합니다.',
     certificate_unusable: '인증서 {{file}}을(를) 쓸 수 없습니다.',

@@ -115,6 +115,61 @@ describe.skipIf(!hasRegistry)('logins, mirrors and search against real registrie
     expect(await registry.test({ host: closed.host }, context)).toEqual({ username: LOGIN.username })
   })
 
+  it('keeps a login elsewhere when the helper that is to keep it is gone or refuses, and says so', async () => {
+    const { registry } = test.engine.handlers
+    const login = () => registry.login({ host: closed.host, ...LOGIN }, context)
+    writeFileSync(configFile, JSON.stringify({ credsStore: 'desktop', psFormat: 'x' }))
+    const remembered = await login()
+    expect(remembered).toMatchObject({
+      keptIn: 'memory',
+      helperFailure: expect.stringMatching(
+        /^the credential helper "desktop" of docker's config.json failed \(install it/,
+      ),
+    })
+    expect(readFileSync(configFile, 'utf8')).not.toContain(LOGIN.password)
+    expect(await registry.test({ host: closed.host }, context)).toEqual({ username: LOGIN.username })
+    await registry.logout({ host: closed.host }, context)
+
+    const refusing = path.join(bin, 'docker-credential-locked')
+    writeFileSync(refusing, '#!/bin/sh\necho the keyring is locked\nexit 1\n', { mode: 0o755 })
+    renameSync(path.join(bin, 'docker-credential-kept'), path.join(bin, 'docker-credential-pass'))
+    writeFileSync(configFile, JSON.stringify({ credsStore: 'locked', psFormat: 'x' }))
+    try {
+      expect(await login()).toMatchObject({
+        keptIn: 'helper',
+        helper: 'pass',
+        helperFailure: expect.stringContaining('the keyring is locked'),
+      })
+      const credHelpers = { [closed.host]: 'pass' }
+      expect(JSON.parse(readFileSync(configFile, 'utf8'))).toEqual({ credsStore: 'locked', psFormat: 'x', credHelpers })
+      expect(await registry.test({ host: closed.host }, context)).toEqual({ username: LOGIN.username })
+      await registry.logout({ host: closed.host }, context)
+      await expect(registry.test({ host: closed.host }, context)).rejects.toThrow('no basic auth credentials')
+    } finally {
+      renameSync(path.join(bin, 'docker-credential-pass'), path.join(bin, 'docker-credential-kept'))
+    }
+  })
+
+  it('refuses mirrors and insecure registries that are no addresses, each by its name', async () => {
+    const { registry } = test.engine.handlers
+    const kept = await registry.settings({}, context)
+    const mirror = (url: string, host = 'docker.io') => ({ mirrors: [{ host, url }], insecure: [] })
+    for (const url of ['https://mirror.example/v2', 'http://a:b@mirror.example', 'https://mirror.example/?x=1'])
+      await expect(registry.setSettings(mirror(url), context)).rejects.toThrow(`"${url}" is no address of a mirror`)
+    for (const host of ['http://registry.lan', '10.0.0.0/8', 'a b', 'host:0', 'host:70000', 'registry.lan/']) {
+      const why = `"${host}" is no host of a registry`
+      await expect(registry.setSettings({ mirrors: [], insecure: [host] }, context)).rejects.toThrow(why)
+      await expect(registry.setSettings(mirror('http://m.lan', host), context)).rejects.toThrow(why)
+    }
+    expect(await registry.settings({}, context)).toEqual(kept)
+    await registry.setSettings({ ...mirror('http://Mirror.lan:5000/'), insecure: ['Registry.LAN:5000'] }, context)
+    expect(await registry.settings({}, context)).toEqual({
+      mirrors: [{ host: 'docker.io', url: 'http://mirror.lan:5000' }],
+      insecure: ['registry.lan:5000'],
+    })
+    await registry.setSettings({ mirrors: [], insecure: [] }, context)
+  })
+
   it('takes the keyring that a login has put down in docker’s file out of it again', async () => {
     writeFileSync(configFile, JSON.stringify({ credHelpers: { 'other.test': 'kept' } }))
     renameSync(path.join(bin, 'docker-credential-kept'), path.join(bin, 'docker-credential-pass'))

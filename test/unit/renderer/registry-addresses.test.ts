@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { hubMirrors, readHost, readMirror, withHubMirrors } from '../../../renderer/features/registries/addresses.ts'
+import { readHost, readMirror } from '../../../engine/contract/registry-address.ts'
+import { hubMirrors, withHubMirrors } from '../../../renderer/features/registries/addresses.ts'
 
 describe('addresses of registries as they are typed', () => {
   test('a mirror is the root of an address over http or https', () => {
