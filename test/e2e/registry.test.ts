@@ -1,6 +1,9 @@
-import { rmSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { buildTar } from '../fixtures/archives.ts'
 import {
   launchApp,
   makeHome,
@@ -11,7 +14,16 @@ import {
   takePicture,
   whyNoWindow,
 } from '../helpers/app.ts'
-import { hasRegistry, LOGIN, startRegistry, type TestRegistry } from '../helpers/registry.ts'
+import { waitUntil } from '../helpers/engine.ts'
+import {
+  createClient,
+  fillRegistry,
+  hasRegistry,
+  LOGIN,
+  startFaultyProxy,
+  startRegistry,
+  type TestRegistry,
+} from '../helpers/registry.ts'
 
 const why = whyNoWindow() || (hasRegistry ? '' : 'there is no docker-registry')
 
@@ -86,6 +98,85 @@ describe.skipIf(why !== '')('registries in the window', () => {
     const card = activity('failed', name)
     await card.waitFor()
     expect(await card.innerText()).toContain('not found')
+  })
+
+  test('a pull shows each of its layers, and a cancel ends it and leaves nothing', async () => {
+    const open = await startRegistry()
+    const proxy = await startFaultyProxy(open)
+    const client = createClient(home.base)
+    const name = `${proxy.host}/slow/box:1`
+    const held = new Set<unknown>()
+    try {
+      const layers = await Promise.all(
+        ['a', 'b', 'c'].map((file) => buildTar([{ name: file, content: randomBytes(2_000_000) }])),
+      )
+      await fillRegistry(client, open.host, 'slow/box', layers)
+      // Half of each layer comes, then nothing more.
+      proxy.fault = async (request, response, upstream) => {
+        const answer = await upstream()
+        if (!request.url?.includes('/blobs/') || Number(answer.headers['content-length']) < 1_000_000) {
+          response.writeHead(answer.statusCode ?? 500, answer.headers)
+          answer.pipe(response)
+          return true
+        }
+        held.add(response)
+        response.on('close', () => held.delete(response))
+        response.writeHead(answer.statusCode ?? 500, answer.headers)
+        answer.once('data', (chunk) => response.write(chunk))
+        return true
+      }
+      const pull = async () => {
+        await page().getByTestId('pull-open').click()
+        await page().getByTestId('pull-name').fill(name)
+        await page().getByTestId('pull-submit').click()
+      }
+      await page().getByTestId('nav-images').click()
+      await pull()
+      const card = activity('running', name)
+      const rows = card.locator('[data-testid=layer][data-state=downloading]')
+      await waitUntil(async () => (await rows.count()) === 3, 'the rows of its layers')
+      expect(await rows.first().innerText()).toMatch(/\/ 2\.0 MB/)
+      await takePicture(page(), 'pull-layers')
+      await card.getByRole('button', { name: 'Cancel' }).click()
+      await card.waitFor({ state: 'detached' })
+      await waitUntil(() => held.size === 0, 'the end of its connections')
+      expect(await image(name).count()).toBe(0)
+      proxy.fault = () => false
+      await pull()
+      await image(name).waitFor()
+    } finally {
+      await client.close()
+      await proxy.stop()
+      await open.stop()
+    }
+  })
+
+  test('a login whose credential helper is gone is kept elsewhere, and the window says so', async () => {
+    const configFile = path.join(home.dockerFolder, 'config.json')
+    const earlier = existsSync(configFile) ? readFileSync(configFile, 'utf8') : '{}'
+    mkdirSync(home.dockerFolder, { recursive: true })
+    writeFileSync(configFile, JSON.stringify({ credsStore: 'gone' }))
+    try {
+      await page().getByTestId('nav-registries').click()
+      await page().getByTestId('login-open').first().click()
+      await page().getByTestId('login-host').fill(registry.host)
+      await page().getByTestId('login-user').fill(LOGIN.username)
+      await page().getByTestId('login-password').fill(LOGIN.password)
+      await page().getByTestId('login-submit').click()
+      const note = page().getByTestId('login-elsewhere')
+      await note.waitFor()
+      expect(await note.innerText()).toContain('the credential helper "gone"')
+      expect(await note.innerText()).toContain('it is kept in memory, until the engine ends')
+      await takePicture(page(), 'login-elsewhere')
+      await page()
+        .locator(`[data-testid=registry-row][data-name="${registry.host}"]`)
+        .getByTestId('registry-test')
+        .click()
+      await page().getByText(`Works, as ${LOGIN.username}`).waitFor()
+    } finally {
+      writeFileSync(configFile, earlier)
+      await page().getByTestId('nav-images').click()
+    }
   })
 
   test('the registry’s own images are found by a search', async () => {

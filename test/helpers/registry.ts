@@ -5,6 +5,7 @@ import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { createRegistry, type Registry, type RegistryOptions } from '../../engine/registry/registry.ts'
+import { buildConfig, digest } from '../fixtures/archives.ts'
 import { waitUntil } from './engine.ts'
 
 /** Whether Debian's registry and skopeo are here. */
@@ -64,6 +65,27 @@ export const createClient = (folder: string, more: Partial<RegistryOptions> = {}
     runHelper: async () => ({ exitCode: 1, stdout: '' }),
     ...more,
   })
+
+/** Puts an image of these layers into a registry as `PATH:1`. */
+export async function fillRegistry(registry: Registry, host: string, path: string, layers: readonly Buffer[]) {
+  const { signal } = new AbortController()
+  const config = buildConfig(layers)
+  const repository = await registry.open({ host, path }, { access: 'pull,push' })
+  const sized = (bytes: Buffer) => ({ digest: digest(bytes), size: bytes.length })
+  for (const bytes of [config, ...layers]) {
+    const wanted = { ...sized(bytes), source: { bytes }, mountFrom: [], signal, onProgress: () => undefined }
+    await repository.upload(wanted)
+  }
+  const mediaType = 'application/vnd.oci.image.manifest.v1+json'
+  const layerType = 'application/vnd.oci.image.layer.v1.tar'
+  const manifest = {
+    schemaVersion: 2,
+    mediaType,
+    config: { mediaType: 'application/vnd.oci.image.config.v1+json', ...sized(config) },
+    layers: layers.map((layer) => ({ mediaType: layerType, ...sized(layer) })),
+  }
+  await repository.putManifest({ tag: '1', bytes: Buffer.from(JSON.stringify(manifest)), mediaType, signal })
+}
 
 /** What a fault does to a request: `true` when it has answered itself. */
 export type Fault = (

@@ -8,9 +8,9 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPushQueue } from '../../../engine/lib/async.ts'
 import { createLayout } from '../../../engine/store/layout.ts'
-import { buildConfig, buildDockerArchive, buildTar, digest } from '../../fixtures/archives.ts'
+import { buildDockerArchive, buildTar } from '../../fixtures/archives.ts'
 import { request, startEngine, type TestEngine, waitUntil } from '../../helpers/engine.ts'
-import { createClient, hasRegistry, startRegistry } from '../../helpers/registry.ts'
+import { createClient, fillRegistry, hasRegistry, startRegistry } from '../../helpers/registry.ts'
 import { listStore } from '../../helpers/store.ts'
 import { findDamage, findGarbage } from '../../helpers/verify-store.ts'
 
@@ -65,27 +65,7 @@ describe.skipIf(!isRoot)('a disk that fills up (needs root to mount a small one)
       const layers = await Promise.all(
         ['a', 'b', 'c'].map((name) => buildTar([{ name, content: randomBytes(2_500_000) }])),
       )
-      const config = buildConfig(layers)
-      const repository = await registry.open({ host: remote.host, path: 'full/box' }, { access: 'pull,push' })
-      const sized = (bytes: Buffer) => ({ digest: digest(bytes), size: bytes.length })
-      for (const bytes of [config, ...layers]) {
-        await repository.upload({
-          ...sized(bytes),
-          source: { bytes },
-          mountFrom: [],
-          signal,
-          onProgress: () => undefined,
-        })
-      }
-      const mediaType = 'application/vnd.oci.image.manifest.v1+json'
-      const layerType = 'application/vnd.oci.image.layer.v1.tar'
-      const manifest = {
-        schemaVersion: 2,
-        mediaType,
-        config: { mediaType: 'application/vnd.oci.image.config.v1+json', ...sized(config) },
-        layers: layers.map((layer) => ({ mediaType: layerType, ...sized(layer) })),
-      }
-      await repository.putManifest({ tag: '1', bytes: Buffer.from(JSON.stringify(manifest)), mediaType, signal })
+      await fillRegistry(registry, remote.host, 'full/box', layers)
       const before = stored()
       const pull = async () => {
         const input = { reference: `${remote.host}/full/box:1`, platform: '' }
