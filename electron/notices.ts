@@ -64,7 +64,7 @@ export function createNotices({ onNotice, now, later }: NoticesOptions): { hear(
   return {
     hear(event) {
       if (event.type === 'container') hearContainer(event)
-      if (event.type === 'image' && event.action === 'import') {
+      if (event.type === 'image' && (event.action === 'import' || event.action === 'load')) {
         const name = event.attributes['name'] || event.id.slice(7, 19)
         tell({ kind: 'imported', values: { name }, link: { type: 'image', name } }, `imported ${event.id}`)
       }

@@ -6,8 +6,8 @@ export const EngineEvent = z.object({
   /** Increases by one an event. */
   sequence: z.number().int(),
   time: z.string(),
-  type: z.enum(['container', 'image', 'volume', 'network', 'engine', 'client']),
-  /** Past or done: `create`, `start`, `die`, `destroy`, `rename`, `health_status`, `import`, `untag`, `delete` … */
+  type: z.enum(['container', 'image', 'volume', 'network', 'builder', 'engine', 'client']),
+  /** Past or done: `create`, `start`, `die`, `destroy`, `rename`, `health_status`, `load`, `untag`, `delete`, `connect`, `mount`, `prune` … */
   action: z.string(),
   id: z.string(),
   attributes: z.record(z.string(), z.string()),

@@ -18,6 +18,7 @@ import { followLog, readLogWindow } from './container/logs.ts'
 import { pauseContainer, unpauseContainer } from './container/pause.ts'
 import { setContainerPorts } from './container/ports.ts'
 import { listContainerProcesses, measureContainer, resizeContainer } from './container/processes.ts'
+import { pruneContainers } from './container/prune.ts'
 import { recreateContainer } from './container/recreate.ts'
 import { removeContainer } from './container/remove.ts'
 import { renameContainer } from './container/rename.ts'
@@ -59,6 +60,7 @@ import { probeFrom } from './network/reach/probe.ts'
 import { describeReach } from './network/reach/reach.ts'
 import { pruneNetworks, removeNetwork } from './network/remove.ts'
 import { writeNetworkSettings } from './network/settings.ts'
+import { publishPrune } from './prune.ts'
 import {
   listLogins,
   logIn,
@@ -67,6 +69,7 @@ import {
   testLogin,
   writeRegistrySettings,
 } from './registry/registries.ts'
+import { pruneVolumes } from './volume/prune.ts'
 import {
   createVolume,
   inspectVolume,
@@ -112,6 +115,7 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       setPorts: (id: string, ports: readonly PortBinding[]) => setContainerPorts(context, id, ports),
       recreate: (id: string, change: ContainerChange) => recreateContainer(context, id, change),
       remove: (id: string, options: { force: boolean; volumes: boolean }) => removeContainer(context, id, options),
+      prune: (isWanted: Parameters<typeof pruneContainers>[1]) => pruneContainers(context, isWanted),
       wait: (id: string, signal?: AbortSignal) => waitForExit(context, id, signal),
       logWindow: (input: Parameters<typeof readLogWindow>[1]) => readLogWindow(context, input),
       logFollow: (input: { id: string; from: number }, signal: AbortSignal) => followLog(context, input, signal),
@@ -194,6 +198,7 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       drivers: async () => ['local', ...(await context.volumePlugins.list())],
       create: (input: VolumeRequest) => createVolume(context, input),
       remove: (name: string, options = { force: false }) => removeVolume(context, name, options),
+      prune: (isWanted: Parameters<typeof pruneVolumes>[1]) => pruneVolumes(context, isWanted),
     },
     network: {
       list: () => listNetworks(context),
@@ -220,6 +225,8 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       diskUsage: () => measureDisk(context),
       events: (signal: AbortSignal) => context.bus.subscribe(signal),
       recentEvents: () => context.bus.recent(),
+      notePruned: (type: Parameters<typeof publishPrune>[1], reclaimedBytes: number) =>
+        publishPrune(context, type, reclaimedBytes),
       portAdvice: machine.portAdvice,
     },
   }

@@ -95,6 +95,18 @@ describe.skipIf(why !== '')('images and registries', () => {
     await ok('pull', '--quiet', digest.trim())
   })
 
+  test('a pull and a push are told of the name that they are of', async () => {
+    const name = `${registry.host}/fleet/box:1`
+    const since = String(Date.now() / 1000)
+    await ok('push', '--quiet', name)
+    await ok('pull', '--quiet', name)
+    const format = '{{.Action}} {{.Actor.ID}} {{.Actor.Attributes.name}}'
+    const until = String(Date.now() / 1000)
+    const told = await ok('events', '--since', since, '--until', until, '--format', format)
+    const repository = `${registry.host}/fleet/box`
+    expect(told).toBe(`push ${name} ${repository}\npull ${name} ${repository}\n`)
+  })
+
   test('a digest is removed by itself while the image has a tag, and as the last name with the image', async () => {
     const name = `${registry.host}/fleet/box:1`
     const [digest = ''] = (await ok('inspect', '--format', '{{index .RepoDigests 0}}', name)).trim().split('\n')

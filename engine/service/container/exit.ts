@@ -1,8 +1,10 @@
 import type { HostEvent } from '../../runtime/container-runtime.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
+import { publishPlaces } from '../network/publish-places.ts'
 import { refreshNames } from '../network/refresh.ts'
 import { unmountPluginVolumes } from '../volume/plugin-mounts.ts'
+import { publishMounts } from '../volume/publish-mounts.ts'
 import { currentContainer } from './find.ts'
 import { removeLocked } from './remove.ts'
 import { decideRestart, FIRST_DELAY_MS } from './restart-policy.ts'
@@ -87,7 +89,10 @@ export function createSupervisor(context: ServiceContext): Supervisor {
         next.id,
       )
       if (oomKilled) publishContainer(context, next, 'oom')
-      publishContainer(context, next, 'die', { exitCode: String(exitCode) })
+      publishPlaces(context, next, 'disconnect')
+      publishMounts(context, next, 'unmount')
+      const execDuration = String(Math.floor(ranForMs / 1000))
+      publishContainer(context, next, 'die', { exitCode: String(exitCode), execDuration })
       if (delay !== null) restartLater(next, delay)
       else {
         delays.delete(record.id)

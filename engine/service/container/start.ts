@@ -6,9 +6,11 @@ import { joinNetwork } from '../network/join.ts'
 import { withLinkVariables } from '../network/link-environment.ts'
 import { syncPlaces } from '../network/overlay.ts'
 import { portsOf } from '../network/publish.ts'
+import { publishPlaces } from '../network/publish-places.ts'
 import { refreshNames } from '../network/refresh.ts'
 import { createUndoStack } from '../undo.ts'
 import { mountPluginVolumes, unmountPluginVolumes } from '../volume/plugin-mounts.ts'
+import { publishMounts } from '../volume/publish-mounts.ts'
 import { currentContainer, findContainer } from './find.ts'
 import { sharedNamespaces } from './namespaces.ts'
 import { assertMove, isAlive } from './state.ts'
@@ -84,6 +86,8 @@ export async function launch(context: ServiceContext, before: ContainerRecord): 
       next.endpoints.map((endpoint) => endpoint.network),
       id,
     )
+    publishMounts(context, next, 'mount')
+    publishPlaces(context, next, 'connect')
     publishContainer(context, next, 'start')
     return next
   } catch (error) {

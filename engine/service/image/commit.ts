@@ -7,7 +7,7 @@ import { EngineError } from '../../contract/errors.ts'
 import { changeConfig, type RunConfig } from '../../lib/config-changes.ts'
 import { chainIds, digestOf } from '../../lib/digest.ts'
 import { writeHealthcheck } from '../../lib/healthcheck.ts'
-import { normalizeReference } from '../../lib/reference.ts'
+import { familiarReference, normalizeReference } from '../../lib/reference.ts'
 import { parseImageConfig } from '../../runtime/process.ts'
 import type { Lease } from '../../store/content.ts'
 import type { ContainerRecord, ImageRecord } from '../../store/schema.ts'
@@ -57,8 +57,9 @@ export async function commitContainer(
     parseImageConfig(config.toString())
     const id = digestOf(config)
     lease.hold(`blob:${id}`)
-    await commitImage(context, { config, configDigest: id, layers: [...base.layers, layer], references })
-    publishContainer(context, record, 'commit')
+    await commitImage(context, { config, configDigest: id, layers: [...base.layers, layer], references }, 'create')
+    const imageRef = references.map(familiarReference)[0] ?? ''
+    publishContainer(context, record, 'commit', { comment: request.comment, imageID: id, imageRef })
     return id
   } finally {
     await lease.release()

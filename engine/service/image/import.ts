@@ -13,6 +13,7 @@ import { writeFileAtomic } from '../../store/atomic-file.ts'
 import type { ImageRecord } from '../../store/schema.ts'
 import type { ImportedImage, ServiceContext } from '../context.ts'
 import { contentOf } from './find.ts'
+import { imageTeller } from './publish.ts'
 import { takeFromOthers } from './references.ts'
 
 /** Imports every image of an archive and tells its progress. Leaving the loop cancels and leaves nothing behind. */
@@ -27,7 +28,7 @@ export function importArchive(
       signal: stop,
       onProgress,
       checkConfig: (config) => void parseImageConfig(config.toString()),
-      commit: (imported) => commitImage(context, imported),
+      commit: (imported) => commitImage(context, imported, 'load'),
     }),
   )
 }
@@ -81,7 +82,7 @@ export async function importTar(
         if (progress.type === 'image') id = progress.id
       },
       checkConfig: (config: Buffer) => void parseImageConfig(config.toString()),
-      commit: (imported: ImportedImage) => commitImage(context, imported),
+      commit: (imported: ImportedImage) => commitImage(context, imported, 'import'),
     }
     await context.image.importTar(options, facts)
     return id
@@ -91,7 +92,11 @@ export async function importTar(
 }
 
 /** Names a verified image: its config becomes a blob, its record is committed, references move to it. */
-export async function commitImage(context: ServiceContext, imported: ImportedImage): Promise<void> {
+export async function commitImage(
+  context: ServiceContext,
+  imported: ImportedImage,
+  action: 'create' | 'import' | 'load' | 'pull',
+): Promise<void> {
   await context.locks.withLock('images', async () => {
     const references = imported.references.map(normalizeReference)
     await writeFileAtomic(context.layout.blob(imported.configDigest), imported.config)
@@ -113,12 +118,10 @@ export async function commitImage(context: ServiceContext, imported: ImportedIma
     await takeFromOthers(context, references, record.id)
     // The same layer may have come in other bytes than those that the record named until now.
     if (existing) await context.image.content.collect(contentOf(existing))
-    context.bus.publish({
-      type: 'image',
-      action: origin ? 'pull' : 'import',
-      id: record.id,
-      attributes: { name: references[0] ?? '' },
-    })
+    const tell = await imageTeller(context, record)
+    tell(action, references[0] ?? origin?.repoDigest)
+    // An archive and a registry bring their names along; those of the others were asked for.
+    if (action === 'import' || action === 'create') for (const reference of references) tell('tag', reference)
   })
 }
 

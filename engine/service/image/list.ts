@@ -44,7 +44,7 @@ export async function inspectImage(context: ServiceContext, ref: string): Promis
 /** A config never changes under its digest: it is read once, and forgotten with its record. */
 const configs = new WeakMap<ImageRecord, Promise<ImageConfig>>()
 
-function configOf(context: ServiceContext, record: ImageRecord): Promise<ImageConfig> {
+export function configOf(context: ServiceContext, record: ImageRecord): Promise<ImageConfig> {
   const known = configs.get(record)
   if (known) return known
   const reading = readFile(context.layout.blob(record.id), 'utf8').then(parseImageConfig)

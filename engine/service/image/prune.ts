@@ -1,6 +1,7 @@
 import type { ImageSummary } from '../../contract/image.ts'
 import type { ImageRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
+import { publishPrune } from '../prune.ts'
 import { listImages } from './list.ts'
 import { removeImage } from './remove.ts'
 
@@ -41,6 +42,7 @@ export async function pruneImages(context: ServiceContext, options: PruneOptions
   }
   // What was left over by a crash goes with it.
   await context.image.sweep()
+  publishPrune(context, 'image', reclaimedBytes)
   return { deleted, untagged, reclaimedBytes }
 }
 

@@ -59,16 +59,20 @@ async function pull(
     signal,
     onProgress,
     commit: (layers) =>
-      commitImage(context, {
-        config: found.config,
-        configDigest: id,
-        layers,
-        references,
-        origin: {
-          repoDigest,
-          manifest: { digest: found.manifestDigest, mediaType: found.manifestType, bytes: found.manifestBytes },
+      commitImage(
+        context,
+        {
+          config: found.config,
+          configDigest: id,
+          layers,
+          references,
+          origin: {
+            repoDigest,
+            manifest: { digest: found.manifestDigest, mediaType: found.manifestType, bytes: found.manifestBytes },
+          },
         },
-      }),
+        'pull',
+      ),
   })
   onProgress({ type: 'image', id, references: references.map(familiarReference), digest: found.topDigest, isNew })
   onProgress({ type: 'stage', stage: 'done' })

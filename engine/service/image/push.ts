@@ -9,6 +9,7 @@ import type { ServiceContext } from '../context.ts'
 import { compressLayers } from './compress.ts'
 import { holdImage } from './find.ts'
 import { readManifest } from './manifest.ts'
+import { imageTeller } from './publish.ts'
 
 const PARALLEL = 4
 
@@ -67,7 +68,7 @@ async function push(context: ServiceContext, request: PushRequest, options: Push
     const manifest = await readManifest(context, ready)
     const digest = await repository.putManifest({ tag: reference.tag, ...manifest, signal: options.signal })
     await remember(context, record.id, `${reference.host}/${reference.path}@${digest}`)
-    context.bus.publish({ type: 'image', action: 'push', id: record.id, attributes: { name: familiarReference(name) } })
+    ;(await imageTeller(context, record))('push', name)
     options.onProgress({ type: 'pushed', tag: reference.tag, digest, sizeBytes: manifest.bytes.length })
   } finally {
     await lease.release()

@@ -1,4 +1,5 @@
 import type { ServiceContext } from '../context.ts'
+import { imageTeller } from './publish.ts'
 
 /**
  * Takes references away from the images that held them until now, so that one reference names one image. Their new
@@ -11,11 +12,12 @@ export async function takeFromOthers(
 ): Promise<void> {
   for (const other of context.images.list()) {
     if (other.id === newHolderId || !other.references.some((reference) => references.includes(reference))) continue
-    await context.images.put({
-      ...other,
-      references: other.references.filter((reference) => !references.includes(reference)),
-    })
-    context.bus.publish({ type: 'image', action: 'untag', id: other.id })
+    const [kept, taken] = [false, true].map((isTaken) =>
+      other.references.filter((reference) => references.includes(reference) === isTaken),
+    ) as [string[], string[]]
+    const tell = await imageTeller(context, other)
+    await context.images.put({ ...other, references: kept })
+    for (const reference of taken) tell('untag', reference)
   }
 }
 

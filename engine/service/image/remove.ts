@@ -3,6 +3,7 @@ import { normalizeReference } from '../../lib/reference.ts'
 import type { ContainerRecord, ImageRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { contentOf, findImage, nameIn } from './find.ts'
+import { imageTeller } from './publish.ts'
 import { takeFromOthers } from './references.ts'
 
 /** Gives an image one more reference; an image that held it loses it. */
@@ -15,7 +16,7 @@ export async function tagImage(context: ServiceContext, ref: string, reference: 
       await context.images.put({ ...record, references: [...record.references, normal], namedAt })
     }
     await takeFromOthers(context, [normal], record.id)
-    context.bus.publish({ type: 'image', action: 'tag', id: record.id, attributes: { name: normal } })
+    ;(await imageTeller(context, record))('tag', normal)
   })
 }
 
@@ -73,16 +74,19 @@ async function removeName(
   const isGone = !references.some((reference) => repositoryOf(reference) === repository)
   const leaving = isGone ? record.repoDigests.filter((digest) => repositoryOf(digest) === repository) : []
   const repoDigests = record.repoDigests.filter((digest) => !leaving.includes(digest))
+  const tell = await imageTeller(context, record)
   await context.images.put({ ...record, references, repoDigests })
-  context.bus.publish({ type: 'image', action: 'untag', id: record.id, attributes: { name } })
-  return { deleted: [], untagged: [...new Set([name, ...leaving])] }
+  const untagged = [...new Set([name, ...leaving])]
+  for (const one of untagged) tell('untag', one)
+  return { deleted: [], untagged }
 }
 
 /** A digest that goes while the image has other names; a tag of the same repository stays. */
 async function removeDigest(context: ServiceContext, record: ImageRecord, name: string): Promise<RemovedImage> {
   const repoDigests = record.repoDigests.filter((digest) => digest !== name)
+  const tell = await imageTeller(context, record)
   await context.images.put({ ...record, repoDigests })
-  context.bus.publish({ type: 'image', action: 'untag', id: record.id, attributes: { name } })
+  tell('untag', name)
   return { deleted: [], untagged: [name] }
 }
 
@@ -121,13 +125,9 @@ async function deleteWhole(context: ServiceContext, record: ImageRecord): Promis
 
 /** By force while a container stands on it: the names go, and a prune takes the rest once the container is gone. */
 async function takeNames(context: ServiceContext, record: ImageRecord): Promise<RemovedImage> {
+  const tell = await imageTeller(context, record)
   await context.images.put({ ...record, references: [], repoDigests: [] })
-  context.bus.publish({
-    type: 'image',
-    action: 'untag',
-    id: record.id,
-    attributes: { name: record.references[0] ?? '' },
-  })
+  for (const name of namesOf(record)) tell('untag', name)
   return { deleted: [], untagged: namesOf(record) }
 }
 
@@ -146,8 +146,10 @@ function inUse(record: ImageRecord, user: ContainerRecord, what: string): Engine
 
 /** Takes the record away, then every layer and blob that nothing else names; answers the layers. */
 export async function deleteImage(context: ServiceContext, record: ImageRecord): Promise<string[]> {
+  const tell = await imageTeller(context, record)
   await context.images.delete(record.id)
   const removed = await context.image.content.collect(contentOf(record))
-  context.bus.publish({ type: 'image', action: 'delete', id: record.id })
+  for (const name of namesOf(record)) tell('untag', name)
+  tell('delete')
   return removed.filter((key) => key.startsWith('layer:')).map((key) => key.slice('layer:'.length))
 }

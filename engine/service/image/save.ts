@@ -12,6 +12,7 @@ import type { ImageRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { findImage, holdImage } from './find.ts'
 import { type ImageManifest, readManifest } from './manifest.ts'
+import { imageTeller } from './publish.ts'
 
 /*
  * What `docker save` writes since version 25: an OCI layout that also has the older index beside it.
@@ -128,6 +129,7 @@ async function* writeArchive(context: ServiceContext, refs: readonly string[]): 
     yield textEntry('index.json', Buffer.from(JSON.stringify(buildIndex(described))))
     yield textEntry('manifest.json', Buffer.from(JSON.stringify(described.map(toLegacy))))
     yield TAR_END
+    for (const { record } of images) (await imageTeller(context, record))('save')
   } finally {
     await lease.release()
   }

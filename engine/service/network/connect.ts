@@ -11,6 +11,7 @@ import { writeFiles } from './hosts.ts'
 import { parseNetworkMode } from './mode.ts'
 import { syncPlaces } from './overlay.ts'
 import { republish } from './publish.ts'
+import { publishPlace } from './publish-places.ts'
 import { openDns, refreshNames } from './refresh.ts'
 
 /** Gives a container a place on a further network; a running one has the interface at once. */
@@ -30,12 +31,7 @@ export async function connectNetwork(
       if (isAlive(record.state.status)) await attach(context, record, next)
       else await context.containers.put(next)
       await refreshNames(context, [network.name], id)
-      context.bus.publish({
-        type: 'network',
-        action: 'connect',
-        id: network.id,
-        attributes: { container: id, name: network.name, type: network.driver },
-      })
+      publishPlace(context, { network: network.name, container: id }, 'connect')
     }),
   )
 }

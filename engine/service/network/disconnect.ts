@@ -6,6 +6,7 @@ import { membersOf } from './endpoints.ts'
 import { findNetwork } from './find.ts'
 import { writeFiles } from './hosts.ts'
 import { republish } from './publish.ts'
+import { publishPlace } from './publish-places.ts'
 import { refreshNames } from './refresh.ts'
 
 /** Takes a container off a network; a running one loses the interface at once. */
@@ -36,11 +37,6 @@ export async function disconnectNetwork(
       await context.containers.put(await republish(context, next))
     } else await context.containers.put(next)
     await refreshNames(context, [network.name], id)
-    context.bus.publish({
-      type: 'network',
-      action: 'disconnect',
-      id: network.id,
-      attributes: { container: id, name: network.name, type: network.driver },
-    })
+    publishPlace(context, { network: network.name, container: id }, 'disconnect')
   })
 }

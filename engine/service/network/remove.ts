@@ -4,6 +4,7 @@ import { isEncrypted } from '../../network/overlay.ts'
 import type { NetworkRecord } from '../../store/schema.ts'
 import { holdsAddresses } from '../container/state.ts'
 import type { ServiceContext } from '../context.ts'
+import { publishPrune } from '../prune.ts'
 import { containersOn } from './endpoints.ts'
 import { assertChangeable, findNetwork } from './find.ts'
 import { refreshEncryption } from './overlay.ts'
@@ -47,6 +48,7 @@ export async function pruneNetworks(
         ),
       ),
     )
+    publishPrune(context, 'network', 0)
     return { removed: removed.flat() }
   })
 }

@@ -102,7 +102,12 @@ export async function removeVolumeRecord(
   } else await context.volume.remove(context.layout.volumeData(name))
   await context.volumes.delete(name)
   await context.volume.remove(context.layout.volume(name))
-  context.bus.publish({ type: 'volume', action: 'destroy', id: name })
+  context.bus.publish({
+    type: 'volume',
+    action: 'destroy',
+    id: name,
+    attributes: { driver: record?.driver ?? 'local' },
+  })
 }
 
 /** A plugin's words with the volume that they are about, as Docker has them. */

@@ -75,7 +75,7 @@ describe('notices', () => {
     const { notices, event } = listener()
     event('health_status', { health: 'healthy' })
     event('health_status', { health: 'unhealthy' })
-    event('import', { name: 'app:1' }, 'image')
+    event('load', { name: 'app:1' }, 'image')
     event('pull', { name: 'app:2' }, 'image')
     expect(notices.map(({ kind, link }) => [kind, link])).toEqual([
       ['unhealthy', { type: 'container', name: 'web' }],

@@ -22,7 +22,13 @@ function setUp() {
     record: {
       id: ID,
       name: 'job',
-      config: { labels: {}, image: '', restart: { name: 'no', maximumRetryCount: 0 }, autoRemove: false },
+      config: {
+        labels: {},
+        image: '',
+        network: 'none',
+        restart: { name: 'no', maximumRetryCount: 0 },
+        autoRemove: false,
+      },
       endpoints: [],
       ports: [],
       mounts: [],

@@ -122,22 +122,11 @@ async function prune(container: Services['container'], { query }: RestRequest) {
   if (isPruning) throw new EngineError('conflict', 'prune.running', 'a prune operation is already running')
   isPruning = true
   try {
-    return await pruneStopped(container, pruneTest(parseFilters(query.get('filters'), PRUNE_FILTERS)))
+    const { removed, reclaimedBytes } = await container.prune(
+      pruneTest(parseFilters(query.get('filters'), PRUNE_FILTERS)),
+    )
+    return { status: 200, json: { ContainersDeleted: removed, SpaceReclaimed: reclaimedBytes } }
   } finally {
     isPruning = false
   }
-}
-
-async function pruneStopped(container: Services['container'], isWanted: ReturnType<typeof pruneTest>) {
-  const removed: string[] = []
-  let reclaimed = 0
-  for (const one of container.list(true)) {
-    if (!['exited', 'created', 'dead'].includes(one.status) || !isWanted(one)) continue
-    const { id } = one
-    const { ownBytes } = await container.measure(id)
-    await container.remove(id, { force: false, volumes: false })
-    reclaimed += ownBytes
-    removed.push(id)
-  }
-  return { status: 200, json: { ContainersDeleted: removed, SpaceReclaimed: reclaimed } }
 }

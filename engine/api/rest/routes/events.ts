@@ -2,18 +2,15 @@ import { EngineError } from '../../../contract/errors.ts'
 import type { EngineEvent } from '../../../contract/system.ts'
 import { hasLabels } from '../../../lib/labels.ts'
 import type { Services } from '../../../service/services.ts'
+import { type DockerEvent, hasDetail, toEvent } from '../codec/event.ts'
 import { parseFilters, type RestAnswer, type RestRequest } from '../http.ts'
 
 /** What Docker's clients know nothing of. */
 const OWN_EVENTS: ReadonlySet<EngineEvent['type']> = new Set(['engine', 'client'])
 const OWN_ACTIONS: ReadonlySet<string> = new Set(['start_failed'])
-/** Actions that say more behind a colon, and the attribute that it is. */
-const DETAIL: Readonly<Record<string, string>> = {
-  health_status: 'health',
-  exec_create: 'command',
-  exec_start: 'command',
-}
-const FILTERS = ['type', 'event', 'container', 'image', 'volume', 'network', 'label', 'scope']
+/** Filters by the object that an event is about; of some of them there are none here, and so no events. */
+const OBJECTS = ['container', 'volume', 'network', 'daemon', 'plugin', 'service', 'node', 'secret', 'config']
+const FILTERS = ['type', 'event', 'image', 'label', 'scope', ...OBJECTS]
 /** The longest that a timer can wait. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
@@ -62,8 +59,8 @@ async function* eventLines(
       const time = Date.parse(event.time)
       if ((since !== null && time < since) || (until !== null && time > until)) continue
       if (OWN_EVENTS.has(event.type) || OWN_ACTIONS.has(event.action)) continue
-      const told = withDetail(event)
-      if (isWanted(told, filters)) yield `${JSON.stringify(toEvent(told, time))}\n`
+      const told = toEvent(event, time)
+      if (isWanted(told, filters)) yield `${JSON.stringify(told)}\n`
     }
   }
 }
@@ -80,43 +77,30 @@ function readTime(query: URLSearchParams, name: string): number | null {
   )
 }
 
-/** The event with Docker's action: `health_status: healthy`, `exec_start: sh`. */
-function withDetail(event: EngineEvent): EngineEvent {
-  const name = event.type === 'container' ? DETAIL[event.action] : undefined
-  if (name === undefined) return event
-  const { [name]: detail = '', ...attributes } = event.attributes
-  return { ...event, action: `${event.action}: ${detail}`, attributes }
-}
-
 /** As dockerd: one filter by an action that says more makes all of them filters by how an action begins. */
 function isAction(action: string, wanted: readonly string[]): boolean {
-  if (wanted.some((value) => value in DETAIL)) return wanted.some((value) => action.startsWith(value))
+  if (wanted.some(hasDetail)) return wanted.some((value) => action.startsWith(value))
   return wanted.includes(action)
 }
 
-function isWanted(event: EngineEvent, filters: Filters): boolean {
+function isWanted(event: DockerEvent, filters: Filters): boolean {
   const any = (name: string, test: (value: string) => boolean) => filters.get(name)?.some(test) ?? true
-  const isAbout = (type: EngineEvent['type']) =>
-    any(type, (value) => event.type === type && (event.id.startsWith(value) || event.attributes['name'] === value))
+  const { Type: type, Action: action, Actor: actor } = event
+  const name = actor.Attributes['name'] ?? ''
   return (
-    any('type', (value) => event.type === value) &&
-    isAction(event.action, filters.get('event') ?? [event.action]) &&
-    isAbout('container') &&
-    isAbout('image') &&
-    isAbout('volume') &&
-    isAbout('network') &&
-    hasLabels(event.attributes, filters.get('label') ?? [])
+    any('type', (value) => type === value) &&
+    any('scope', (value) => event.scope === value) &&
+    isAction(action, filters.get('event') ?? [action]) &&
+    OBJECTS.every((object) =>
+      any(object, (value) => type === object && (actor.ID.startsWith(value) || name.startsWith(value))),
+    ) &&
+    any('image', (value) => imageNames(event).includes(value)) &&
+    hasLabels(actor.Attributes, filters.get('label') ?? [])
   )
 }
 
-const toEvent = ({ type, action, id, attributes }: EngineEvent, time: number) => ({
-  status: action,
-  id,
-  from: attributes['image'] ?? '',
-  Type: type,
-  Action: action,
-  Actor: { ID: id, Attributes: attributes },
-  scope: 'local',
-  time: Math.floor(time / 1000),
-  timeNano: time * 1_000_000,
-})
+/** Every name of the image that an event is about, or that its container is of: with its tag and without. */
+function imageNames({ Type: type, Actor: { ID: id, Attributes: attributes } }: DockerEvent): readonly string[] {
+  const names = [id, attributes[type === 'image' ? 'name' : 'image'] ?? '']
+  return [...names, ...names.map((name) => name.replace(/^(?!sha256:)(.+):[^/:]*$/, '$1'))]
+}

@@ -22,7 +22,10 @@ export function systemRoutes(services: Services): Route[] {
     {
       method: 'POST',
       path: '/build/prune',
-      handle: () => ({ status: 200, json: { CachesDeleted: [], SpaceReclaimed: 0 } }),
+      handle: () => {
+        services.system.notePruned('builder', 0)
+        return { status: 200, json: { CachesDeleted: [], SpaceReclaimed: 0 } }
+      },
     },
     { method: 'GET', path: '/system/df', handle: async () => ({ status: 200, json: await diskUse(services) }) },
     ...SWARM_NOUNS.flatMap((noun) =>

@@ -61,27 +61,9 @@ export function volumeRoutes({ volume }: Services): Route[] {
         const isWanted = pruneTest(filters)
         // Named ones are spared since 1.42.
         const isAll = version < 42 || filterFlag(filters, 'all') === true
-        const unused = volume
-          .list()
-          .filter((one) => one.usedBy.length === 0 && (one.anonymous || isAll) && isWanted(one))
-          .map(({ name }) => name)
-        const sizes = await volume.sizes((name) => unused.includes(name))
-        const removed: string[] = []
-        for (const name of unused) if (await isRemoved(volume, name)) removed.push(name)
-        const reclaimed = removed.reduce((sum, name) => sum + (sizes[name] ?? 0), 0)
-        return { status: 200, json: { VolumesDeleted: removed, SpaceReclaimed: reclaimed } }
+        const { removed, reclaimedBytes } = await volume.prune((one) => (one.anonymous || isAll) && isWanted(one))
+        return { status: 200, json: { VolumesDeleted: removed, SpaceReclaimed: reclaimedBytes } }
       },
     },
   ]
-}
-
-/** One that is used since, or that its plugin does not give up, keeps none of the others. */
-async function isRemoved(volume: Services['volume'], name: string): Promise<boolean> {
-  return volume.remove(name).then(
-    () => true,
-    (error: unknown) => {
-      if (EngineError.from(error).reason.startsWith('volume.')) return false
-      throw error
-    },
-  )
 }

@@ -1,0 +1,32 @@
+import { EngineError } from '../../contract/errors.ts'
+import type { VolumeSummary } from '../../contract/volume.ts'
+import type { ServiceContext } from '../context.ts'
+import { publishPrune } from '../prune.ts'
+import { listVolumes, measureVolumes, removeVolume } from './volumes.ts'
+
+/** Removes volumes that no container mentions, and says how many bytes that freed. */
+export async function pruneVolumes(
+  context: ServiceContext,
+  isWanted: (volume: VolumeSummary) => boolean,
+): Promise<{ removed: string[]; reclaimedBytes: number }> {
+  const unused = listVolumes(context)
+    .filter((one) => one.usedBy.length === 0 && isWanted(one))
+    .map(({ name }) => name)
+  const sizes = await measureVolumes(context, (name) => unused.includes(name))
+  const removed: string[] = []
+  for (const name of unused) if (await isRemoved(context, name)) removed.push(name)
+  const reclaimedBytes = removed.reduce((sum, name) => sum + (sizes[name] ?? 0), 0)
+  publishPrune(context, 'volume', reclaimedBytes)
+  return { removed, reclaimedBytes }
+}
+
+/** One that is used since, or that its plugin does not give up, keeps none of the others. */
+async function isRemoved(context: ServiceContext, name: string): Promise<boolean> {
+  return removeVolume(context, name, { force: false }).then(
+    () => true,
+    (error: unknown) => {
+      if (EngineError.from(error).reason.startsWith('volume.')) return false
+      throw error
+    },
+  )
+}
