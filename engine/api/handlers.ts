@@ -62,7 +62,7 @@ export function createHandlers(services: Services): Handlers {
       tags: (input, { signal }) => registry.tags(input, signal),
     },
     volume: {
-      list: async () => volume.list(),
+      list: async () => (await volume.listAll()).volumes,
       sizes: () => volume.sizes(),
       create: (input) => volume.create(input),
       remove: ({ name }) => volume.remove(name),

@@ -3,6 +3,7 @@ import { command, query } from './define.ts'
 
 export const VolumeSummary = z.object({
   name: z.string(),
+  /** `''` where its plugin does not say. */
   createdAt: z.string(),
   mountpoint: z.string(),
   anonymous: z.boolean(),

@@ -69,15 +69,10 @@ import {
   testLogin,
   writeRegistrySettings,
 } from './registry/registries.ts'
+import { createVolume, type VolumeRequest } from './volume/create.ts'
 import { pruneVolumes } from './volume/prune.ts'
-import {
-  createVolume,
-  inspectVolume,
-  listVolumes,
-  measureVolumes,
-  removeVolume,
-  type VolumeRequest,
-} from './volume/volumes.ts'
+import { removeVolume } from './volume/remove.ts'
+import { inspectVolume, listAllVolumes, listVolumes, measureVolumes } from './volume/volumes.ts'
 
 /** What services ask about the machine; filled by the composition root. */
 export interface MachineFacts {
@@ -191,7 +186,9 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       noteServed: () => noteServed(context),
     },
     volume: {
+      /** Those that were made or used here. */
       list: () => listVolumes(context),
+      listAll: () => listAllVolumes(context),
       sizes: (isWanted?: (name: string) => boolean) => measureVolumes(context, isWanted),
       inspect: (name: string) => inspectVolume(context, name),
       /** Names of the drivers that are there. */

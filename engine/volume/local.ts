@@ -1,4 +1,5 @@
-import { mkdir, stat } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { mkdir, rename, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { Host } from '../host/host.ts'
 
@@ -8,6 +9,8 @@ export interface VolumeDriver {
   /** Copies what the image has at `target` into a volume that is still empty. */
   populate(options: { readonly root: string; readonly target: string; readonly destination: string }): Promise<void>
   remove(folder: string): Promise<void>
+  /** Moves a volume's folder to a name beside it that no volume has, and answers it; `''` where there is none. */
+  setAside(folder: string): Promise<string>
   exists(hostPath: string): Promise<boolean>
 }
 
@@ -20,6 +23,16 @@ export function createLocalVolumeDriver(host: Host): VolumeDriver {
     },
     populate: ({ root, target, destination }) => host.copyFromRoot({ root, path: target, destination }),
     remove: (folder) => host.removeTree({ path: folder }),
+    setAside: async (folder) => {
+      const aside = path.join(path.dirname(folder), `.removed-${randomBytes(8).toString('hex')}`)
+      return rename(folder, aside).then(
+        () => aside,
+        (error: NodeJS.ErrnoException) => {
+          if (error.code === 'ENOENT') return ''
+          throw error
+        },
+      )
+    },
     exists: (hostPath) =>
       stat(hostPath).then(
         () => true,

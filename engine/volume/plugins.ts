@@ -1,15 +1,17 @@
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { EngineError } from '../contract/errors.ts'
+import {
+  askScope,
+  type CallPlugin,
+  createAskAll,
+  type ForeignVolume,
+  object,
+  type PluginVolume,
+  text,
+} from './ask-plugins.ts'
 import { findPlugin, listPlugins } from './find-plugins.ts'
 import { callPlugin, type PluginAnswer } from './plugin-client.ts'
-
-/** A volume at a plugin. */
-export interface PluginVolume {
-  /** The plugin. */
-  readonly driver: string
-  readonly name: string
-}
 
 /** Volumes that other programs serve, by Docker's plugin protocol on a unix socket. */
 export interface VolumePlugins {
@@ -22,22 +24,30 @@ export interface VolumePlugins {
   mount(volume: PluginVolume, id: string): Promise<string>
   unmount(volume: PluginVolume, id: string): Promise<void>
   remove(volume: PluginVolume): Promise<void>
+  /** The volume of that name at whichever plugin has it; those that do not answer soon have not. */
+  find(name: string): Promise<ForeignVolume | null>
+  /** What every plugin has, and a warning of each that does not say soon. */
+  listVolumes(): Promise<{ readonly volumes: readonly ForeignVolume[]; readonly warnings: readonly string[] }>
   /** Whether its volumes are the same on every host. */
   scope(driver: string): Promise<'local' | 'global'>
 }
 
 const TIMEOUT_MS = 30_000
+/** Of a question that goes to every plugin: whoever lists volumes waits for the slowest. */
+const SOON_MS = 3000
 
 /** Plugins are looked up at every call, for they come and go; each is asked once what it is. */
 export function createVolumePlugins({
   folders,
-  timeoutMs = TIMEOUT_MS,
+  timeoutMs: longestMs = TIMEOUT_MS,
+  soonMs = SOON_MS,
 }: {
   readonly folders: readonly string[]
   readonly timeoutMs?: number
+  readonly soonMs?: number
 }): VolumePlugins {
   const activated = new Set<string>()
-  const call = async (driver: string, method: string, body: object): Promise<PluginAnswer> => {
+  const call: CallPlugin = async (driver, method, body, timeoutMs = longestMs) => {
     const plugin = await findPlugin(folders, driver)
     const ask = (name: string, content: object) => callPlugin(plugin, { method: name, body: content, timeoutMs })
     try {
@@ -58,8 +68,10 @@ export function createVolumePlugins({
       throw error
     }
   }
+  const askAll = createAskAll({ list: () => listPlugins(folders), call, soonMs })
   return {
     list: () => listPlugins(folders),
+    ...askAll,
     create: async ({ driver, name }, options) => {
       await call(driver, 'VolumeDriver.Create', { Name: name, Opts: options })
     },
@@ -80,14 +92,7 @@ export function createVolumePlugins({
     remove: async ({ driver, name }) => {
       await call(driver, 'VolumeDriver.Remove', { Name: name })
     },
-    scope: async (driver) => {
-      // The call came later than the others: a plugin need not have it.
-      const answer = await call(driver, 'VolumeDriver.Capabilities', {}).catch((error: unknown) => {
-        if (EngineError.from(error).reason === 'volume.plugin-refused') return {} as PluginAnswer
-        throw error
-      })
-      return object(answer['Capabilities'])['Scope'] === 'global' ? 'global' : 'local'
-    },
+    scope: (driver) => askScope(call, driver),
   }
 }
 
@@ -100,7 +105,3 @@ async function assertMountpoint({ driver, name }: PluginVolume, mountpoint: stri
     `volume plugin "${driver}" says that it mounted ${name} at ${JSON.stringify(mountpoint.slice(0, 200))}, which cannot be found`,
   )
 }
-
-const object = (value: unknown): PluginAnswer =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as PluginAnswer) : {}
-const text = (value: unknown): string => (typeof value === 'string' ? value : '')

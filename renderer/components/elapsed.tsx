@@ -23,9 +23,11 @@ function subscribe(listener: () => void): () => void {
 export function Elapsed({ since }: { readonly since: string }) {
   const { t } = useTranslation()
   const text = useSyncExternalStore(subscribe, () => {
+    if (since === '') return ''
     const { unit, count } = largestUnit(Date.now() - Date.parse(since))
     return `${unit} ${count}`
   })
+  if (text === '') return <span>—</span>
   const [unit, count] = text.split(' ') as [LargestUnit['unit'], string]
   return <span title={since}>{t(`elapsed.${unit}`, { count: Number(count) })}</span>
 }

@@ -36,6 +36,10 @@ export async function startVolumePlugin(socketPath: string, data: string): Promi
     const holders = plugin.holders.get(Name)
     if (method === 'Plugin.Activate') return { Implements: ['VolumeDriver'] }
     if (method === 'VolumeDriver.Capabilities') return { Capabilities: { Scope: 'global' } }
+    if (method === 'VolumeDriver.List') {
+      const Volumes = [...plugin.holders.keys()].map((name) => ({ Name: name, Mountpoint: path.join(data, name) }))
+      return { Volumes, Err: '' }
+    }
     if (method === 'VolumeDriver.Create') {
       mkdirSync(folder, { recursive: true })
       plugin.holders.set(Name, new Set())

@@ -113,6 +113,10 @@ describe.skipIf(!hasDocker)('volumes of a plugin with a socket of its own', () =
     plugin.answers.set('VolumeDriver.Remove', { body: '{"Err":"held by another host"}' })
     expect(await refused('volume', 'rm', 'held')).toContain('remove held: VolumeDriver.Remove: held by another host')
     await it.ok('volume', 'rm', '--force', 'held')
+    expect(it.engine.engine.services.volume.list()).toEqual([])
+    // The plugin has it still, and says so.
+    expect(await it.ok('volume', 'ls', '-q')).toBe('held\n')
+    plugin.holders.delete('held')
     expect(await it.ok('volume', 'ls', '-q')).toBe('')
   })
 
@@ -132,6 +136,60 @@ describe.skipIf(!hasDocker)('volumes of a plugin with a socket of its own', () =
     for (const [name, ids] of kept) plugin.holders.set(name, ids)
     expect(await run(['-v', 'waiting:/w'], 'echo back')).toBe('back\n')
     await it.ok('volume', 'rm', 'waiting')
+  })
+
+  test('a volume that the plugin alone knows is listed, inspected, used and removed like one that was made here', async () => {
+    mkdirSync(path.join(data, 'foreign'))
+    plugin.holders.set('foreign', new Set())
+    expect(await it.ok('volume', 'ls', '--format', '{{.Driver}} {{.Name}}')).toBe('shelf foreign\n')
+    expect(await it.ok('volume', 'ls', '-q', '--filter', 'driver=local')).toBe('')
+    expect(await inspect('foreign')).toMatchObject({ Driver: 'shelf', Mountpoint: path.join(data, 'foreign') })
+    await run(['-v', 'foreign:/f'], 'echo here > /f/note')
+    expect(readFileSync(path.join(data, 'foreign/note'), 'utf8')).toBe('here\n')
+    await it.ok('volume', 'rm', 'foreign')
+    expect(plugin.holders.has('foreign')).toBe(false)
+    // Nobody took it for a new one of the local driver.
+    mkdirSync(path.join(data, 'second'))
+    plugin.holders.set('second', new Set())
+    await run(['-v', 'second:/f'], 'echo there > /f/note')
+    expect(readFileSync(path.join(data, 'second/note'), 'utf8')).toBe('there\n')
+    await it.ok('volume', 'rm', 'second')
+    expect(await refused('volume', 'inspect', 'nosuch')).toContain('no such volume')
+  })
+
+  test('while a plugin makes, mounts or removes a volume and does not come to an end, other containers start', async () => {
+    await it.ok('volume', 'create', '-d', 'shelf', 'slow')
+    await it.ok('volume', 'create', '-d', 'shelf', 'stuck')
+    for (const method of ['Create', 'Mount', 'Remove']) plugin.answers.set(`VolumeDriver.${method}`, null)
+    const waiting = [
+      it.docker(['volume', 'create', '-d', 'shelf', 'never']),
+      it.docker(['create', '--volume-driver', 'shelf', '-v', 'nor:/n', '-v', '/anonymous', 'test/box:1', 'true']),
+      it.docker(['run', '--name', 'hangs', '-v', 'slow:/s', '--network', 'none', 'test/box:1', 'true']),
+      it.docker(['volume', 'rm', 'stuck']),
+    ]
+    const asked = (method: string) => plugin.calls.filter((call) => call.method === `VolumeDriver.${method}`)
+    const creates = () => asked('Create').filter(({ body }) => ['never', 'nor'].includes(body.Name ?? '')).length
+    await waitUntil(() => creates() === 2 && asked('Mount').at(-1)?.body.Name === 'slow', 'the calls')
+    await waitUntil(() => asked('Remove').at(-1)?.body.Name === 'stuck', 'the removal')
+    const begun = performance.now()
+    expect(await run(['-v', 'quick:/q'], 'echo done')).toBe('done\n')
+    await it.ok('volume', 'rm', 'quick')
+    await it.ok('run', '-d', '--name', 'beside', '--network', 'none', 'test/box:1', 'sleep', '60')
+    await it.ok('rename', 'beside', 'next')
+    await it.ok('rm', '-f', 'next')
+    // Each call of the plugin may take thirty seconds.
+    expect(performance.now() - begun).toBeLessThan(20_000)
+    expect(await refused('volume', 'inspect', 'nor')).toContain('no such volume')
+    // Whoever waits for it learns that it is gone.
+    const { holders: kept } = plugin
+    await plugin.close()
+    for (const outcome of await Promise.all(waiting)) expect(outcome.code).not.toBe(0)
+    await start()
+    for (const [name, ids] of kept) plugin.holders.set(name, ids)
+    await it.ok('rm', 'hangs')
+    await it.ok('volume', 'rm', 'slow', 'stuck')
+    expect(await it.ok('ps', '-aq')).toBe('')
+    expect(await it.ok('volume', 'ls', '-q')).toBe('')
   })
 
   test('a plugin is found by a file that names its socket', async () => {

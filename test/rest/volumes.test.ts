@@ -1,3 +1,5 @@
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hasDocker } from '../helpers/docker.ts'
 import { type DockerTest, startDocker } from '../helpers/docker-test.ts'
@@ -58,6 +60,27 @@ describe.skipIf(!hasDocker)('volumes', () => {
     expect(json['VolumesDeleted']).toEqual(['large'])
     expect(json['SpaceReclaimed']).toBeGreaterThanOrEqual(3 * 1024 * 1024)
     await it.ok('volume', 'rm', 'spared')
+  })
+
+  test('what a removal that was cut off has left is removed at the next start, and is no volume', async () => {
+    await it.ok('volume', 'create', 'stays')
+    const folder = path.join(it.engine.config.root, 'volumes')
+    mkdirSync(path.join(folder, '.removed-0123/_data'), { recursive: true })
+    writeFileSync(path.join(folder, '.removed-0123/_data/f'), 'f')
+    await it.engine.restart()
+    await it.engine.engine.listen()
+    expect(readdirSync(folder)).toEqual(['stays'])
+    expect(await it.ok('volume', 'ls', '-q')).toBe('stays\n')
+    await it.ok('volume', 'rm', 'stays')
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  test('volumes are listed by labels that they have and have not', async () => {
+    await it.ok('volume', 'create', '--label', 'tier=a', 'first')
+    await it.ok('volume', 'create', '--label', 'tier=b', 'second')
+    expect(await it.ok('volume', 'ls', '-q', '--filter', 'label!=tier=a')).toBe('second\n')
+    expect(await it.ok('volume', 'ls', '-q', '--filter', 'label!=tier')).toBe('')
+    await it.ok('volume', 'rm', 'first', 'second')
   })
 
   test('no volume is removed while a container that will use it is being made', async () => {

@@ -10,7 +10,8 @@ import type { ServiceContext } from '../context.ts'
 import { findImage } from '../image/find.ts'
 import { hostnameOf, planEndpoints, resolveRequest } from '../network/request.ts'
 import { createUndoStack, type UndoStack } from '../undo.ts'
-import { removeVolumeRecord } from '../volume/volumes.ts'
+import { removeVolumeRecord } from '../volume/remove.ts'
+import { type MadeVolumes, withVolumes } from '../volume/with-volumes.ts'
 import { completeRequest } from './complete-request.ts'
 import { assertNameFree } from './find.ts'
 import { resolveMounts } from './mounts.ts'
@@ -21,19 +22,28 @@ export async function createContainer(
   context: ServiceContext,
   config: CreateContainer,
 ): Promise<{ id: string; warnings: string[] }> {
-  return context.locks.withLock('containers', () => createLocked(context, config))
+  // Without an image nothing is made for it, at no plugin either.
+  findImage(context.images, config.image)
+  return withVolumes(context, { config, kept: [] }, (made) =>
+    context.locks.withLock('containers', () => createLocked(context, config, made)),
+  )
 }
 
 async function createLocked(
   context: ServiceContext,
   config: CreateContainer,
+  made: MadeVolumes,
 ): Promise<{ id: string; warnings: string[] }> {
   const image = findImage(context.images, config.image)
   const name = chooseName(context, config.name)
   const id = newId()
   const undo = createUndoStack(context.log)
   try {
-    const { warnings, ...resolved } = await resolveContainer(context, { id, imageId: image.id, config, kept: [] }, undo)
+    const { warnings, ...resolved } = await resolveContainer(
+      context,
+      { id, imageId: image.id, config, kept: [], made },
+      undo,
+    )
     undo.add('container folder', () => rm(context.layout.container(id), { recursive: true, force: true }))
     for (const folder of [context.layout.upper(id), context.layout.work(id), context.layout.merged(id)]) {
       await mkdir(folder, { recursive: true, mode: 0o755 })
@@ -92,6 +102,7 @@ export async function resolveContainer(
     readonly imageId: string
     readonly config: CreateContainer
     readonly kept: ContainerRecord['mounts']
+    readonly made: MadeVolumes
   },
   undo: UndoStack,
 ): Promise<ResolvedContainer> {
@@ -101,8 +112,9 @@ export async function resolveContainer(
   const { config: checked, warnings } = await completeRequest(context, addImageFacts(input.config, image))
   const config = resolveRequest(context, checked)
   const endpoints = planEndpoints(context, config)
-  const mounts = await resolveMounts(context, { config, imageVolumes: image.volumes, kept: input.kept }, (made) =>
-    undo.add('volume', () => removeVolumeRecord(context, made)),
+  const { kept, made } = input
+  const mounts = await resolveMounts(context, { config, imageVolumes: image.volumes, kept, made }, (name) =>
+    undo.add('volume', () => removeVolumeRecord(context, name)),
   )
   return { config, hostname: hostnameOf(config, input.id), process, mounts, endpoints, warnings }
 }

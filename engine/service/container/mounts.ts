@@ -5,7 +5,9 @@ import { EngineError } from '../../contract/errors.ts'
 import { newId } from '../../lib/names.ts'
 import type { ResolvedMount } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
-import { ensureVolume, getVolume, mountpointOf } from '../volume/volumes.ts'
+import { ensureVolume } from '../volume/create.ts'
+import { getVolume, mountpointOf } from '../volume/volumes.ts'
+import type { MadeVolumes } from '../volume/with-volumes.ts'
 import { findContainer } from './find.ts'
 
 const refuse = (reason: string, text: string, details: Record<string, string> = {}) =>
@@ -22,6 +24,7 @@ export async function resolveMounts(
     readonly imageVolumes: readonly string[]
     /** Mounts that the container has already: an anonymous volume stays at its place. */
     readonly kept: readonly ResolvedMount[]
+    readonly made: MadeVolumes
   },
   onMade: (volume: string) => void,
 ): Promise<ResolvedMount[]> {
@@ -42,7 +45,9 @@ export async function resolveMounts(
   for (const spec of [...own, ...implied]) {
     const isKept = (mount: ResolvedMount) => mount.isAnonymous && targetOf(mount) === targetOf(spec)
     const kept = spec.type === 'volume' && spec.source === '' ? request.kept.find(isKept) : undefined
-    const mount = kept ? { ...kept, ...spec, driver: kept.driver } : await resolveMount(context, spec, onMade)
+    const mount = kept
+      ? { ...kept, ...spec, driver: kept.driver }
+      : await resolveMount(context, spec, { onMade, made: request.made })
     const before = request.kept.find(({ name, target }) => name === mount.name && target === mount.target)
     resolved.push({ ...mount, isPopulated: before?.isPopulated ?? false })
   }
@@ -82,7 +87,7 @@ type Place = Omit<ResolvedMount, 'isPopulated'>
 async function resolveMount(
   context: ServiceContext,
   spec: MountSpec,
-  onMade: (volume: string) => void,
+  { onMade, made }: { readonly onMade: (volume: string) => void; readonly made: MadeVolumes },
 ): Promise<Place> {
   switch (spec.type) {
     case 'tmpfs':
@@ -91,7 +96,7 @@ async function resolveMount(
       return resolveBind(context, spec)
     case 'volume': {
       const isAnonymous = spec.source === ''
-      const name = isAnonymous ? newId() : spec.source
+      const name = isAnonymous ? (made.get(spec.target) ?? newId()) : spec.source
       const { labels, driver, driverOptions } = spec
       if (await ensureVolume(context, { name, isAnonymous, labels, driver, options: driverOptions })) onMade(name)
       const volume = getVolume(context, name)

@@ -8,6 +8,7 @@ import type { ServiceContext } from '../context.ts'
 import { parseNetworkMode } from '../network/mode.ts'
 import { refreshRenamed } from '../network/refresh.ts'
 import { createUndoStack, type UndoStack } from '../undo.ts'
+import { type MadeVolumes, withVolumes } from '../volume/with-volumes.ts'
 import { resolveContainer } from './create.ts'
 import { assertNameFree, currentContainer, findContainer } from './find.ts'
 import { launch } from './start.ts'
@@ -37,13 +38,16 @@ export async function recreateContainer(
     context.locks.withLock('containers', () => context.locks.withLock(id, work))
   const undo = createUndoStack(context.log)
   try {
-    const plan = await alone(() => planRecreation(context, { id, change }, undo))
-    if (plan.isRunning) await stopForLater(context, id)
-    await context.locks.withLock('containers', async () => {
-      await context.locks.withLock(id, () => replace(context, plan))
-      if (plan.next.name !== plan.before.name) await refreshRenamed(context, id, plan.before.name)
+    const { mounts: kept, config } = currentContainer(context.containers, id)
+    return await withVolumes(context, { config: { mounts: change.mounts ?? config.mounts }, kept }, async (made) => {
+      const plan = await alone(() => planRecreation(context, { id, change, made }, undo))
+      if (plan.isRunning) await stopForLater(context, id)
+      await context.locks.withLock('containers', async () => {
+        await context.locks.withLock(id, () => replace(context, plan))
+        if (plan.next.name !== plan.before.name) await refreshRenamed(context, id, plan.before.name)
+      })
+      return { warnings: [...plan.warnings] }
     })
-    return { warnings: [...plan.warnings] }
   } catch (error) {
     await undo.run()
     throw error
@@ -52,7 +56,7 @@ export async function recreateContainer(
 
 async function planRecreation(
   context: ServiceContext,
-  { id, change }: { readonly id: string; readonly change: ContainerChange },
+  { id, change, made }: { readonly id: string; readonly change: ContainerChange; readonly made: MadeVolumes },
   undo: UndoStack,
 ): Promise<Recreation> {
   const before = currentContainer(context.containers, id)
@@ -69,7 +73,11 @@ async function planRecreation(
     assertNameFree(context.containers, name, id)
   }
   const config = changedConfig(before, rest)
-  const resolved = await resolveContainer(context, { id, imageId: before.imageId, config, kept: before.mounts }, undo)
+  const resolved = await resolveContainer(
+    context,
+    { id, imageId: before.imageId, config, kept: before.mounts, made },
+    undo,
+  )
   const { warnings, endpoints, ...parts } = resolved
   assertNoLoop(context, before, parts.config.network)
   const next = {

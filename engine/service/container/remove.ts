@@ -1,7 +1,7 @@
 import { EngineError } from '../../contract/errors.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
-import { removeVolumeRecord } from '../volume/volumes.ts'
+import { removeVolumeRecord } from '../volume/remove.ts'
 import { cleanHost } from './exit.ts'
 import { findContainer } from './find.ts'
 import { goesOn } from './state.ts'

@@ -2,7 +2,8 @@ import { EngineError } from '../../contract/errors.ts'
 import type { VolumeSummary } from '../../contract/volume.ts'
 import type { ServiceContext } from '../context.ts'
 import { publishPrune } from '../prune.ts'
-import { listVolumes, measureVolumes, removeVolume } from './volumes.ts'
+import { removeVolume } from './remove.ts'
+import { listVolumes, measureVolumes } from './volumes.ts'
 
 /** Removes volumes that no container mentions, and says how many bytes that freed. */
 export async function pruneVolumes(

@@ -46,6 +46,36 @@ test('a plugin of another kind, and one without capabilities', async () => {
   await expect(others.create(volume, {})).rejects.toThrow('plugin "shelf" does not implement VolumeDriver')
 })
 
+test('what every plugin has is listed and found; one that hangs is left out with a warning, and not asked again at once', async () => {
+  const other = await startVolumePlugin(path.join(base, 'other.sock'), path.join(base, 'other'))
+  const network = await startVolumePlugin(path.join(base, 'network.sock'), path.join(base, 'network'))
+  network.answers.set('Plugin.Activate', { body: '{"Implements":["NetworkDriver"]}' })
+  const soon = createVolumePlugins({ folders: [base], soonMs: 200 })
+  try {
+    await soon.create(volume, {})
+    await soon.create({ driver: 'other', name: 'pens' }, {})
+    const told = await soon.listVolumes()
+    expect(told.warnings).toEqual([])
+    expect(told.volumes).toEqual([
+      { driver: 'other', name: 'pens', mountpoint: path.join(base, 'other/pens'), createdAt: '', scope: 'global' },
+      { driver: 'shelf', name: 'books', mountpoint: path.join(base, 'data/books'), createdAt: '', scope: 'global' },
+    ])
+    expect(await soon.find('pens')).toMatchObject({ driver: 'other', name: 'pens' })
+    expect(await soon.find('nosuch')).toBeNull()
+    other.answers.set('VolumeDriver.List', null)
+    const late = await soon.listVolumes()
+    expect(late.warnings).toEqual(['volume plugin "other": VolumeDriver.List: no answer within 0.2 seconds'])
+    expect(late.volumes.map(({ name }) => name)).toEqual(['books'])
+    const calls = other.calls.length
+    expect((await soon.listVolumes()).warnings).toEqual(['volume plugin "other" gave no answer a while ago'])
+    expect(await soon.find('books')).toMatchObject({ driver: 'shelf' })
+    expect(other.calls).toHaveLength(calls)
+  } finally {
+    await other.close()
+    await network.close()
+  }
+})
+
 test('a name that leads out of the folders is not found', async () => {
   await expect(plugins.create({ driver: '../shelf/shelf', name: 'v' }, {})).rejects.toThrow('not found')
 })

@@ -11,19 +11,19 @@ export function volumeRoutes({ volume }: Services): Route[] {
     {
       method: 'GET',
       path: '/volumes',
-      handle: ({ query }) => {
-        const filters = parseFilters(query.get('filters'), ['name', 'label', 'dangling', 'driver'])
+      handle: async ({ query }) => {
+        const filters = parseFilters(query.get('filters'), ['name', 'label', 'label!', 'dangling', 'driver'])
         const dangling = filterFlag(filters, 'dangling')
-        const shown = volume
-          .list()
-          .filter(
-            ({ name, driver, labels, usedBy }) =>
-              (filters.get('name')?.some((wanted) => name.includes(wanted)) ?? true) &&
-              (dangling === undefined || dangling === (usedBy.length === 0)) &&
-              (filters.get('driver')?.includes(driver) ?? true) &&
-              hasLabels(labels, filters.get('label') ?? []),
-          )
-        return { status: 200, json: { Volumes: shown.map(toVolume), Warnings: [] } }
+        const { volumes, warnings } = await volume.listAll()
+        const shown = volumes.filter(
+          ({ name, driver, labels, usedBy }) =>
+            (filters.get('name')?.some((wanted) => name.includes(wanted)) ?? true) &&
+            (dangling === undefined || dangling === (usedBy.length === 0)) &&
+            (filters.get('driver')?.includes(driver) ?? true) &&
+            hasLabels(labels, filters.get('label') ?? []) &&
+            !filters.get('label!')?.some((one) => hasLabels(labels, [one])),
+        )
+        return { status: 200, json: { Volumes: shown.map(toVolume), Warnings: warnings } }
       },
     },
     {

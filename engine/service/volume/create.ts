@@ -1,0 +1,78 @@
+import { EngineError } from '../../contract/errors.ts'
+import type { VolumeSummary } from '../../contract/volume.ts'
+import { newId, validateName } from '../../lib/names.ts'
+import type { VolumeRecord } from '../../store/schema.ts'
+import type { ServiceContext } from '../context.ts'
+import { findVolume } from './find.ts'
+import { withVolumeLocks } from './locks.ts'
+import { naming } from './naming.ts'
+import { getVolume, summarise } from './volumes.ts'
+
+/** What a volume is made with; no driver is `local` for a new one, and whichever serves one that is there. */
+export interface VolumeRequest {
+  readonly name: string
+  readonly labels: Record<string, string>
+  readonly driver?: string
+  readonly options?: Record<string, string>
+}
+
+/** Makes a named volume, or an anonymous one where the name is empty. An existing one is answered as it is. */
+export async function createVolume(context: ServiceContext, input: VolumeRequest): Promise<VolumeSummary> {
+  const name = input.name || newId()
+  return withVolumeLocks(context, [name], async () => {
+    if (!input.driver && input.name) await findVolume(context, name)
+    await ensureVolume(context, { ...input, name, isAnonymous: input.name === '' })
+    return summarise(context, getVolume(context, name))
+  })
+}
+
+/** Makes a volume when there is none of that name; answers whether it made one. The caller holds its lock. */
+export async function ensureVolume(
+  context: ServiceContext,
+  { name, isAnonymous, labels, driver = '', options = {} }: VolumeRequest & { readonly isAnonymous: boolean },
+): Promise<boolean> {
+  const found = context.volumes.get(name)
+  assertCanBe({ name, driver, options }, found)
+  if (found) return false
+  validateName(name)
+  const createdAt = context.now().toISOString()
+  const record: VolumeRecord = {
+    version: 1,
+    createdAt,
+    name,
+    isAnonymous,
+    labels,
+    driver: driver || 'local',
+    options,
+    scope: 'local',
+  }
+  if (record.driver === 'local') {
+    await context.volume.create(context.layout.volumeData(name))
+    await context.volumes.put(record)
+  } else {
+    const scope = await context.volumePlugins.scope(record.driver)
+    await naming('create', name, context.volumePlugins.create(record, options))
+    await context.volumes.put({ ...record, scope })
+  }
+  context.bus.publish({ type: 'volume', action: 'create', id: name, attributes: { driver: record.driver } })
+  return true
+}
+
+function assertCanBe(
+  { name, driver, options }: Required<Pick<VolumeRequest, 'name' | 'driver' | 'options'>>,
+  found: VolumeRecord | undefined,
+): void {
+  const [option] = Object.keys(options)
+  if (option !== undefined && (driver || found?.driver || 'local') === 'local')
+    throw new EngineError(
+      'notImplemented',
+      'volume.local-options',
+      `create ${name}: option ${JSON.stringify(option.slice(0, 100))}: the local driver mounts nothing here and takes no options; mount it on this machine and bind the folder, or use a volume plugin`,
+    )
+  if (found && driver !== '' && driver !== found.driver)
+    throw new EngineError(
+      'conflict',
+      'volume.other-driver',
+      `create ${name}: driver '${found.driver}' already has volume '${name}': volume name must be unique`,
+    )
+}

@@ -1,0 +1,65 @@
+import { EngineError } from '../../contract/errors.ts'
+import type { ServiceContext } from '../context.ts'
+import { findVolume, noSuchVolume } from './find.ts'
+import { withVolumeLocks } from './locks.ts'
+import { naming } from './naming.ts'
+import { usersOf } from './volumes.ts'
+
+/** Removes a volume that no container mentions; with `force` also one that its plugin does not give up. */
+export async function removeVolume(
+  context: ServiceContext,
+  name: string,
+  options: { readonly force: boolean },
+): Promise<void> {
+  const discard = await withVolumeLocks(context, [name], async () => {
+    if (!(await findVolume(context, name))) throw noSuchVolume(name)
+    const [user] = usersOf(context, name)
+    if (user) {
+      throw new EngineError('conflict', 'volume.in-use', `remove ${name}: volume is in use - [${user}]`, {
+        details: { volume: name, container: user },
+      })
+    }
+    return takeVolume(context, name, options)
+  })
+  await discard()
+}
+
+/** Removes a volume's files and record, unless somebody uses it. */
+export async function removeVolumeRecord(context: ServiceContext, name: string): Promise<void> {
+  if (usersOf(context, name).length > 0) return
+  const discard = await takeVolume(context, name, { force: false })
+  await discard()
+}
+
+/** Takes a volume out of use; what is answered removes its files, which may take long, and says that it is gone. */
+async function takeVolume(
+  context: ServiceContext,
+  name: string,
+  { force }: { readonly force: boolean },
+): Promise<() => Promise<void>> {
+  const record = context.volumes.get(name)
+  if (record && record.driver !== 'local') {
+    await naming('remove', name, context.volumePlugins.remove(record)).catch((error: unknown) => {
+      if (!force) throw error
+      context.log.warn({ volume: name, error: String(error) }, 'volume not removed by its plugin')
+    })
+  }
+  // The record goes first: folders without one are swept away at the next start.
+  await context.volumes.delete(name)
+  const aside = await context.volume.setAside(context.layout.volume(name))
+  return async () => {
+    try {
+      if (aside) await context.volume.remove(aside)
+    } catch (cause) {
+      throw new EngineError(
+        'internal',
+        'volume.files-left',
+        `remove ${name}: the volume is gone, but not all of its files: ${EngineError.from(cause).message}; what is left is in ${aside}, and is tried again at the next start of the engine`,
+        { cause },
+      )
+    } finally {
+      const attributes = { driver: record?.driver ?? 'local' }
+      context.bus.publish({ type: 'volume', action: 'destroy', id: name, attributes })
+    }
+  }
+}
