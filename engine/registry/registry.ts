@@ -6,6 +6,7 @@ import { createSettingsFile, type SettingsFile } from '../store/settings-file.ts
 import { createSystemAuthorities, readHostCertificates } from './certificates.ts'
 import { type CredentialSource, type Credentials, createLogins, HUB, type Logins } from './credentials.ts'
 import { describeManifest } from './manifests.ts'
+import { type OpenedUrl, openUrl } from './open-url.ts'
 import { searchCatalog, searchIndex, splitTerm } from './search.ts'
 import { createSession, registryError, type Session } from './session.ts'
 import { createSource, type Pace, type Source } from './source.ts'
@@ -60,6 +61,8 @@ export interface Registry {
     readonly credentials?: Credentials | undefined
     readonly signal: AbortSignal
   }): Promise<SearchResult[]>
+  /** A file of any web server, by the proxies and limits that registries are asked with. */
+  openUrl(url: string, signal: AbortSignal): Promise<OpenedUrl>
   close(): Promise<void>
 }
 export interface OpenOptions {
@@ -154,6 +157,7 @@ export function createRegistry(options: RegistryOptions): Registry {
         return searchCatalog(session, wanted)
       }
     },
+    openUrl: (url, signal) => openUrl(transport, url, signal),
     close: () => transport.close(),
   }
 }

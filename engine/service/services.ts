@@ -41,6 +41,7 @@ import type { Peer } from './docker/clients.ts'
 import { createDockerContext, describeDockerApi, noteServed, noteServing, offerDockerSocket } from './docker/docker.ts'
 import { type CommitRequest, commitContainer } from './image/commit.ts'
 import { createStarter, importArchive, importTar, loadArchive, type TarImport } from './image/import.ts'
+import { importUrl } from './image/import-url.ts'
 import { createLayerFiles } from './image/layer-files.ts'
 import { inspectImage, listImages } from './image/list.ts'
 import { type PruneOptions, pruneImages } from './image/prune.ts'
@@ -154,6 +155,7 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       commit: (request: CommitRequest, signal: AbortSignal) => commitContainer(context, request, signal),
       importTar: (archive: AsyncIterable<Uint8Array>, input: TarImport, signal: AbortSignal) =>
         importTar(context, archive, input, signal),
+      importUrl: (input: Parameters<typeof importUrl>[1], signal: AbortSignal) => importUrl(context, input, signal),
       layerFiles: createLayerFiles(context),
       prune: (options: PruneOptions) => pruneImages(context, options),
       tag: (id: string, reference: string) => tagImage(context, id, reference),

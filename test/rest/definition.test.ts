@@ -231,6 +231,30 @@ describe.skipIf(!hasDocker)('every answer is as the definition of the API has it
     expect((await call('GET /images/get', [], { query: { names: 'test/box:1' } })).status).toBe(200)
     await made('POST /images/prune')
     expect((await call('POST /commit', [], { query: { container: 'nosuch' }, body: {} })).status).toBe(404)
+    const { Id: id } = (await made('POST /containers/create', [], { body: { Image: 'test/box:1' } })).json
+    const query = { container: id, repo: 'test/kept', tag: '1', comment: 'why', changes: 'CMD ["true"]' }
+    const committed = await made('POST /commit', [], { query, body: {} })
+    expect(committed).toMatchObject({ status: 201, json: { Id: expect.stringMatching(/^sha256:[0-9a-f]{64}$/) } })
+    const kept = (await made('GET /images/{name}/json', ['test/kept:1'])).json
+    expect(kept).toMatchObject({ Id: committed.json.Id, Config: { Cmd: ['true'] } })
+    await made('DELETE /containers/{id}', [id])
+    const saved = await call('GET /images/{name}/get', ['test/kept:1'])
+    expect(saved.headers['content-type']).toBe('application/x-tar')
+    await made('DELETE /images/{name}', ['test/kept:1'])
+    const loaded = await made('POST /images/load', [], { raw: saved.body })
+    expect(loaded.headers['content-type']).toMatch(/^application\/json/)
+    expect(
+      loaded.body
+        .toString()
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line))
+        .at(-1),
+    ).toEqual({
+      stream: 'Loaded image: test/kept:1\n',
+    })
+    expect((await made('GET /images/{name}/json', ['test/kept:1'])).json.Id).toBe(committed.json.Id)
+    await made('DELETE /images/{name}', ['test/kept:1'])
     expect((await call('POST /images/load', [], { raw: Buffer.from('no archive') })).status).toBeLessThan(501)
   })
 

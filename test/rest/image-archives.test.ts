@@ -1,5 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -143,6 +146,95 @@ describe.skipIf(!hasDocker)('images as archives, images of containers, and what 
     await ok('cp', 'root:/hello', file('hello'))
     expect(readFileSync(file('hello'), 'utf8')).toBe('from a tar')
     await ok('rm', 'root')
+  })
+
+  test('a tar is imported from a web server, with what it says when it has none', async () => {
+    const tar = await buildTar([{ name: 'hello', content: 'from afar' }])
+    const asked: http.IncomingHttpHeaders[] = []
+    const server = http
+      .createServer(({ url, headers }, response) => {
+        asked.push(headers)
+        if (url === '/moved') return response.writeHead(302, { location: '/root.tar' }).end()
+        if (url === '/root.tar') return response.writeHead(200, { 'content-length': tar.length }).end(tar)
+        if (url === '/huge') return response.writeHead(200, { 'content-length': 1e17 }).write('x')
+        if (url === '/cut') {
+          response.writeHead(200, { 'content-length': tar.length }).write(tar.subarray(0, 100))
+          return setTimeout(() => response.destroy(), 50)
+        }
+        response.writeHead(404).end('no such file')
+      })
+      .listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const host = `127.0.0.1:${port}`
+    try {
+      const said = await ok('import', '--change', 'CMD ["/hello"]', `http://me:secret@${host}/moved`, 'test/afar:1')
+      expect(said).toContain(`Downloading from http://${host}/moved`)
+      expect(said).not.toContain('secret')
+      expect(asked[0]?.authorization).toBe(`Basic ${Buffer.from('me:secret').toString('base64')}`)
+      expect(said.trim().split('\n').at(-1)?.trim()).toBe(await idOf('test/afar:1'))
+      await ok('create', '--name', 'afar', 'test/afar:1')
+      await ok('cp', 'afar:/hello', file('afar'))
+      expect(readFileSync(file('afar'), 'utf8')).toBe('from afar')
+      await ok('rm', 'afar')
+      await ok('rmi', 'test/afar:1')
+      const refused = async (source: string, name = 'test/never:1') => (await docker('import', source, name)).stderr
+      expect(await refused(`http://${host}/nosuch`)).toContain(
+        `failed to GET http://${host}/nosuch with status 404 Not Found: no such file`,
+      )
+      // The command takes what has no scheme for a file; to the engine it is http.
+      expect((await here.ask('POST', `/images/create?fromSrc=${host}/nosuch`)).status).toBe(404)
+      expect(await refused(`http://${host}/huge`)).toContain('which is half of what is free')
+      expect(await refused(`http://${host}/root.tar`, 'test/never:1:2')).toContain('invalid reference format')
+      expect(await refused(`http://${host}/cut`)).not.toBe('')
+      expect(await refused('http://127.0.0.1:1/x')).toContain('127.0.0.1:1 cannot be reached')
+      expect((await here.ask('POST', '/images/create?fromSrc=ftp://x/y')).json['message']).toContain(
+        'invalid source "ftp://x/y"',
+      )
+      expect((await docker('inspect', 'test/never:1')).code).not.toBe(0)
+      expect(readdirSync(path.join(here.engine.config.root, 'tmp'))).toEqual([])
+    } finally {
+      server.closeAllConnections()
+      server.close()
+    }
+  })
+
+  test('load tells of the layers that are new, unless it is asked to be quiet', async () => {
+    const archive = await busyboxArchive(['test/layered:1'], { files: { y: 'layered' } })
+    const load = (query: string) =>
+      new Promise<Record<string, unknown>[]>((resolve, reject) => {
+        const target = { socketPath: here.engine.config.socket, method: 'POST', path: `/v1.51/images/load${query}` }
+        const request = http.request(target, async (response) => {
+          let text = ''
+          for await (const chunk of response) text += chunk
+          resolve(
+            text
+              .trim()
+              .split('\n')
+              .map((line) => JSON.parse(line)),
+          )
+        })
+        request.on('error', reject)
+        request.end(archive)
+      })
+    const told = await load('')
+    const total = expect.any(Number)
+    expect(told.slice(0, -1)).not.toEqual([])
+    for (const line of told.slice(0, -1))
+      expect(line).toEqual({
+        status: 'Loading layer',
+        id: expect.stringMatching(/^[0-9a-f]{12}$/),
+        progressDetail: { current: total, total },
+      })
+    const last = told.at(-2) as { progressDetail: { current: number; total: number } }
+    expect(last.progressDetail.current).toBe(last.progressDetail.total)
+    const loaded = { stream: 'Loaded image: test/layered:1\n' }
+    expect(told.at(-1)).toEqual(loaded)
+    // Its layer is here now.
+    expect(await load('')).toEqual([loaded])
+    await ok('rmi', 'test/layered:1')
+    expect(await load('?quiet=1')).toEqual([loaded])
+    await ok('rmi', 'test/layered:1')
   })
 
   test('what one has exported another imports', async () => {

@@ -1,7 +1,5 @@
-import type { ImageDetail, ImageSummary, ImportProgress } from '../../../contract/image.ts'
+import type { ImageDetail, ImageSummary } from '../../../contract/image.ts'
 import { toUnix } from './time.ts'
-
-export type { ImageDetail, ImportProgress as ImageProgress }
 
 /** A row of `GET /images/json`. */
 export function toImageItem(image: ImageSummary, version: number) {

@@ -1,5 +1,6 @@
 import { EngineError } from '../../../contract/errors.ts'
-import type { PullProgress, PushProgress } from '../../../contract/image.ts'
+import type { ImportProgress, PullProgress, PushProgress } from '../../../contract/image.ts'
+import type { UrlImportProgress } from '../../../service/image/import-url.ts'
 
 /** One line of Docker's progress (`jsonmessage`): a status about one layer, a status alone, or an error. */
 export interface ProgressLine {
@@ -47,6 +48,31 @@ export function toPullLine(step: PullProgress, name: string): ProgressLine | nul
 export function toPushLine(step: PushProgress): ProgressLine {
   if (step.type === 'layer') return layerLine(PUSH_STATUS[step.state], step)
   return { status: `${step.tag}: digest: ${step.digest} size: ${step.sizeBytes}` }
+}
+
+/** A step of a load: the layers that are new here, and each image by its name or id; with `isQuiet` the images alone. */
+export function toLoadLine(step: ImportProgress, isQuiet: boolean): (ProgressLine & { stream?: string }) | null {
+  switch (step.type) {
+    case 'stage':
+      return null
+    case 'layer': {
+      const { layer, state, currentBytes: current, totalBytes: total } = step
+      // Whether it is here already is not known before its first byte is unpacked.
+      const isNew = state === 'done' || (state === 'unpacking' && current > 0)
+      return isNew && !isQuiet ? { status: 'Loading layer', id: layer, progressDetail: { current, total } } : null
+    }
+    case 'image': {
+      const [name] = step.references
+      return { stream: name ? `Loaded image: ${name}\n` : `Loaded image ID: ${step.id}\n` }
+    }
+  }
+}
+
+/** A step of an import from a web server. */
+export function toImportLine(step: UrlImportProgress): ProgressLine {
+  if (step.type === 'done') return { status: step.id }
+  const { currentBytes: current, totalBytes } = step
+  return { status: 'Importing', progressDetail: { current, ...(totalBytes > 0 ? { total: totalBytes } : {}) } }
 }
 
 function layerLine(status: string, { state, layer, currentBytes, totalBytes }: Layer): ProgressLine {

@@ -1,10 +1,9 @@
-import { EngineError } from '../../../contract/errors.ts'
-import type { ImageSummary } from '../../../contract/image.ts'
+import type { ImageSummary, ImportProgress } from '../../../contract/image.ts'
 import { hasLabels } from '../../../lib/labels.ts'
 import { familiarReference, matchesReference } from '../../../lib/reference.ts'
 import type { Services } from '../../../service/services.ts'
-import type { ImageProgress } from '../codec/image.ts'
 import { toHistory, toImageInspect, toImageItem } from '../codec/image.ts'
+import { createThrottle, toErrorLine, toLoadLine } from '../codec/progress.ts'
 import { filterFlag, isTrue, parseFilters, type RestRequest, readUntil } from '../http.ts'
 import type { Route } from '../router.ts'
 
@@ -35,7 +34,10 @@ export function imageRoutes({ image }: Services): Route[] {
     {
       method: 'POST',
       path: '/images/load',
-      handle: ({ message, signal }) => ({ status: 200, stream: loadLines(image.load(message, signal)) }),
+      handle: ({ message, query, signal }) => ({
+        status: 200,
+        stream: loadLines(image.load(message, signal), isTrue(query.get('quiet'))),
+      }),
     },
     {
       method: 'GET',
@@ -107,16 +109,15 @@ function withWanted(image: ImageSummary, patterns: readonly string[] | undefined
   return { ...image, references, repoDigests }
 }
 
-/** `docker load` prints the `stream` of each line; an error is a line too, for the headers are gone. */
-async function* loadLines(progress: AsyncIterable<ImageProgress>) {
+/** What `docker load` prints; an error is a line too, for the headers are gone. */
+async function* loadLines(progress: AsyncIterable<ImportProgress>, isQuiet: boolean) {
+  const isWanted = createThrottle(() => performance.now())
   try {
     for await (const step of progress) {
-      if (step.type !== 'image') continue
-      const name = step.references[0]
-      yield `${JSON.stringify({ stream: name ? `Loaded image: ${name}\n` : `Loaded image ID: ${step.id}\n` })}\n`
+      const line = toLoadLine(step, isQuiet)
+      if (line && (step.type !== 'layer' || isWanted(step.layer, step.state))) yield `${JSON.stringify(line)}\n`
     }
   } catch (error) {
-    const { message } = EngineError.from(error)
-    yield `${JSON.stringify({ errorDetail: { message }, error: message })}\n`
+    yield `${JSON.stringify(toErrorLine(error))}\n`
   }
 }

@@ -2,9 +2,17 @@ import { z } from 'zod'
 import { EngineError } from '../../../contract/errors.ts'
 import { type PullProgress, type PushProgress, RegistryAuth } from '../../../contract/image.ts'
 import { familiarReference, parseReference } from '../../../lib/reference.ts'
+import type { UrlImportProgress } from '../../../service/image/import-url.ts'
 import type { Services } from '../../../service/services.ts'
 import { checked } from '../codec/json.ts'
-import { createThrottle, type ProgressLine, toErrorLine, toPullLine, toPushLine } from '../codec/progress.ts'
+import {
+  createThrottle,
+  type ProgressLine,
+  toErrorLine,
+  toImportLine,
+  toPullLine,
+  toPushLine,
+} from '../codec/progress.ts'
 import { parseFilters, type RestAnswer, type RestRequest, readJson } from '../http.ts'
 import type { Route } from '../router.ts'
 
@@ -121,25 +129,30 @@ async function pull(services: Services, request: RestRequest): Promise<RestAnswe
   })
 }
 
-/** `POST /images/create?fromSrc=-`: the body is a root file system. */
+/** `POST /images/create?fromSrc=`: a root file system, which is the body (`-`) or lies at a web server. */
 async function importTar({ image }: Services, { query, message, signal }: RestRequest): Promise<RestAnswer> {
-  if (query.get('fromSrc') !== '-') {
+  const source = query.get('fromSrc') ?? ''
+  if (source === '') {
     throw new EngineError(
       'invalidArgument',
       'import.source',
-      'fromImage, or fromSrc=- with a tar as the body, is needed',
+      'fromImage, or fromSrc with - or the address of a tar, is needed',
     )
   }
-  const id = await image.importTar(
-    message,
-    {
-      reference: [query.get('repo'), query.get('tag')].filter(Boolean).join(':'),
-      comment: query.get('message') ?? '',
-      platform: query.get('platform') ?? '',
-      changes: query.getAll('changes'),
-    },
-    signal,
-  )
+  const facts = {
+    reference: [query.get('repo'), query.get('tag')].filter(Boolean).join(':'),
+    comment: query.get('message') ?? '',
+    platform: query.get('platform') ?? '',
+    changes: query.getAll('changes'),
+  }
+  if (source !== '-')
+    return streamed(await begin(image.importUrl({ ...facts, source }, signal)), {
+      first: [],
+      toLine: (step) => toImportLine(step),
+      before: (step) =>
+        step.type === 'download' && step.currentBytes === 0 ? [{ status: `Downloading from ${step.url}` }] : [],
+    })
+  const id = await image.importTar(message, facts, signal)
   const line = `${JSON.stringify({ status: id })}\r\n`
   return {
     status: 200,
@@ -151,7 +164,7 @@ async function importTar({ image }: Services, { query, message, signal }: RestRe
 }
 
 /** Waits for the first step that tells more than that work has begun: until then a failure is still a status. */
-async function begin<T extends PullProgress | PushProgress>(steps: AsyncIterable<T>): Promise<AsyncIterable<T>> {
+async function begin<T extends Step>(steps: AsyncIterable<T>): Promise<AsyncIterable<T>> {
   const iterator = steps[Symbol.asyncIterator]()
   let step = await iterator.next()
   while (!step.done && step.value.type === 'stage' && step.value.stage === 'resolving') step = await iterator.next()
@@ -166,13 +179,14 @@ async function begin<T extends PullProgress | PushProgress>(steps: AsyncIterable
   })()
 }
 
+type Step = PullProgress | PushProgress | UrlImportProgress
 interface Lines<T> {
   readonly first: readonly ProgressLine[]
   readonly toLine: (step: T) => ProgressLine | null
   readonly before?: (step: T) => readonly ProgressLine[]
 }
 
-function streamed<T extends PullProgress | PushProgress>(steps: AsyncIterable<T>, lines: Lines<T>): RestAnswer {
+function streamed<T extends Step>(steps: AsyncIterable<T>, lines: Lines<T>): RestAnswer {
   const text = (line: ProgressLine) => `${JSON.stringify(line)}\r\n`
   const isWanted = createThrottle(() => performance.now())
   return {
