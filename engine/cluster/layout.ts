@@ -56,6 +56,7 @@ export const ClusterNetwork = z.object({
   isInternal: z.boolean(),
   isEncrypted: z.boolean(),
   options: Texts,
+  ipamOptions: Texts.optional(),
   labels: Texts,
 })
 export type ClusterNetwork = z.output<typeof ClusterNetwork>

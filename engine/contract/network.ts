@@ -28,6 +28,8 @@ export const CreateNetwork = z.object({
   isInternal: z.boolean().default(false),
   enableIPv6: z.boolean().default(false),
   options: Labels.default({}),
+  /** Of the address management; the one here has none, and keeps what it is given. */
+  ipamOptions: Labels.default({}),
   labels: Labels.default({}),
 })
 export type CreateNetwork = z.output<typeof CreateNetwork>
@@ -88,6 +90,7 @@ export const NetworkSummary = z.object({
   isInternal: z.boolean(),
   enableIPv6: z.boolean(),
   options: Labels,
+  ipamOptions: Labels,
   labels: Labels,
   endpoints: z.array(
     z.object({

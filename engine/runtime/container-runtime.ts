@@ -21,7 +21,7 @@ import { readLogLimits } from './log-options.ts'
 import { addContainerEnv, mergeEnv } from './process.ts'
 import { parseSecurityOptions } from './security.ts'
 import { buildProcess, type NamespacePlaces } from './spec.ts'
-import { buildLimits } from './spec-resources.ts'
+import { blockIoWeight, buildLimits } from './spec-resources.ts'
 import { resolveUser } from './user.ts'
 import { writeInPlace } from './write-in-place.ts'
 
@@ -281,7 +281,10 @@ export function createContainerRuntime({
       host.attach({ containerId: record.id, bundle: layout.bundle(record.id), tty: record.config.tty, holdsBack }),
     resize: (containerId, size) => host.resizeContainer({ containerId, ...size }),
     applyLimits: ({ id, config }) =>
-      host.updateContainer({ containerId: id, resources: buildLimits(config.resources) }),
+      host.updateContainer({
+        containerId: id,
+        resources: { ...buildLimits(config.resources), ...blockIoWeight(config.blockIo) },
+      }),
     processes: (containerId, psArgs) => host.listProcesses({ containerId, psArgs }),
     treeSize: (path) => host.treeSize({ path }),
     exec: async (record, spec) =>

@@ -19,6 +19,8 @@ export interface CheckedLimits {
 const NO_OOM_SWITCH = 'Your kernel does not support OomKillDisable. OomKillDisable discarded.'
 const NO_SWAPPINESS =
   'Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded.'
+export const NO_BLOCK_IO =
+  'Your kernel does not support Block I/O limits or the cgroup is not mounted. Block I/O limits discarded.'
 const MIN_MEMORY = 6 * 1024 * 1024
 const refuse = (text: string) => new EngineError('invalidArgument', 'limits.invalid', text)
 
@@ -39,7 +41,7 @@ export function rootOnlySettings(config: CreateContainer): string[] {
       ? ['Your kernel does not support device cgroups for ordinary users. Device permissions discarded.']
       : []),
     ...(config.blockIo.weight > 0 || Object.values(config.blockIo).some((one) => Array.isArray(one) && one.length > 0)
-      ? ['Your kernel does not support Block I/O limits or the cgroup is not mounted. Block I/O limits discarded.']
+      ? [NO_BLOCK_IO]
       : []),
     ...(config.oomScoreAdj < 0 ? ['The OOM score can only be raised without root. Lower score discarded.'] : []),
     ...(config.domainname !== '' ? ['The domain name can only be set by newer runtimes without root.'] : []),

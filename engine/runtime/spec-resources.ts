@@ -82,6 +82,10 @@ function deviceRules({ privileged, devices, deviceCgroupRules }: ResourceInput):
   ]
 }
 
+/** The share of the disk alone: rates of devices stay as they were given. */
+export const blockIoWeight = ({ weight }: Pick<BlockIoNumbers, 'weight'>): object =>
+  weight > 0 ? { blockIO: { weight } } : {}
+
 function blockIoOf(io: BlockIoNumbers | undefined): object {
   if (!io) return {}
   const rates = { Read: [io.readBytes, io.readOperations], Write: [io.writeBytes, io.writeOperations] } as const

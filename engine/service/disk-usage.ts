@@ -5,25 +5,28 @@ import { pruneImages } from './image/prune.ts'
 import { countLayerUsers, sizesOf } from './image/sharing.ts'
 import { measureVolumes } from './volume/volumes.ts'
 
+/** Bytes of layers and blobs on the disk, and what each image has of them. */
+export async function measureImages({ layout, runtime, ...context }: ServiceContext) {
+  const [layerBytes, blobBytes] = await Promise.all([layout.layers, layout.blobs].map((path) => runtime.treeSize(path)))
+  return { layerBytes: layerBytes ?? 0, blobBytes: blobBytes ?? 0, images: describeImages(context) }
+}
+
 /** What the data root is full of, measured on the disk, and what each prune would free. */
 export async function measureDisk(context: ServiceContext): Promise<DiskUsage> {
   const { layout, runtime } = context
   const sizeOf = (folder: string) => runtime.treeSize(folder)
   const containers = context.containers.list()
-  const [layerBytes, blobBytes, dangling, unused, own, volumes] = await Promise.all([
-    sizeOf(layout.layers),
-    sizeOf(layout.blobs),
+  const [images, dangling, unused, own, volumes] = await Promise.all([
+    measureImages(context),
     pruneImages(context, { all: false, dryRun: true }),
     pruneImages(context, { all: true, dryRun: true }),
     Promise.all(containers.map(({ id }) => sizeOf(layout.upper(id)))),
     measureVolumes(context),
   ])
   return {
-    layerBytes,
-    blobBytes,
+    ...images,
     danglingBytes: dangling.reclaimedBytes,
     unusedBytes: unused.reclaimedBytes,
-    images: describeImages(context),
     containers: containers.map(({ id, name, state }, index) => ({
       id,
       name,
@@ -39,7 +42,7 @@ export async function measureDisk(context: ServiceContext): Promise<DiskUsage> {
 }
 
 /** Bytes of an image that others stand on too, and those that are its own. */
-function describeImages(context: ServiceContext): DiskUsage['images'] {
+function describeImages(context: Pick<ServiceContext, 'images' | 'containers'>): DiskUsage['images'] {
   const records = context.images.list()
   const users = countLayerUsers(records)
   return records.map((record) => ({

@@ -36,7 +36,7 @@ import {
 import { type ContainerUpdate, updateContainer } from './container/update.ts'
 import { waitForExit } from './container/wait.ts'
 import type { ServiceContext } from './context.ts'
-import { measureDisk } from './disk-usage.ts'
+import { measureDisk, measureImages } from './disk-usage.ts'
 import type { Peer } from './docker/clients.ts'
 import { createDockerContext, describeDockerApi, noteServed, noteServing, offerDockerSocket } from './docker/docker.ts'
 import { type CommitRequest, commitContainer } from './image/commit.ts'
@@ -222,6 +222,7 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
     system: {
       info: () => describeSystem(context, machine),
       diskUsage: () => measureDisk(context),
+      imageUsage: () => measureImages(context),
       events: (signal: AbortSignal) => context.bus.subscribe(signal),
       recentEvents: () => context.bus.recent(),
       notePruned: (type: Parameters<typeof publishPrune>[1], reclaimedBytes: number) =>

@@ -167,6 +167,7 @@ const NetworkShape = z.object({
   ipv6: AddressPool.nullable(),
   isInternal: z.boolean(),
   options: z.record(z.string(), z.string()),
+  ipamOptions: z.record(z.string(), z.string()).optional(),
   labels: z.record(z.string(), z.string()),
 })
 export const NetworkRecord = z.preprocess(migrateNetwork, NetworkShape)

@@ -1,5 +1,6 @@
 import type { CreateContainer } from '../../contract/container.ts'
 import { EngineError } from '../../contract/errors.ts'
+import { resolveCapabilities } from '../../runtime/capabilities.ts'
 import { parseDeviceRule } from '../../runtime/devices.ts'
 import { assertOomScore, rootOnlySettings } from '../../runtime/limits.ts'
 import { ineffectiveLogOptions, readLogLimits } from '../../runtime/log-options.ts'
@@ -19,6 +20,8 @@ export async function completeRequest(
   assertOomScore(config)
   config.deviceCgroupRules.forEach(parseDeviceRule)
   config.ulimits.forEach(assertUlimit)
+  // One that nobody knows is refused here, and not by each start.
+  resolveCapabilities({ add: config.capAdd, drop: config.capDrop, privileged: false })
   const { logMaxBytes: maxBytes, logMaxFiles: maxFiles } = context.config
   readLogLimits(config.log, { maxBytes, maxFiles })
   const security = parseSecurityOptions(config.securityOptions)

@@ -1,5 +1,6 @@
 import { type CreateContainer, ResourceLimits, type RestartPolicy } from '../../contract/container.ts'
 import { EngineError } from '../../contract/errors.ts'
+import { NO_BLOCK_IO } from '../../runtime/limits.ts'
 import type { ServiceContext } from '../context.ts'
 import { currentContainer, findContainer } from './find.ts'
 import { isAlive } from './state.ts'
@@ -8,6 +9,7 @@ import { publishContainer } from './update-state.ts'
 /** Limits to change: 0, `''` and absent leave what is; pids of −1 are none. */
 export interface ContainerUpdate {
   readonly resources: Partial<Omit<ResourceLimits, 'pids'>> & { readonly pids?: number | undefined }
+  readonly blockIoWeight?: number
   readonly restart: RestartPolicy | null
 }
 
@@ -35,15 +37,20 @@ export async function updateContainer(
       )
     const wanted = mergeLimits(config.resources, update.resources)
     const { resources, warnings } = context.runtime.checkLimits(wanted)
-    const next = { ...record, config: { ...config, resources, restart: update.restart ?? config.restart } }
-    if (isAlive(state.status) && isChanged(resources, config.resources)) await context.runtime.applyLimits(next)
+    const { blockIoWeight = 0 } = update
+    const weight = context.config.mode === 'rootless' ? 0 : blockIoWeight
+    const blockIo = { ...config.blockIo, weight: weight || config.blockIo.weight }
+    const next = { ...record, config: { ...config, resources, blockIo, restart: update.restart ?? config.restart } }
+    if (isAlive(state.status) && isChanged(next.config, config)) await context.runtime.applyLimits(next)
     await context.containers.put(next)
     publishContainer(context, next, 'update')
-    return warnings
+    return weight === blockIoWeight ? warnings : [...warnings, NO_BLOCK_IO]
   })
 }
 
-const isChanged = (a: ResourceLimits, b: ResourceLimits) => JSON.stringify(a) !== JSON.stringify(b)
+type Limited = Pick<CreateContainer, 'resources' | 'blockIo'>
+const limitsIn = ({ resources, blockIo }: Limited) => JSON.stringify([resources, blockIo])
+const isChanged = (a: Limited, b: Limited) => limitsIn(a) !== limitsIn(b)
 
 /** What is asked for over what is. Contradictions are refused in Docker's words. */
 export function mergeLimits(

@@ -40,6 +40,7 @@ export async function addOverlay(context: ServiceContext, config: CreateNetwork)
       ipv6: config.enableIPv6 || v6 ? planPool({ ...(v6 ?? NO_POOL), subnet: pool6 }, taken) : null,
       isInternal: config.isInternal,
       options: { ...options, [OPTION.vni]: String(vni) },
+      ipamOptions: config.ipamOptions,
       labels: config.labels,
     })
     // Refused before it is every host's.
@@ -87,7 +88,7 @@ async function withUnderlayMtu(context: ServiceContext, options: Record<string, 
 const subnetsOf = ({ ipv4, ipv6 }: ClusterNetwork): string[] => [ipv4, ipv6].flatMap((pool) => pool?.subnet ?? [])
 
 function toCluster(record: NetworkRecord): ClusterNetwork {
-  const { id, name, createdAt, ipv4, ipv6, isInternal, options, labels } = record
+  const { id, name, createdAt, ipv4, ipv6, isInternal, options, ipamOptions, labels } = record
   const pool = (from: NetworkRecord['ipv4']) =>
     from && { subnet: from.subnet, gateway: from.gateway, ipRange: from.ipRange, auxiliaryNames: from.auxiliaryNames }
   return {
@@ -100,6 +101,7 @@ function toCluster(record: NetworkRecord): ClusterNetwork {
     isInternal,
     isEncrypted: isEncrypted(record),
     options,
+    ipamOptions,
     labels,
   }
 }
@@ -118,6 +120,7 @@ export function toRecord(context: Pick<ServiceContext, 'network'>, network: Clus
     ipv6: pool(network.ipv6),
     isInternal: network.isInternal,
     options: { ...network.options, [OPTION.vni]: String(network.vni) },
+    ipamOptions: network.ipamOptions,
     labels: network.labels,
   }
   return { ...draft, interface: context.network.interfaceOf(draft) }

@@ -62,6 +62,7 @@ async function planNetwork(context: ServiceContext, config: CreateNetwork): Prom
       config.enableIPv6 || v6 ? planPool({ ...(v6 ?? NO_POOL), subnet: v6?.subnet || choosePool6(id) }, taken) : null,
     isInternal: config.isInternal || (driver !== 'bridge' && !config.options['parent']),
     options: config.options,
+    ipamOptions: config.ipamOptions,
     labels: config.labels,
   }
   const device = context.network.interfaceOf(draft)

@@ -39,6 +39,7 @@ function describeNetwork(context: ServiceContext, record: NetworkRecord): Networ
     isInternal: record.isInternal,
     enableIPv6: ipv6 !== null,
     options: record.options,
+    ipamOptions: record.ipamOptions ?? {},
     labels: record.labels,
     endpoints: containersOn(context, record.name).map(({ record: container, endpoint }) => {
       const isRunning = isAlive(container.state.status)

@@ -104,6 +104,7 @@ export function toRequest(fields: NetworkFields): CreateNetwork {
     ),
     isInternal: fields.isInternal,
     enableIPv6: fields.enableIPv6,
+    ipamOptions: {},
     options: { ...parsePairs(fields.options).pairs, ...driverOptions(fields) },
     labels: parsePairs(fields.labels).pairs,
   }

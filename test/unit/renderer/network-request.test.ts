@@ -17,6 +17,7 @@ describe('a network as the create dialog asks for it', () => {
       driver: 'bridge',
       pools: [],
       isInternal: false,
+      ipamOptions: {},
       enableIPv6: false,
       options: {},
       labels: {},

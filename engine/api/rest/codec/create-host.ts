@@ -106,7 +106,8 @@ function readCgroupParent(parent: string): string {
   throw new EngineError('invalidArgument', 'create.cgroup-parent', `invalid cgroup-parent: ${JSON.stringify(parent)}`)
 }
 
-function readBlockIo(host: Json): NonNullable<CreateContainerInput['blockIo']> {
+/** Weights and rates of disks; a weight out of range is refused. */
+export function readBlockIo(host: Json): NonNullable<CreateContainerInput['blockIo']> {
   const weight = number(host['BlkioWeight'])
   if (weight !== 0 && (weight < 10 || weight > 1000))
     throw new EngineError('invalidArgument', 'limits.invalid', 'Range of blkio weight is from 10 to 1000')

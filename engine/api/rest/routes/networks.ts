@@ -137,6 +137,7 @@ function fromCreateBody(body: Json): CreateNetwork {
     isInternal: body['Internal'] === true,
     enableIPv6: body['EnableIPv6'] === true,
     options: object(body['Options']),
+    ipamOptions: object(object(body['IPAM'])['Options']),
     labels: object(body['Labels']),
   }
   return checked(CreateNetwork, asked, 'network.invalid')
@@ -170,7 +171,7 @@ function toNetwork(network: NetworkSummary) {
     Driver: network.driver === 'none' ? 'null' : network.driver,
     EnableIPv4: true,
     EnableIPv6: network.enableIPv6,
-    IPAM: { Driver: 'default', Options: {}, Config: pools },
+    IPAM: { Driver: 'default', Options: network.ipamOptions, Config: pools },
     Internal: network.isInternal,
     Attachable: false,
     Ingress: false,

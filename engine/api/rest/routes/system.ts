@@ -1,9 +1,8 @@
 import os from 'node:os'
 import { EngineError } from '../../../contract/errors.ts'
 import type { Services } from '../../../service/services.ts'
-import { toUnix } from '../codec/time.ts'
-import { toVolume } from '../codec/volume.ts'
 import type { Route } from '../router.ts'
+import { diskUse } from './disk.ts'
 import { listEvents } from './events.ts'
 
 const SWARM_NOUNS = ['swarm', 'nodes', 'services', 'tasks', 'secrets', 'configs']
@@ -27,7 +26,7 @@ export function systemRoutes(services: Services): Route[] {
         return { status: 200, json: { CachesDeleted: [], SpaceReclaimed: 0 } }
       },
     },
-    { method: 'GET', path: '/system/df', handle: async () => ({ status: 200, json: await diskUse(services) }) },
+    { method: 'GET', path: '/system/df', handle: (request) => diskUse(services, request) },
     ...SWARM_NOUNS.flatMap((noun) =>
       ['GET', 'POST', 'DELETE'].flatMap((method) => [
         { method, path: `/${noun}`, handle: swarm },
@@ -121,37 +120,5 @@ async function infoOf({ system, container, volume }: Services) {
       ...(info.mode === 'rootless' ? ['name=rootless'] : []),
     ],
     Warnings: info.warnings,
-  }
-}
-
-async function diskUse({ image, container, system, volume }: Services) {
-  const [usage, details] = [await system.diskUsage(), await image.list()]
-  const bytes = <T extends { readonly id?: string; readonly name?: string }>(list: readonly T[], key: string) =>
-    list.find((one) => one.id === key || one.name === key)
-  return {
-    LayersSize: usage.layerBytes + usage.blobBytes,
-    Images: details.map((one) => ({
-      Id: one.id,
-      ParentId: '',
-      RepoTags: one.references,
-      RepoDigests: one.repoDigests,
-      Created: toUnix(one.createdAt),
-      Size: one.sizeBytes,
-      SharedSize: bytes(usage.images, one.id)?.sharedBytes ?? 0,
-      Labels: one.labels,
-      Containers: one.usedBy.length,
-    })),
-    Containers: container.list(true).map(({ id, name, image: from, status }) => ({
-      Id: id,
-      Names: [`/${name}`],
-      Image: from,
-      State: status,
-      SizeRw: bytes(usage.containers, id)?.ownBytes ?? 0,
-    })),
-    Volumes: volume.list().map((one) => ({
-      ...toVolume(one),
-      UsageData: { Size: bytes(usage.volumes, one.name)?.sizeBytes ?? -1, RefCount: one.usedBy.length },
-    })),
-    BuildCache: [],
   }
 }
