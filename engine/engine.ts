@@ -38,6 +38,7 @@ import { createEventBus } from './service/events.ts'
 import { settleReferences } from './service/image/references.ts'
 import { joinCluster } from './service/network/cluster.ts'
 import { ensureDefaultNetworks } from './service/network/defaults.ts'
+import { noteMended } from './service/network/mended.ts'
 import { ensureNetworks, restoreNames } from './service/network/refresh.ts'
 import { openNetworkSettings } from './service/network/settings.ts'
 import { recoverContainers } from './service/recover.ts'
@@ -135,12 +136,16 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
   }
   const supervisor = createSupervisor(context)
   const services = createServices(context, { info: () => host.info({}), portAdvice: advisePort })
+  const onHostEvent = async (event: HostEvent) => {
+    if (event.type === 'exit') await supervisor.handleExit(event)
+    if (event.type === 'links-mended') await noteMended(context, event)
+  }
   const adopt = async () => {
     await joinCluster(context)
     info = await host.info({})
     await ensureNetworks(context)
     await context.image.sweep()
-    await listen(host, supervisor.handleExit, log)
+    await listen(host, onHostEvent, log)
     await recoverContainers(context, {
       listLive: () => host.listContainers({}),
       listTraces: () => host.listTraces({}),
@@ -243,17 +248,12 @@ async function watchStarts(context: ServiceContext, services: Services, signal: 
   }
 }
 
-async function listen(
-  host: HostClient,
-  onExit: (event: Extract<HostEvent, { type: 'exit' }>) => Promise<void>,
-  log: Logger,
-): Promise<void> {
+async function listen(host: HostClient, on: (event: HostEvent) => Promise<void>, log: Logger): Promise<void> {
   const events = await host.events({})
   events.on('error', () => {})
   events.on('data', (chunk: Buffer) => {
     const event = JSON.parse(chunk.toString()) as HostEvent
-    if (event.type === 'exit')
-      void onExit(event).catch((error: unknown) => log.error({ error: String(error) }, 'exit not handled'))
+    void on(event).catch((error: unknown) => log.error({ error: String(error) }, `${event.type} not handled`))
   })
 }
 

@@ -135,6 +135,13 @@ export type HostEvent =
       readonly time: string
     }
   | { readonly type: 'health'; readonly containerId: string; readonly exitCode: number; readonly output: string }
+  /** A bridge, or ports of it, were taken away by somebody else and made again; `error`: what could not be, tried again later. */
+  | {
+      readonly type: 'links-mended'
+      readonly bridge: string
+      readonly links: readonly string[]
+      readonly error: string
+    }
 
 export interface ExecParams {
   readonly containerId: string

@@ -86,7 +86,7 @@ async function serve(): Promise<void> {
     entry: { file: keeperFile },
     onEvent,
   })
-  const network = createNetworkHost({ stateFolder, keeperFile, bridgeNetns: egress.netnsPath })
+  const network = createNetworkHost({ stateFolder, keeperFile, bridgeNetns: egress.netnsPath, onEvent })
   await network.restore()
   const { close: closeContainers, ...containerCalls } = containers
   const { close: closeNetwork, restore: _, ...networkCalls } = network

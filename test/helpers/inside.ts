@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import path from 'node:path'
 import { createInterface } from 'node:readline'
 
 /** A script that runs in a container's network, with this machine's own Node. */
@@ -17,6 +19,14 @@ export const enterNetworkOf = (pid: number, mode: 'rootful' | 'rootless'): strin
   `--target=${pid}`,
   '--',
 ]
+
+/** argv in front of a command that shall run where an engine's bridges are. */
+export function enterBridgesOf({ runtimeDir, keeperPid }: { runtimeDir: string; keeperPid: number }): string[] {
+  const inner = path.join(runtimeDir, 'keeper/inner-netns')
+  if (!existsSync(inner)) return []
+  const enter = ['nsenter', '--user', '--mount', '--preserve-credentials', `--target=${keeperPid}`, '--']
+  return [...enter, 'nsenter', `--net=${inner}`]
+}
 
 /** Runs a Node script (CommonJS text) inside the network of a process. */
 export function runInside(pid: number, mode: 'rootful' | 'rootless', script: string): Inside {

@@ -4,6 +4,11 @@ import { koffi, libc, libcError } from './core.ts'
 const AF_NETLINK = 16
 const SOCK_RAW = 3
 const SOCK_FLAGS = 0o2000000 | 0o4000
+const NETLINK_ROUTE = 0
+const RTNLGRP_LINK = 1
+const RTM_DELLINK = 17
+const IFINFO_BYTES = 16
+const IFLA_IFNAME = 3
 const NETLINK_NETFILTER = 12
 const NFNLGRP_NFTABLES = 7
 const NFNL_SUBSYS_NFTABLES = 10
@@ -21,12 +26,17 @@ const c = {
 }
 
 /** A socket of the calling thread's namespace that tells of every change to nft rules there. */
-export function openRulesMonitor(): number {
-  const fd = c.socket(AF_NETLINK, SOCK_RAW | SOCK_FLAGS, NETLINK_NETFILTER) as number
+export const openRulesMonitor = (): number => openMonitor(NETLINK_NETFILTER, NFNLGRP_NFTABLES)
+
+/** The same for interfaces. */
+export const openLinksMonitor = (): number => openMonitor(NETLINK_ROUTE, RTNLGRP_LINK)
+
+function openMonitor(protocol: number, group: number): number {
+  const fd = c.socket(AF_NETLINK, SOCK_RAW | SOCK_FLAGS, protocol) as number
   if (fd < 0) throw libcError('socket', 'netlink')
   const address = Buffer.alloc(12)
   address.writeUInt16LE(AF_NETLINK, 0)
-  address.writeUInt32LE(1 << (NFNLGRP_NFTABLES - 1), 8)
+  address.writeUInt32LE(1 << (group - 1), 8)
   if ((c.bind(fd, address, address.length) as number) < 0) throw libcError('bind', 'netlink', koffi.errno())
   return fd
 }
@@ -38,25 +48,37 @@ export interface RulesNews {
   readonly changed: readonly string[]
 }
 
-/** Reads a packet of the monitor. Layout: linux/netlink.h, nf_tables.h. */
+/** Reads a packet of the rules monitor. Layout: linux/netlink.h, nf_tables.h. */
 export function readRulesNews(packet: Buffer): RulesNews {
   const deleted: string[] = []
   const changed: string[] = []
-  for (let at = 0; at + HEADER_BYTES <= packet.length; ) {
-    const length = packet.readUInt32LE(at)
-    if (length < HEADER_BYTES || at + length > packet.length) break
-    const type = packet.readUInt16LE(at + 4)
-    const names = () => tableNames(packet.subarray(at + HEADER_BYTES + NFGENMSG_BYTES, at + length))
+  for (const { type, body } of messages(packet)) {
+    const names = () => nameIn(body.subarray(NFGENMSG_BYTES), NFTA_TABLE_NAME)
     if (type === message(NFT_MSG_DELTABLE)) deleted.push(...names())
     else if (CHANGES.map(message).includes(type)) changed.push(...names())
-    at += align(length)
   }
   return { deleted, changed }
 }
 
+/** Names of the interfaces that a packet of the links monitor says are gone, or are a bridge's port no more. */
+export function readLinksGone(packet: Buffer): string[] {
+  return [...messages(packet)].flatMap(({ type, body }) =>
+    type === RTM_DELLINK ? nameIn(body.subarray(IFINFO_BYTES), IFLA_IFNAME) : [],
+  )
+}
+
+function* messages(packet: Buffer): Generator<{ readonly type: number; readonly body: Buffer }> {
+  for (let at = 0; at + HEADER_BYTES <= packet.length; ) {
+    const length = packet.readUInt32LE(at)
+    if (length < HEADER_BYTES || at + length > packet.length) return
+    yield { type: packet.readUInt16LE(at + 4), body: packet.subarray(at + HEADER_BYTES, at + length) }
+    at += align(length)
+  }
+}
+
 const message = (kind: number) => (NFNL_SUBSYS_NFTABLES << 8) | kind
 
-function tableNames(attributes: Buffer): string[] {
-  const name = readAttributes(attributes).get(NFTA_TABLE_NAME)
+function nameIn(attributes: Buffer, type: number): string[] {
+  const name = readAttributes(attributes).get(type)
   return name ? [readText(name)] : []
 }

@@ -27,6 +27,7 @@ const IFINFO_BYTES = 16
 /** Of linux/if_link.h, in what is asked and answered alike. */
 export const IFLA_ADDRESS = 1
 export const IFLA_IFNAME = 3
+export const IFLA_MASTER = 10
 export const IFLA_LINKINFO = 18
 export const IFLA_GROUP = 27
 export const IFLA_INFO_KIND = 1
@@ -59,6 +60,8 @@ export interface Link {
   readonly kind: string
   /** A number that its maker gave it (`ip link … group …`), 0 without one. */
   readonly group: number
+  /** The number of the bridge that it is a port of, 0 without one. */
+  readonly master: number
 }
 
 /** A socket of the namespace that the calling thread is in when it opens it, wherever the thread goes afterwards. */
@@ -102,6 +105,7 @@ export function openRouteSocket(): RouteSocket {
         address: Buffer.from(attributes.get(IFLA_ADDRESS) ?? NONE),
         kind: readText(kind),
         group: attributes.get(IFLA_GROUP)?.readUInt32LE() ?? 0,
+        master: attributes.get(IFLA_MASTER)?.readUInt32LE() ?? 0,
       }
     },
     close: () => void c.close(fd),

@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto'
-import { rm } from 'node:fs/promises'
 import path from 'node:path'
-import type { Host } from '../../host/host.ts'
-import type { BridgeNetworkParams } from '../../host/network.ts'
-import { writeStateFile } from '../state-file.ts'
+import type { Host, HostEvent } from '../../host/host.ts'
+import { createBridges } from './bridges.ts'
 import { createDns } from './dns/client.ts'
 import { createFirewall } from './firewall.ts'
 import { createCaptures } from './inspect/capture.ts'
@@ -17,10 +15,10 @@ import { createParents } from './parents.ts'
 import { createFirewalldPassage } from './passage/firewalld.ts'
 import { createIptablesPassage } from './passage/iptables.ts'
 import { createPassage } from './passage/passage.ts'
-import { createPorts, readAll } from './ports.ts'
+import { createPorts } from './ports.ts'
 import { startPortProxy } from './proxy/client.ts'
-import type { BridgeRules } from './ruleset.ts'
 import { startSandboxThread } from './sandbox/client.ts'
+import { createKnownLinks } from './sandbox/known-links.ts'
 import { createSandboxes } from './sandbox/sandboxes.ts'
 
 export interface NetworkHostOptions {
@@ -28,6 +26,7 @@ export interface NetworkHostOptions {
   readonly keeperFile: string
   /** Where bridges live: `''` for the host's own namespace (rootful), else the inner namespace's file. */
   readonly bridgeNetns: string
+  readonly onEvent: (event: HostEvent) => void
 }
 
 type NetworkCalls = Pick<
@@ -63,7 +62,8 @@ type NetworkCalls = Pick<
  *
  *   netns/<container>          bound network namespaces
  *   ports/<container>.json     published ports
- *   bridges/<bridge>.json      what the rules know of a bridge
+ *   endpoints/<container>.json its interfaces, and how they would be made again
+ *   bridges/<bridge>.json      the same of a bridge, and its rules
  *   tunnels/<vxlan>.json       where an overlay network's tunnel leads
  *   encryption.json            what is encrypted on the way to other hosts
  *   vlans/<interface>          VLAN interfaces that were made for a network
@@ -74,9 +74,8 @@ export function createNetworkHost({
   stateFolder,
   keeperFile,
   bridgeNetns,
+  onEvent,
 }: NetworkHostOptions): NetworkCalls & { restore(): Promise<void>; close(): Promise<void> } {
-  const bridgeFolder = path.join(stateFolder, 'bridges')
-  const bridgeFile = (bridge: string) => path.join(bridgeFolder, `${bridge}.json`)
   const prefix = bridgeNetns ? ['nsenter', `--net=${bridgeNetns}`] : []
   const parents = createParents({
     prefix,
@@ -103,10 +102,14 @@ export function createNetworkHost({
   const proxy = startPortProxy(keeperFile, bridgeNetns, {
     onTableDeleted: (table) => void repair(table).catch(() => {}),
     onFirewallChanged: () => passage?.look(),
+    onLinksGone: (names) => bridges.noteGone(names),
   })
   const ports = createPorts(path.join(stateFolder, 'ports'), { proxy, firewall, isRootless: bridgeNetns !== '' })
   const thread = startSandboxThread(keeperFile, bridgeNetns)
-  const { pathOf, ...sandboxes } = createSandboxes(path.join(stateFolder, 'netns'), thread)
+  const pathOf = (containerId: string) => path.join(stateFolder, 'netns', containerId)
+  const known = createKnownLinks(stateFolder, pathOf)
+  const sandboxes = createSandboxes(pathOf, { thread, known })
+  const bridges = createBridges({ thread, known, firewall, passage, onEvent })
   const captures = createCaptures(keeperFile, pathOf)
   const { stop: stopLease, ...lease } = createLeaseKeeper()
   const dns = createDns({ keeperFile, pathOf, openSockets: proxy.openDnsSockets })
@@ -131,35 +134,22 @@ export function createNetworkHost({
     countConnections: ({ containers }) => countConnections(proxy, containers),
     openPorts: ports.openPorts,
     closePorts: ports.closePorts,
-    async ensureBridge(params) {
-      await thread.carryOut({ type: 'ensure-bridge', params })
-      await firewall.setBridge(rulesOf(params))
-      writeStateFile(bridgeFile(params.bridge), rulesOf(params))
-      await passage?.setBridges(firewall.bridges())
-    },
-    async removeBridge({ bridge }) {
-      await rm(bridgeFile(bridge), { force: true })
-      // At once, since the kernel takes its time for both; nobody is on the bridge any more.
-      await Promise.all([thread.carryOut({ type: 'remove-bridge', bridge }), firewall.removeBridge(bridge)])
-      await passage?.setBridges(firewall.bridges())
-    },
+    ensureBridge: bridges.ensureBridge,
+    removeBridge: bridges.removeBridge,
     ...parents,
     async restore() {
-      const bridges = [...(await readAll<BridgeRules>(bridgeFolder)).values()]
-      await firewall.restore({ bridges, published: await ports.restore() })
+      await firewall.restore({ bridges: await bridges.restore(), published: await ports.restore() })
       await passage?.setBridges(firewall.bridges())
+      bridges.noteGone([''])
       await encryption.repair()
     },
     async close() {
       stopLease()
+      bridges.close()
       await Promise.all([proxy.stop(), dns.stop(), thread.stop(), captures.endAll()])
       await encryption.setEncryption({ local: '', peers: [], vnis: [] }).catch(() => {})
       await firewall.remove().catch(() => {})
       await passage?.remove().catch(() => {})
     },
   }
-}
-
-function rulesOf({ addresses: _, mtu: __, ...rules }: BridgeNetworkParams): BridgeRules {
-  return rules
 }

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs'
-import { readdir, rm } from 'node:fs/promises'
+import { readFileSync, rmSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { EngineError } from '../../contract/errors.ts'
 import type { Host } from '../../host/host.ts'
@@ -7,10 +7,11 @@ import type { PortForward } from '../../host/network.ts'
 import { nextFreePort, portInUse } from '../../host/port-holder.ts'
 import { createLocks } from '../../lib/async.ts'
 import { closeListener, openListener, shareListener } from '../libc/listen.ts'
-import { readStateFile, writeStateFile } from '../state-file.ts'
+import { writeStateFile } from '../state-file.ts'
 import type { Firewall } from './firewall.ts'
 import { type OpenPort, type PortChange, planPortChange } from './port-change.ts'
 import type { PortProxy } from './proxy/client.ts'
+import { readAll } from './read-all.ts'
 
 const EACCES = 13
 const EPROTONOSUPPORT = 93
@@ -121,17 +122,6 @@ export function createPorts(
       return published
     },
   }
-}
-
-/** Every record of a folder, by file name without its ending. What a killed keeper has not finished is removed. */
-export async function readAll<T>(folder: string): Promise<Map<string, T>> {
-  const found = new Map<string, T>()
-  for (const name of existsSync(folder) ? await readdir(folder) : []) {
-    const record = name.endsWith('.json') ? readStateFile<T>(path.join(folder, name)) : null
-    if (record) found.set(path.basename(name, '.json'), record)
-    else await rm(path.join(folder, name), { force: true })
-  }
-  return found
 }
 
 /** Binds what is not bound yet, all or nothing. */

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import path from 'node:path'
+import { enterBridgesOf } from '../inside.ts'
 import { groupsOf } from '../leftovers.ts'
 import type { EngineProcess } from './engine-process.ts'
 
@@ -47,11 +48,7 @@ function mountsOf(pid: number, folder: string): string[] {
 
 /** Runs a command where the engine's bridges are. */
 function whereBridgesAre(engine: EngineProcess, command: readonly string[]): string {
-  const inner = path.join(engine.runtimeDir, 'keeper/inner-netns')
-  const enter = existsSync(inner)
-    ? ['nsenter', '--user', '--mount', '--preserve-credentials', `--target=${engine.keeperPid()}`, '--']
-    : []
-  const argv = [...enter, ...(existsSync(inner) ? ['nsenter', `--net=${inner}`] : []), ...command]
+  const argv = [...enterBridgesOf({ runtimeDir: engine.runtimeDir, keeperPid: engine.keeperPid() }), ...command]
   const { stdout, stderr, status } = spawnSync(argv[0] ?? '', argv.slice(1))
   if (status !== 0) throw new Error(`${argv.join(' ')}: ${stderr}`)
   return stdout.toString()

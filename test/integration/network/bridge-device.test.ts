@@ -28,7 +28,7 @@ describe.skipIf(!isRoot)(`a bridge${isRoot ? '' : ' (a namespace of its own need
     inside('ip', '-br', 'link')
       .split(/[@\s]+/)
       .includes(name)
-  const ensure = (params: BridgeNetworkParams) => thread.carryOut({ type: 'ensure-bridge', params })
+  const ensure = (params: BridgeNetworkParams) => thread.carryOut({ type: 'ensure-bridge', params, mac: '' })
   const remove = (bridge: string) => thread.carryOut({ type: 'remove-bridge', bridge })
 
   beforeAll(() => {

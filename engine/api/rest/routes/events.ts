@@ -7,7 +7,7 @@ import { parseFilters, type RestAnswer, type RestRequest } from '../http.ts'
 
 /** What Docker's clients know nothing of. */
 const OWN_EVENTS: ReadonlySet<EngineEvent['type']> = new Set(['engine', 'client'])
-const OWN_ACTIONS: ReadonlySet<string> = new Set(['start_failed'])
+const OWN_ACTIONS: ReadonlySet<string> = new Set(['start_failed', 'mended'])
 /** Filters by the object that an event is about; of some of them there are none here, and so no events. */
 const OBJECTS = ['container', 'volume', 'network', 'daemon', 'plugin', 'service', 'node', 'secret', 'config']
 const FILTERS = ['type', 'event', 'image', 'label', 'scope', ...OBJECTS]

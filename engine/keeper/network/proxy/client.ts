@@ -7,12 +7,13 @@ import type { FromProxy, ProxyListener, ProxyWorkerData, ToProxy } from './proto
 
 type Opened = Extract<FromProxy, { type: 'dns-opened' }>
 type Counted = Extract<FromProxy, { type: 'counted' }>
-type Answer = Exclude<FromProxy, { type: 'table-deleted' | 'firewall-changed' }>
+type Answer = Exclude<FromProxy, { type: 'table-deleted' | 'firewall-changed' | 'links-gone' }>
 
-/** Who is told of changes to rules that are not ours, or that we did not make. */
-export interface RulesListener {
+/** Who is told of changes to rules and interfaces, by whomever, also by us. */
+export interface KernelListener {
   readonly onTableDeleted: (table: string) => void
   readonly onFirewallChanged: () => void
+  readonly onLinksGone: (names: readonly string[]) => void
 }
 
 /** The proxy thread as the keeper's main thread sees it. */
@@ -34,7 +35,7 @@ export interface PortProxy {
 export function startPortProxy(
   keeperFile: string,
   netnsPath: string,
-  { onTableDeleted, onFirewallChanged }: RulesListener,
+  { onTableDeleted, onFirewallChanged, onLinksGone }: KernelListener,
 ): PortProxy {
   const wakeFd = createEventfd()
   const workerData: ProxyWorkerData = { role: 'port-proxy', netnsPath, wakeFd }
@@ -51,6 +52,7 @@ export function startPortProxy(
   worker.on('message', (message: FromProxy) => {
     if (message.type === 'table-deleted') onTableDeleted(message.table)
     else if (message.type === 'firewall-changed') onFirewallChanged()
+    else if (message.type === 'links-gone') onLinksGone(message.names)
     else calls.answer(message.call, message)
   })
   const tell = (message: ToProxy) => {

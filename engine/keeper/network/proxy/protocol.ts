@@ -38,6 +38,8 @@ export type FromProxy =
   | { readonly type: 'table-deleted'; readonly table: string }
   /** Somebody has changed the rules of another firewall there. */
   | { readonly type: 'firewall-changed' }
+  /** Interfaces went there, or are ports of a bridge no more; `''`: some may have. */
+  | { readonly type: 'links-gone'; readonly names: readonly string[] }
 /** Told to the thread when it starts. `wakeFd` is an eventfd: messages wait while the thread waits for the kernel. */
 export interface ProxyWorkerData {
   readonly role: 'port-proxy'

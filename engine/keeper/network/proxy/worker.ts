@@ -4,14 +4,13 @@ import { AF_INET, AF_INET6 } from '../../libc/address.ts'
 import { forgetUdpConnections, openConnectionTable } from '../../libc/conntrack.ts'
 import { EPOLLIN } from '../../libc/epoll.ts'
 import { closeListener, enterNetworkNamespace, openListener } from '../../libc/listen.ts'
-import { openRulesMonitor, readRulesNews } from '../../libc/netlink.ts'
-import { EAGAIN, receiveDatagram } from '../../libc/relay.ts'
 import { clearEventfd } from '../../libc/socket.ts'
 import type { DnsSockets } from '../dns/protocol.ts'
 import { createLoop, type Loop } from './loop.ts'
 import type { FromProxy, ProxyListener, ProxyWorkerData, ToProxy } from './protocol.ts'
 import { createPipePool, createTcpRelay } from './tcp.ts'
 import { createUdpRelay } from './udp.ts'
+import { watchKernel } from './watch.ts'
 
 /** The proxy thread: accepts in the host's namespace, connects in the one where containers are reachable. */
 export function runPortProxy(): void {
@@ -67,7 +66,7 @@ export function runPortProxy(): void {
       receive(next.message)
     }
   })
-  watchRules(loop, tell)
+  watchKernel(loop, tell)
   loop.run()
 }
 
@@ -132,27 +131,4 @@ function openListeners(host: string): DnsSockets {
     closeListener(udp.fd)
     throw error
   }
-}
-
-const PACKET_BYTES = 256 * 1024
-
-/** The tables that iptables and firewalld keep their rules in. */
-const FIREWALLS: readonly string[] = ['filter', 'firewalld']
-
-/** Tells of tables that go, so that an `nft flush ruleset` by hand or by a firewall service is mended, and of other firewalls. */
-function watchRules(loop: Loop, tell: (news: FromProxy) => void): void {
-  const monitor = openRulesMonitor()
-  const packet = Buffer.allocUnsafeSlow(PACKET_BYTES)
-  loop.watch(monitor, EPOLLIN, () => {
-    const bytes = receiveDatagram(monitor, packet)
-    if (bytes > 0) {
-      const { deleted, changed } = readRulesNews(packet.subarray(0, bytes))
-      for (const table of deleted) tell({ type: 'table-deleted', table })
-      if (changed.some((table) => FIREWALLS.includes(table))) tell({ type: 'firewall-changed' })
-    } else if (bytes < 0 && bytes !== -EAGAIN) {
-      // More was said than the socket could hold: something of ours may have been among it.
-      tell({ type: 'table-deleted', table: '' })
-      tell({ type: 'firewall-changed' })
-    }
-  })
 }

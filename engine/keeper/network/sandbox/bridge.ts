@@ -16,10 +16,19 @@ import {
 /** The group of interfaces of our making. The kernel sets it with the creation itself, so that none is ever unmarked. */
 const GROUP = 0x5119
 
-/** Makes a network's bridge, or takes up the one that is there. On failure none is left that was not there before. */
-export function ensureBridge(home: RouteSocket, params: BridgeNetworkParams): void {
+/** A bridge that is there: its address, and whether it is of our making. */
+export interface BridgeMade {
+  readonly mac: string
+  readonly isOurs: boolean
+}
+
+/**
+ * Makes a network's bridge, or takes up the one that is there. On failure none is left that was not there before. `mac` is
+ * the address that a new one gets, so that containers find the gateway of before in one that is made again; `''`: any.
+ */
+export function ensureBridge(home: RouteSocket, params: BridgeNetworkParams, mac: string): BridgeMade {
   const { bridge } = params
-  const found = find(home, bridge)
+  const found = findLink(home, bridge)
   if (found && found.kind !== 'bridge')
     throw new EngineError(
       'conflict',
@@ -27,12 +36,14 @@ export function ensureBridge(home: RouteSocket, params: BridgeNetworkParams): vo
       `the interface ${bridge} is there already and is no bridge: give the network another bridge name`,
       { details: { interface: bridge } },
     )
-  if (!found) home.request(bridgeRequest(bridge, { mac: randomMac(), group: GROUP }))
+  if (!found) home.request(bridgeRequest(bridge, { mac: mac || randomMac(), group: GROUP }))
   try {
     if (found) home.request(hardwareAddressRequest(bridge, found.address))
     // One of ours may have been left half-made by a keeper that was killed; another's is as its owner wants it.
     if (!found || isOurs(found)) setUp(home, params, found)
     setSwitches(params)
+    const made = home.link(bridge)
+    return { mac: made.address.toString('hex').replace(/..(?!$)/g, '$&:'), isOurs: isOurs(made) }
   } catch (error) {
     if (!found) home.request(deleteRequest(bridge))
     throw error
@@ -41,14 +52,15 @@ export function ensureBridge(home: RouteSocket, params: BridgeNetworkParams): vo
 
 /** Takes a bridge of our making away; one that was there before the network stays, and a missing one is fine. */
 export function removeBridge(home: RouteSocket, name: string): void {
-  const found = find(home, name)
+  const found = findLink(home, name)
   if (found && isOurs(found)) home.request(deleteRequest(name))
 }
 
 const isOurs = ({ group }: Link) => group === GROUP
 const isReason = (error: unknown, reason: string) => EngineError.from(error).reason === reason
 
-function find(home: RouteSocket, name: string): Link | undefined {
+/** An interface, where it is there. */
+export function findLink(home: RouteSocket, name: string): Link | undefined {
   try {
     return home.link(name)
   } catch (error) {

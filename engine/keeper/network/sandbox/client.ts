@@ -1,11 +1,11 @@
 import { Worker } from 'node:worker_threads'
 import { EngineError } from '../../../contract/errors.ts'
 import { followCalls } from '../thread-calls.ts'
-import type { FromSandboxThread, SandboxThreadData, SandboxWork, ToSandboxThread } from './protocol.ts'
+import type { FromSandboxThread, SandboxResult, SandboxThreadData, SandboxWork, ToSandboxThread } from './protocol.ts'
 
 /** The sandbox thread as the keeper's main thread sees it. */
 export interface SandboxThread {
-  carryOut(work: SandboxWork): Promise<void>
+  carryOut(work: SandboxWork): Promise<SandboxResult>
   stop(): Promise<void>
 }
 
@@ -15,10 +15,10 @@ export function startSandboxThread(keeperFile: string, netnsPath: string): Sandb
   const start = () => {
     const worker = new Worker(keeperFile, { workerData })
     worker.unref()
-    const calls = followCalls<FromSandboxThread['error']>(worker, 'sandbox', () => {
+    const calls = followCalls<FromSandboxThread>(worker, 'sandbox', () => {
       if (thread?.worker === worker) thread = undefined
     })
-    worker.on('message', ({ call, error }: FromSandboxThread) => calls.answer(call, error))
+    worker.on('message', (answer: FromSandboxThread) => calls.answer(answer.call, answer))
     return { worker, calls }
   }
   let thread: ReturnType<typeof start> | undefined
@@ -27,8 +27,9 @@ export function startSandboxThread(keeperFile: string, netnsPath: string): Sandb
     async carryOut(work) {
       thread ??= start()
       const { worker, calls } = thread
-      const error = await calls.ask((call) => worker.postMessage({ call, work } satisfies ToSandboxThread))
+      const { result, error } = await calls.ask((call) => worker.postMessage({ call, work } satisfies ToSandboxThread))
       if (error) throw EngineError.fromWire(error)
+      return result
     },
     stop: async () => void (await thread?.worker.terminate()),
   }

@@ -9,6 +9,7 @@ import {
   IFLA_IFNAME,
   IFLA_INFO_KIND,
   IFLA_LINKINFO,
+  IFLA_MASTER,
   type RouteRequest,
 } from '../../libc/rtnetlink.ts'
 
@@ -45,7 +46,6 @@ const NLM_F_CREATE = 0x400
 const IFF_UP = 1
 const IFLA_MTU = 4
 const IFLA_LINK = 5
-const IFLA_MASTER = 10
 const IFLA_NET_NS_FD = 28
 const IFLA_INFO_DATA = 2
 const IFLA_INFO_SLAVE_KIND = 4
@@ -125,21 +125,32 @@ export function linkRequests(
         nested(IFLA_INFO_DATA, attribute(VETH_INFO_PEER, peer)),
       ),
     ]),
-    changeLink(`set the port ${hostInterface}`, linkMessage(), [
-      textAttribute(IFLA_IFNAME, hostInterface),
-      nested(
-        IFLA_LINKINFO,
-        textAttribute(IFLA_INFO_SLAVE_KIND, 'bridge'),
-        nested(
-          IFLA_INFO_SLAVE_DATA,
-          // A container may reach itself through the address of its host, which sends frames back where they came from.
-          numberAttribute(IFLA_BRPORT_MODE, 1, 1),
-          ...(endpoint.isIsolated ? [numberAttribute(IFLA_BRPORT_ISOLATED, 1, 1)] : []),
-        ),
-      ),
-    ]),
+    portRequest(endpoint),
   ]
 }
+
+/** Makes an interface a port of a bridge again. */
+export const masterRequest = ({ hostInterface, link }: SandboxEndpoint, linkIndex: number): RouteRequest =>
+  changeLink(`add ${hostInterface} to ${link}`, linkMessage({ isUp: true }), [
+    textAttribute(IFLA_IFNAME, hostInterface),
+    numberAttribute(IFLA_MASTER, linkIndex),
+  ])
+
+/** How a bridge treats a container's port. */
+export const portRequest = ({ hostInterface, isIsolated }: SandboxEndpoint): RouteRequest =>
+  changeLink(`set the port ${hostInterface}`, linkMessage(), [
+    textAttribute(IFLA_IFNAME, hostInterface),
+    nested(
+      IFLA_LINKINFO,
+      textAttribute(IFLA_INFO_SLAVE_KIND, 'bridge'),
+      nested(
+        IFLA_INFO_SLAVE_DATA,
+        // A container may reach itself through the address of its host, which sends frames back where they came from.
+        numberAttribute(IFLA_BRPORT_MODE, 1, 1),
+        ...(isIsolated ? [numberAttribute(IFLA_BRPORT_ISOLATED, 1, 1)] : []),
+      ),
+    ),
+  ])
 
 /**
  * Tells a bridge whose address is behind a port. It would learn it with the first frame, and until then send what is for a

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { readRulesNews } from '../../../../engine/keeper/libc/netlink.ts'
+import { textAttribute } from '../../../../engine/keeper/libc/attributes.ts'
+import { readLinksGone, readRulesNews } from '../../../../engine/keeper/libc/netlink.ts'
 
 /** A message as the kernel sends it: header, nfgenmsg, one attribute with the table's name. */
 function message(type: number, name: string): Buffer {
@@ -28,5 +29,20 @@ describe('the rules monitor', () => {
 
   it('takes nothing from a packet that ends too early', () => {
     expect(readRulesNews(message(0x0a02, 'slipway-1').subarray(0, 18))).toEqual({ deleted: [], changed: [] })
+  })
+})
+
+describe('the links monitor', () => {
+  it('names the interfaces that went, and none that came', () => {
+    const link = (type: number, name: string) => {
+      const head = Buffer.alloc(32)
+      const attribute = textAttribute(3, name)
+      head.writeUInt32LE(head.length + attribute.length, 0)
+      head.writeUInt16LE(type, 4)
+      return Buffer.concat([head, attribute])
+    }
+    const packet = Buffer.concat([link(17, 'veth0'), link(16, 'came'), link(17, 'br-1')])
+    expect(readLinksGone(packet)).toEqual(['veth0', 'br-1'])
+    expect(readLinksGone(packet.subarray(0, 30))).toEqual([])
   })
 })
