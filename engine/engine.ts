@@ -1,4 +1,5 @@
 import { chmod, mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import os from 'node:os'
 import path from 'node:path'
 import { createHandlers } from './api/handlers.ts'
 import { serveDockerApi } from './api/rest/server.ts'
@@ -97,6 +98,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
     ...stores,
     network,
     networkSettings: await openNetworkSettings(createSettingsFile(layout.networkSettings, NetworkSettings)),
+    hasIpv6: () => Object.values(os.networkInterfaces()).some((all) => all?.some(({ family }) => family === 'IPv6')),
     cluster,
     runtime: createContainerRuntime({
       host,

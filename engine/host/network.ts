@@ -14,6 +14,8 @@ export interface PortForward {
   readonly hostPort: number
   /** Above `hostPort`: the first free one from there to here is taken. */
   readonly hostPortEnd?: number | undefined
+  /** Takes the host port that an earlier one of the same list gets, by its place there. */
+  readonly samePortAs?: number | undefined
   readonly containerIp: string
   readonly containerPort: number
   /** On a network without address translation: the container's own address takes it, and no port of the host. */

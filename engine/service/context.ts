@@ -53,6 +53,8 @@ export interface ServiceContext {
   readonly files: ContainerFiles
   readonly network: Networks
   readonly networkSettings: NetworkSettingsStore
+  /** Whether this machine has IPv6 at the moment. */
+  readonly hasIpv6: () => boolean
   readonly cluster: Cluster
   readonly image: ImageStore
   readonly registry: Registry

@@ -93,6 +93,32 @@ describe.skipIf(!hasDocker)('networks by the stock docker command', () => {
     await it.ok('rm', '-f', 'web')
   })
 
+  test('a port that names no address is published in both versions of IP, under one number, as ps, port and inspect show', async () => {
+    const sleep = ['test/box:1', 'sleep', '600']
+    const id = (await it.ok('run', '-d', '-p', '18090:80', '-p', '81', '-p', '0.0.0.0:18091:82', ...sleep)).trim()
+    const ps = (await it.ok('ps', '--format', '{{.Ports}}')).trim()
+    const chosen = /0\.0\.0\.0:(\d+)->81/.exec(ps)?.[1]
+    expect(ps.split(', ').sort()).toEqual(
+      [
+        '0.0.0.0:18090->80/tcp',
+        '[::]:18090->80/tcp',
+        `0.0.0.0:${chosen}->81/tcp`,
+        `[::]:${chosen}->81/tcp`,
+        '0.0.0.0:18091->82/tcp',
+      ].sort(),
+    )
+    expect(await it.ok('port', id, '80')).toBe('0.0.0.0:18090\n[::]:18090\n')
+    expect(JSON.parse(await it.ok('inspect', '-f', '{{json (index .NetworkSettings.Ports "80/tcp")}}', id))).toEqual([
+      { HostIp: '0.0.0.0', HostPort: '18090' },
+      { HostIp: '::', HostPort: '18090' },
+    ])
+    // What was asked for stays as it was asked for.
+    expect(JSON.parse(await it.ok('inspect', '-f', '{{json (index .HostConfig.PortBindings "80/tcp")}}', id))).toEqual([
+      { HostIp: '', HostPort: '18090' },
+    ])
+    await it.ok('rm', '-f', id)
+  })
+
   test('port tells where the ports of a container are: of a range, and of all that its image exposes', async () => {
     const flags = ['-p', '127.0.0.1:18080-18081:80-81', '-p', '127.0.0.1:18090-18099:90/udp', '--expose', '70']
     const id = (await it.ok('run', '-d', '-P', ...flags, 'test/box:1', 'sleep', '60')).trim()

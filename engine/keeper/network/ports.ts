@@ -17,6 +17,7 @@ const EACCES = 13
 const EPROTONOSUPPORT = 93
 const EADDRINUSE = 98
 const EADDRNOTAVAIL = 99
+const MOST_ATTEMPTS = 10
 
 /** Published ports: the host's socket is bound first, then the rules are set; the proxy serves what the rules do not. */
 export function createPorts(
@@ -47,7 +48,7 @@ export function createPorts(
   const reopen = (containerId: string, ports: readonly OpenPort[]): OpenPort[] => {
     const back = ports.flatMap(({ forward }) => {
       try {
-        return [{ forward, fd: openPort(forward).fd }]
+        return openTogether([forward]).map(({ fd }) => ({ forward, fd }))
       } catch {
         return []
       }
@@ -126,17 +127,31 @@ export function createPorts(
 
 /** Binds what is not bound yet, all or nothing. */
 function bindAll({ wanted }: PortChange): OpenPort[] {
+  const bound = new Map<PortForward, OpenPort>()
   const made: number[] = []
+  const note = (forward: PortForward, listening: Listening | undefined) => {
+    if (!listening) return
+    const { hostPortEnd: _, samePortAs: __, ...rest } = forward
+    made.push(listening.fd)
+    bound.set(forward, { forward: { ...rest, hostPort: listening.port }, fd: listening.fd })
+  }
+  const bind = (forward: PortForward, index: number) => {
+    const seconds = wanted.filter(({ as, forward: { samePortAs } }) => as === 'new' && samePortAs === index)
+    const all = [forward, ...seconds.map((second) => second.forward)]
+    const first = wanted[forward.samePortAs ?? -1]
+    const port = first && bound.get(first.forward)?.forward.hostPort
+    const opened = openTogether([port ? { ...forward, hostPort: port, hostPortEnd: 0 } : forward, ...all.slice(1)])
+    all.forEach((one, nth) => note(one, opened[nth]))
+  }
   try {
-    return wanted.map(({ forward, as, from }) => {
-      if (forward.isRouted) return { forward, fd: -1 }
-      if (as === 'same' && from) return from
-      const { fd, port } =
-        as === 'led-elsewhere' && from ? { fd: shareListener(from.fd), port: forward.hostPort } : openPort(forward)
-      made.push(fd)
-      const { hostPortEnd: _, ...rest } = forward
-      return { forward: { ...rest, hostPort: port }, fd }
+    wanted.forEach(({ forward, as, from }, index) => {
+      if (bound.has(forward)) return
+      if (forward.isRouted) bound.set(forward, { forward, fd: -1 })
+      else if (as === 'same' && from) bound.set(forward, from)
+      else if (as === 'led-elsewhere' && from) note(forward, { fd: shareListener(from.fd), port: forward.hostPort })
+      else bind(forward, index)
     })
+    return wanted.flatMap(({ forward }) => bound.get(forward) ?? [])
   } catch (error) {
     for (const fd of made) closeListener(fd)
     throw error
@@ -154,15 +169,34 @@ function refuseSctp(ports: readonly PortForward[]): void {
     )
 }
 
-/** Opens the host's side of a port: of a range, the first that is free. */
-function openPort(forward: PortForward): { fd: number; port: number } {
-  const last = Math.max(forward.hostPort, forward.hostPortEnd ?? 0)
-  for (let hostPort = forward.hostPort; ; hostPort += 1) {
+interface Listening {
+  readonly fd: number
+  readonly port: number
+}
+
+/**
+ * Opens the host's side of ports that are to have the same number, which the first one says: of a range, the first that is
+ * free for all of them. What the kernel chooses for one may be taken for another: it is asked a few times, as by dockerd.
+ */
+function openTogether(forwards: readonly [PortForward, ...PortForward[]]): Listening[] {
+  const [first] = forwards
+  const last = Math.max(first.hostPort, first.hostPortEnd ?? 0)
+  let hostPort = first.hostPort
+  for (let attempt = 1; ; attempt += 1) {
+    const opened: Listening[] = []
+    let asked = first
     try {
-      return openListener(forward.protocol, forward.hostIp, hostPort)
+      for (const forward of forwards) {
+        asked = { ...forward, hostPort: opened[0]?.port ?? hostPort }
+        opened.push(openListener(asked.protocol, asked.hostIp, asked.hostPort))
+      }
+      return opened
     } catch (error) {
+      for (const { fd } of opened) closeListener(fd)
       const isTaken = (error as { errno?: number }).errno === EADDRINUSE
-      if (!isTaken || hostPort >= last) throw explain(error, { ...forward, hostPort })
+      const hasNext = first.hostPort === 0 ? attempt < MOST_ATTEMPTS : hostPort < last
+      if (!isTaken || !hasNext) throw explain(error, asked)
+      if (first.hostPort !== 0) hostPort += 1
     }
   }
 }

@@ -1,8 +1,8 @@
 import type { PortBinding } from '../../contract/container.ts'
-import { readBridgeOptions } from '../../network/bridge-options.ts'
+import { type BridgeOptions, readBridgeOptions } from '../../network/bridge-options.ts'
 import { isBridged } from '../../network/driver.ts'
 import type { PortForward } from '../../network/networks.ts'
-import type { ContainerRecord, NetworkRecord } from '../../store/schema.ts'
+import type { ContainerRecord, EndpointRecord, NetworkRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 
 /** The first network of a container that the host reaches, with its place there. */
@@ -27,7 +27,8 @@ export function bindingsOf(context: ServiceContext, record: ContainerRecord): Po
 
 /**
  * What to open for a container's published ports: each to the address of the host address's version, on the first
- * network that the host reaches. `chosen` are host ports of before, which are kept; 0 for one that needed none.
+ * network that the host reaches. `chosen` are host ports of before, which are kept; 0 for one that needed none. The
+ * second halves of those that are open in both versions of IP come after all others.
  */
 export function portsOf(
   context: ServiceContext,
@@ -46,13 +47,43 @@ export function portsOf(
     return { ...rest, ...(chosenPort ? { hostPort: chosenPort } : { hostPortEnd }), containerIp }
   }
   const forwards = bindingsOf(context, record).map((port, index) => toForward(port, chosen[index]))
-  // What names no address of the host is open in both versions, where one of them needs no port of the host.
-  const isBoth = gatewayModes.ip6 === 'routed' && endpoint.ipv6Address !== '' && endpoint.ipAddress !== ''
-  const more = isBoth ? record.config.ports.filter(({ hostIp }) => hostIp === '') : []
-  return [...forwards, ...more.map((port) => routedPort(port, endpoint.ipv6Address))]
+  const seconds = record.config.ports.flatMap((port, index) => {
+    const first = forwards[index]
+    return first && port.hostIp === '' ? secondOf({ port, first, index }, { endpoint, gatewayModes, context }) : []
+  })
+  return [...forwards, ...seconds]
 }
 
-const routedPort = ({ protocol, containerPort }: PortBinding, containerIp: string): PortForward => ({
+interface Surroundings {
+  readonly endpoint: EndpointRecord
+  readonly gatewayModes: BridgeOptions['gatewayModes']
+  readonly context: Pick<ServiceContext, 'hasIpv6'>
+}
+
+/**
+ * A port that names no address of the host is open in both versions, also to a container that has one of them: the proxy
+ * leads there. An address that is set for such ports is meant alone.
+ */
+function secondOf(
+  { port, first, index }: { readonly port: PortBinding; readonly first: PortForward; readonly index: number },
+  { endpoint, gatewayModes, context }: Surroundings,
+): PortForward[] {
+  const { protocol, containerPort } = port
+  const { hostPort, hostPortEnd } = first.isRouted ? port : first
+  const { ipAddress, ipv6Address } = endpoint
+  if (gatewayModes.ip6 === 'routed' && ipv6Address) return ipAddress ? [routedPort(first, ipv6Address)] : []
+  const isEverywhere = first.isRouted ? ipv6Address !== '' : first.hostIp === EVERYWHERE
+  // Nothing carries SCTP from one version to the other.
+  const containerIp = ipv6Address || (protocol === 'sctp' ? '' : ipAddress)
+  if (!isEverywhere || containerIp === '' || !context.hasIpv6()) return []
+  const isChosenLater = !first.isRouted && (hostPort === 0 || (hostPortEnd ?? 0) > hostPort)
+  const number = first.isRouted ? { hostPort, hostPortEnd } : { hostPort, ...(isChosenLater && { samePortAs: index }) }
+  return [{ protocol, hostIp: '::', ...number, containerIp, containerPort }]
+}
+
+const EVERYWHERE = '0.0.0.0'
+
+const routedPort = ({ protocol, containerPort }: PortBinding | PortForward, containerIp: string): PortForward => ({
   protocol,
   hostIp: '',
   hostPort: 0,

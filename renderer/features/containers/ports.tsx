@@ -10,9 +10,17 @@ const reachOf = ({ hostIp }: Port): 'here' | 'outside' => (/^(127\.|::1$)/.test(
 const keyOf = ({ hostIp, hostPort, containerPort, protocol }: Port) =>
   `${hostIp}:${hostPort}/${containerPort}/${protocol}`
 
+/** A port that is open in both versions of IP is one port to who looks. */
+const shown = (ports: readonly Port[]): readonly Port[] =>
+  ports.filter(
+    (port) =>
+      port.hostIp !== '::' ||
+      !ports.some((other) => other.hostIp === '0.0.0.0' && keyOf({ ...other, hostIp: '::' }) === keyOf(port)),
+  )
+
 /** The published ports in a row, each with who reaches it; a click opens one. */
 export function Ports({ container }: { readonly container: ContainerSummary }) {
-  return container.ports.map((port) => (
+  return shown(container.ports).map((port) => (
     <span key={keyOf(port)} className="port">
       <Reach port={port} isShort />
       <PortLink port={port} />
@@ -24,7 +32,7 @@ export function Ports({ container }: { readonly container: ContainerSummary }) {
 export function PortList({ container }: { readonly container: ContainerSummary }) {
   return (
     <ul className="port-list">
-      {container.ports.map((port) => (
+      {shown(container.ports).map((port) => (
         <li key={keyOf(port)}>
           <PortLink port={port} />
           <Reach port={port} />

@@ -41,6 +41,40 @@ describe('a published port', () => {
     await t.remove(id)
   })
 
+  it('that names no address is open in both versions of IP, to a container that has IPv4 alone', async () => {
+    const { id, ports } = await publish([
+      { containerPort: 9000, protocol: 'udp' },
+      { containerPort: 9000, protocol: 'tcp' },
+    ])
+    expect(ports.map(({ hostIp, protocol }) => `${protocol} ${hostIp}`)).toEqual([
+      'udp 0.0.0.0',
+      'tcp 0.0.0.0',
+      'udp ::',
+      'tcp ::',
+    ])
+    const [udp = 0, tcp = 0, ...same] = ports.map(({ hostPort }) => hostPort)
+    expect(same).toEqual([udp, tcp])
+    expect(await ask('udp4', '127.0.0.1', udp, 'four')).toMatch(/ four$/)
+    expect(await ask('udp6', '::1', udp, 'six')).toMatch(/ six$/)
+    expect(await sendAndEnd('127.0.0.1', tcp, 3)).toMatch(/ 3$/)
+    expect(await sendAndEnd('::1', tcp, 4)).toMatch(/ 4$/)
+    await t.test.restart()
+    expect((await t.inspect(id)).ports).toEqual(ports)
+    await t.remove(id)
+    await expect(sendAndEnd('::1', tcp, 1)).rejects.toThrow('ECONNREFUSED')
+  })
+
+  it('that is taken in one version of IP is refused', async () => {
+    const holder = net.createServer().listen({ port: 0, host: '::', ipv6Only: true })
+    await new Promise((resolve) => holder.once('listening', resolve))
+    const { port } = holder.address() as net.AddressInfo
+    await expect(t.run({ ports: [{ containerPort: 80, hostPort: port }] })).rejects.toMatchObject({
+      reason: 'port.in-use',
+      message: expect.stringContaining(`Bind for :::${port} failed: port is already allocated`),
+    })
+    holder.close()
+  })
+
   it('passes the end of a request on and still brings the answer', async () => {
     const { id, ports } = await publish([
       { containerPort: 9000, hostIp: '127.0.0.1' },

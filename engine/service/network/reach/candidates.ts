@@ -20,7 +20,7 @@ export interface MachineView {
   readonly hostAddress: string
 }
 
-const WILDCARDS: ReadonlySet<string> = new Set(['', '0.0.0.0', '::'])
+const WILDCARDS: ReadonlySet<string> = new Set(['', '0.0.0.0'])
 const LOOPBACK = '127.0.0.1'
 
 /** Every address by which one container may reach another. */
@@ -70,7 +70,7 @@ function published(a: End, b: End, machine: MachineView): Candidate[] {
 
 /** The address by which a container would ask for a port of the host's; `''` for none. */
 function hostAddressFor(a: End, hostIp: string, { isRootless }: MachineView): string {
-  if (isIPv6(hostIp) && !WILDCARDS.has(hostIp)) return ''
+  if (isIPv6(hostIp)) return ''
   if (a.isOnHost) return WILDCARDS.has(hostIp) ? LOOPBACK : hostIp
   if (WILDCARDS.has(hostIp)) return defaultMember(a)?.network.ipv4?.gateway ?? ''
   // Loopback is each container's own; rootless, addresses of the machine are not in the namespace of the bridges.

@@ -41,6 +41,58 @@ it('a port that needed no port of the host gets the one it asks for on a network
   expect(portsOf(context, record, [8081])).toMatchObject([{ hostPort: 8081 }])
 })
 
+describe('a published port that names no address', () => {
+  const open = (
+    port: object,
+    { addresses = {}, options = {}, hasIpv6 = true, hostAddress = '0.0.0.0' }: Record<string, unknown> = {},
+  ) => {
+    const { context, parts } = createContext({
+      networks: [networkOf({ name: 'a', options: options as Record<string, string> })],
+    })
+    Object.assign(parts, { hasIpv6: () => hasIpv6, networkSettings: { current: () => ({ hostAddress }) } })
+    const ports = [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, ...port }]
+    const endpoint = { network: 'a', ipAddress: '10.5.0.2', ipv6Address: '', ...(addresses as object) }
+    return portsOf(context, containerOf({ config: { network: 'a', ports }, endpoints: [endpoint] })).map(
+      ({ hostIp, hostPort, containerIp, samePortAs }) =>
+        [`${hostIp} ${hostPort} ${containerIp}`, ...(samePortAs === undefined ? [] : [`as ${samePortAs}`])].join(' '),
+    )
+  }
+  const six = { ipv6Address: 'fd05::2' }
+
+  it('is open in both versions of IP, to a container that has one of them too', () => {
+    expect(open({})).toEqual(['0.0.0.0 8080 10.5.0.2', ':: 8080 10.5.0.2'])
+    expect(open({}, { addresses: six })).toEqual(['0.0.0.0 8080 10.5.0.2', ':: 8080 fd05::2'])
+  })
+
+  it('has one number in both, whichever is chosen', () => {
+    expect(open({ hostPort: 0 })).toEqual(['0.0.0.0 0 10.5.0.2', ':: 0 10.5.0.2 as 0'])
+    expect(open({ hostPortEnd: 8090 })).toEqual(['0.0.0.0 8080 10.5.0.2', ':: 8080 10.5.0.2 as 0'])
+  })
+
+  it('is open in one where the machine has no other, or one address is set or asked for', () => {
+    expect(open({}, { hasIpv6: false })).toEqual(['0.0.0.0 8080 10.5.0.2'])
+    expect(open({}, { hostAddress: '127.0.0.1' })).toEqual(['127.0.0.1 8080 10.5.0.2'])
+    expect(open({}, { hostAddress: '::' })).toEqual([':: 8080 10.5.0.2'])
+    expect(open({ hostIp: '0.0.0.0' })).toEqual(['0.0.0.0 8080 10.5.0.2'])
+    expect(open({ hostIp: '::' }, { addresses: six })).toEqual([':: 8080 fd05::2'])
+    expect(open({}, { options: { 'com.docker.network.bridge.host_binding_ipv4': '127.0.0.2' } })).toEqual([
+      '127.0.0.2 8080 10.5.0.2',
+    ])
+  })
+
+  it('needs a port of the host in the versions alone that are translated', () => {
+    const routed = (version: 4 | 6) => ({ [`com.docker.network.bridge.gateway_mode_ipv${version}`]: 'routed' })
+    expect(open({}, { addresses: six, options: routed(6) })).toEqual(['0.0.0.0 8080 10.5.0.2', ' 0 fd05::2'])
+    expect(open({}, { addresses: six, options: routed(4) })).toEqual([' 0 10.5.0.2', ':: 8080 fd05::2'])
+    expect(open({}, { options: routed(4) })).toEqual([' 0 10.5.0.2'])
+  })
+
+  it('carries SCTP in the versions that the container has', () => {
+    expect(open({ protocol: 'sctp' })).toEqual(['0.0.0.0 8080 10.5.0.2'])
+    expect(open({ protocol: 'sctp' }, { addresses: six })).toHaveLength(2)
+  })
+})
+
 it('a container that cannot be led to its new network loses the interface again', async () => {
   const before = containerOf({})
   const { context, parts } = createContext({ networks: [networkOf({ name: 'b', ipv4 })], containers: [before] })

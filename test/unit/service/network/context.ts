@@ -46,6 +46,7 @@ export function createContext(
       interfaceOf: ({ id }: NetworkRecord) => `br-${id.slice(0, 12)}`,
     },
     networkSettings: { current: () => ({ hostAddress: '0.0.0.0' }) },
+    hasIpv6: () => false,
     runtime: { writeNetworkFiles: call() },
     cluster: { isConfigured: false } as Record<string, unknown>,
     locks: createLocks(),
