@@ -79,9 +79,9 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
   )
   let info = await host.info({})
   const now = () => new Date()
-  await ensureDefaultNetworks({ networks: stores.networks, config, now })
   const cluster = await openCluster(config, layout, { host, log })
   const networks = createNetworks(host, () => cluster.describe().address)
+  await ensureDefaultNetworks({ networks: stores.networks, network: networks, config, now })
   const containerOn = (port: number, protocol: string) =>
     stores.containers
       .list()

@@ -101,6 +101,11 @@ export interface NetworkInspection {
     NamespaceFacts
   >
   readonly describeBridges: Call<Record<string, never>, BridgeFacts>
+  /**
+   * Subnets that the machine's routes lead to, of both versions of IP and of all tables, those of policy routing too;
+   * without default routes and without what leads nowhere.
+   */
+  readonly listRoutes: Call<Record<string, never>, readonly string[]>
   /** Connects from inside a namespace, and lets go at once. Nothing of the container's runs. */
   readonly probe: Call<ProbeParams, ProbeOutcome>
   /** Counts connections; containers that are gone are left out. */

@@ -7,7 +7,7 @@ import type { HostInfo } from './host.ts'
 const RETRY_MS = 500
 /** Calls that come to the same whether they were carried out once or twice: a keeper that dies over one is no failure. */
 const REPEATABLE: ReadonlySet<string> = new Set<keyof HostClient>([
-  ...(['info', 'stats', 'treeSize', 'readInRoot', 'statPath', 'listProcesses', 'listMounts'] as const),
+  ...(['info', 'stats', 'treeSize', 'readInRoot', 'statPath', 'listProcesses', 'listMounts', 'listRoutes'] as const),
   ...(['listContainers', 'listTraces', 'deleteContainer', 'removeTree', 'unmount', 'releaseMounts'] as const),
   ...(['makeFolder', 'mountShm', 'closePorts', 'removeSandbox', 'openResolver', 'setZone'] as const),
   ...(['ensureProfile', 'ensureBridge', 'removeBridge', 'removeParent', 'resizeContainer', 'updateContainer'] as const),

@@ -131,19 +131,42 @@ export function choosePool(taken: readonly string[], scope: keyof typeof POOLS =
   )
 }
 
-/** A unique local IPv6 subnet that follows from a network's id (RFC 4193 with the id's digits as global id). */
-export function choosePool6(networkId: string): string {
-  const hex = networkId.slice(0, 14)
-  return `${toAddress(toNumber(`fd${hex.slice(0, 2)}:${hex.slice(2, 6)}:${hex.slice(6, 10)}:${hex.slice(10, 14)}::`), 6)}/64`
+/**
+ * A unique local IPv6 subnet that follows from a network's id (RFC 4193 with the id's digits as global id): the first such
+ * that meets none of the subnets in use.
+ */
+export function choosePool6(networkId: string, taken: readonly string[]): string {
+  const pools = Array.from({ length: networkId.length - 13 }, (_, at) => {
+    const hex = networkId.slice(at, at + 14)
+    const start = `fd${hex.slice(0, 2)}:${hex.slice(2, 6)}:${hex.slice(6, 10)}:${hex.slice(10, 14)}::`
+    return `${toAddress(toNumber(start), 6)}/64`
+  })
+  const free = pools.find((pool) => !taken.some((other) => isOverlapping(other, pool)))
+  if (free) return free
+  throw new EngineError(
+    'unavailable',
+    'network.pools-exhausted',
+    'no IPv6 subnet is free: name one, or remove routes that cover all private addresses',
+  )
 }
 
-/** Routes of VPNs for everything (`0.0.0.0/1`) say no more than the default route does: nothing private is so large. */
-const WIDEST_PREFIX = 8
+/**
+ * Routes of VPNs for everything (`0.0.0.0/1`) say no more than the default route does: nothing private is so large. Of IPv6
+ * all private addresses together are `fc00::/7`, and half of them are what subnets are chosen from.
+ */
+const WIDEST_PREFIX = { 4: 8, 6: 9 } as const
 
-/** Destinations of the text of `/proc/net/route`, without those that stand for everything. */
+/** Destinations of routes without those that stand for everything. */
+export const narrowRoutes = (subnets: readonly string[]): string[] =>
+  subnets.filter((subnet) => {
+    const { prefix, version } = parseSubnet(subnet)
+    return prefix >= WIDEST_PREFIX[version]
+  })
+
+/** Destinations of the text of `/proc/net/route`, which is the main table, without those that stand for everything. */
 export function routesOf(table: string): string[] {
   const little = (hex: string) => BigInt(`0x${hex.match(/../g)?.reverse().join('') || '0'}`)
-  return table
+  const subnets = table
     .split('\n')
     .slice(1)
     .map((line) => line.split('\t'))
@@ -152,7 +175,7 @@ export function routesOf(table: string): string[] {
       const prefix = little(fields[7] ?? '')
         .toString(2)
         .replaceAll('0', '').length
-      return { subnet: `${toAddress(little(fields[1] ?? ''))}/${prefix}`, prefix }
+      return `${toAddress(little(fields[1] ?? ''))}/${prefix}`
     })
-    .flatMap(({ subnet, prefix }) => (prefix < WIDEST_PREFIX ? [] : [subnet]))
+  return narrowRoutes(subnets)
 }

@@ -38,6 +38,8 @@ export interface Networks {
   openResolver(params: ResolverParams): Promise<void>
   /** Sets who is known on a network. */
   setZone(network: string, hosts: readonly DnsHost[]): Promise<void>
+  /** Subnets that this machine's routes lead to, in all tables. */
+  routes(): Promise<readonly string[]>
   /** Networks as they really are. */
   readonly inspection: NetworkInspection
   /** Leads an overlay network to containers of other hosts. */
@@ -94,6 +96,7 @@ export function createNetworks(host: Host, addressOfHost: () => string): Network
     unpublish: (containerId) => host.closePorts({ containerId }),
     openResolver: (params) => host.openResolver(params),
     setZone: (network, hosts) => host.setZone({ network, hosts }),
+    routes: () => host.listRoutes({}),
     inspection: host,
     setPeers: (network, peers) => host.setVxlanPeers({ vxlan: vxlanName(network), peers }),
     setEncryption: (params) => host.setEncryption(params),

@@ -8,6 +8,7 @@ import { createCaptures } from './inspect/capture.ts'
 import { countConnections } from './inspect/connections.ts'
 import { describeBridges, describeNamespace } from './inspect/namespace.ts'
 import { probe } from './inspect/probe.ts'
+import { listRoutes } from './inspect/routes.ts'
 import { createEncryption } from './overlay/encryption.ts'
 import { createLeaseKeeper } from './overlay/lease.ts'
 import { createVxlans } from './overlay/vxlan.ts'
@@ -52,6 +53,7 @@ type NetworkCalls = Pick<
   | 'setZone'
   | 'describeNamespace'
   | 'describeBridges'
+  | 'listRoutes'
   | 'probe'
   | 'capture'
   | 'countConnections'
@@ -129,6 +131,7 @@ export function createNetworkHost({
     setZone: dns.setZone,
     describeNamespace: (params) => describeNamespace(params),
     describeBridges: () => describeBridges(prefix),
+    listRoutes: () => listRoutes(),
     probe: (params) => probe(keeperFile, params),
     capture: captures.open,
     countConnections: ({ containers }) => countConnections(proxy, containers),

@@ -28,7 +28,7 @@ export async function addOverlay(context: ServiceContext, config: CreateNetwork)
       })
     const taken = [...local, ...known.flatMap(subnetsOf)]
     const vni = chooseVni(vniOf({ options }), new Set(known.map((one) => one.vni)))
-    const pool6 = v6?.subnet || choosePool6(id)
+    const pool6 = v6?.subnet || choosePool6(id, taken)
     const planned = toCluster({
       version: 1,
       id,

@@ -59,7 +59,9 @@ async function planNetwork(context: ServiceContext, config: CreateNetwork): Prom
     interface: '',
     ipv4: planPool({ ...(v4 ?? NO_POOL), subnet }, taken),
     ipv6:
-      config.enableIPv6 || v6 ? planPool({ ...(v6 ?? NO_POOL), subnet: v6?.subnet || choosePool6(id) }, taken) : null,
+      config.enableIPv6 || v6
+        ? planPool({ ...(v6 ?? NO_POOL), subnet: v6?.subnet || choosePool6(id, taken) }, taken)
+        : null,
     isInternal: config.isInternal || (driver !== 'bridge' && !config.options['parent']),
     options: config.options,
     ipamOptions: config.ipamOptions,

@@ -6,7 +6,7 @@ import { takenSubnets } from './pools.ts'
 
 /** Makes the records of the networks that are always there. */
 export async function ensureDefaultNetworks(
-  context: Pick<ServiceContext, 'networks' | 'config' | 'now'>,
+  context: Pick<ServiceContext, 'networks' | 'network' | 'config' | 'now'>,
 ): Promise<void> {
   const { networks, config, now } = context
   const plain = (name: string, driver: NetworkRecord['driver']): NetworkRecord => ({

@@ -2,7 +2,15 @@ import { isIP, isIPv6 } from 'node:net'
 import os from 'node:os'
 import { EngineError } from '../../contract/errors.ts'
 import type { CreateNetwork } from '../../contract/network.ts'
-import { contains, isOverlapping, parseSubnet, routesOf, toAddress, toNumber } from '../../network/ipam.ts'
+import {
+  contains,
+  isOverlapping,
+  narrowRoutes,
+  parseSubnet,
+  routesOf,
+  toAddress,
+  toNumber,
+} from '../../network/ipam.ts'
 import { resolversOf } from '../../runtime/files.ts'
 import { readHostFile, readHostResolvers } from '../../runtime/host-resolvers.ts'
 import type { NetworkRecord } from '../../store/schema.ts'
@@ -55,7 +63,9 @@ export function planPool(request: PoolRequest, taken: readonly string[]): Pool {
 }
 
 /** Subnets that a new network must keep away from: our networks', this machine's addresses, routes and resolvers. */
-export async function takenSubnets(context: Pick<ServiceContext, 'networks' | 'config'>): Promise<string[]> {
+export async function takenSubnets(
+  context: Pick<ServiceContext, 'networks' | 'network' | 'config'>,
+): Promise<string[]> {
   const addresses = Object.values(os.networkInterfaces()).flatMap((list) =>
     (list ?? []).flatMap(({ cidr }) => cidr ?? []),
   )
@@ -64,11 +74,15 @@ export async function takenSubnets(context: Pick<ServiceContext, 'networks' | 'c
   return [
     ...subnetsOfNetworks(context),
     ...addresses,
-    ...routesOf(await readHostFile('/proc/net/route')),
+    ...(await routedSubnets(context)),
     ...resolverSubnets(await readHostResolvers()),
     ...egress,
   ]
 }
+
+/** Of all tables; a keeper that was started by an earlier version knows none, and the main table is there to read. */
+const routedSubnets = ({ network }: Pick<ServiceContext, 'network'>): Promise<string[]> =>
+  network.routes().then(narrowRoutes, async () => routesOf(await readHostFile('/proc/net/route')))
 
 /** The resolvers that a resolv.conf names, each as the subnet that it is alone. */
 export const resolverSubnets = (resolvConf: string): string[] =>

@@ -128,6 +128,29 @@ describe.skipIf(why !== '')(`with a VPN that comes and goes${why && ` (${why})`}
     route('del', EVERYTHING)
   })
 
+  it('networks keep away from what it leads to by a table of its own, in both versions of IP', async () => {
+    const route = (verb: 'add' | 'del') => {
+      for (const part of ['172.16.0.0/12', '192.168.0.0/16'])
+        t.ip('machine', `route ${verb} ${part} via 10.99.0.2 dev tun0 table 51820`)
+      t.ip('machine', `-6 route ${verb} fd00:51:8200::/48 dev tun0 table 51820`)
+      t.ip('machine', `rule ${verb} priority 100 not fwmark 51820 table 51820`)
+    }
+    route('add')
+    await ok('network', 'create', 'apart')
+    expect(await subnetOf('apart')).toMatch(/^10\./)
+    await ok('network', 'rm', 'apart')
+    for (const [subnet, other] of [
+      ['172.30.5.0/24', '172.16.0.0/12'],
+      ['fd00:51:8200:7::/64', 'fd00:51:8200::/48'],
+    ] as const) {
+      const refused = await t.docker(['network', 'create', '--ipv6', '--subnet', subnet, 'apart'])
+      expect(refused.stderr).toContain(`${subnet} meets ${other}`)
+    }
+    route('del')
+    await ok('network', 'create', '--ipv6', '--subnet', '172.30.5.0/24', '--subnet', 'fd00:51:8200:7::/64', 'apart')
+    await ok('network', 'rm', 'apart')
+  })
+
   it('a network that the VPN’s routes cover later stays reached, since its own route is longer', async () => {
     const covered = await subnetOf('shop')
     expect(covered).toMatch(/^172\./)

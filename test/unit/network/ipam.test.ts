@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import {
   choosePool,
+  choosePool6,
   claimAddress,
   contains,
   isOverlapping,
+  narrowRoutes,
   nextAddress,
   parseSubnet,
   routesOf,
@@ -74,6 +76,22 @@ tun0\t00000080\t0200630A\t0003\t0\t0\t0\t00000080\t0\t0\t0
 tun0\t0000000A\t0200630A\t0003\t0\t0\t0\t000000FF\t0\t0\t0
 `
     expect(routesOf(table)).toEqual(['192.168.0.0/24', '10.0.0.0/8'])
+  })
+
+  it('takes no route for everything, or for everything private, as a reason to keep away', () => {
+    const wide = ['0.0.0.0/1', '::/1', 'fc00::/7', 'fd00::/8']
+    expect(narrowRoutes([...wide, '10.0.0.0/8', 'fd00::/16', 'fd7a:115c:a1e0::/48'])).toEqual([
+      '10.0.0.0/8',
+      'fd00::/16',
+      'fd7a:115c:a1e0::/48',
+    ])
+  })
+
+  it('chooses an IPv6 subnet that follows from the network’s id and meets none in use', () => {
+    const id = '0123456789abcdef'.repeat(4)
+    expect(choosePool6(id, [])).toBe('fd01:2345:6789:abcd::/64')
+    expect(choosePool6(id, ['fd01:2345::/32', '10.0.0.0/8'])).toBe('fd12:3456:789a:bcde::/64')
+    expect(() => choosePool6(id, ['fc00::/7'])).toThrow('no IPv6 subnet is free')
   })
 
   it('knows what lies within a subnet', () => {

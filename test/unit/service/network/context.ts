@@ -43,6 +43,7 @@ export function createContext(
       ...network,
       openResolver: call(),
       setEncryption: call(),
+      routes: async () => [],
       interfaceOf: ({ id }: NetworkRecord) => `br-${id.slice(0, 12)}`,
     },
     networkSettings: { current: () => ({ hostAddress: '0.0.0.0' }) },
