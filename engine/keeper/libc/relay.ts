@@ -1,4 +1,4 @@
-import { ADDRESS_BYTES, encodeAddress, familyOf } from './address.ts'
+import { encodeAddress, familyOf } from './address.ts'
 import { koffi, libc, libcError } from './core.ts'
 
 /*
@@ -39,8 +39,6 @@ const c = {
   splice: libc.func('long splice(int, void *, int, void *, size_t, unsigned int)'),
   recv: libc.func('long recv(int, void *, size_t, int)'),
   send: libc.func('long send(int, const void *, size_t, int)'),
-  recvfrom: libc.func('long recvfrom(int, void *, size_t, int, void *, void *)'),
-  sendto: libc.func('long sendto(int, const void *, size_t, int, const void *, uint32_t)'),
 }
 const ONE = Buffer.from([1, 0, 0, 0])
 const LINGER_NOT = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0])
@@ -122,13 +120,3 @@ export function receiveDatagram(fd: number, buffer: Buffer): number {
 /** One datagram out of a connected socket. */
 export const sendDatagram = (fd: number, bytes: Uint8Array): void =>
   void c.send(fd, bytes, bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL)
-
-/** One datagram and its sender's raw address; below zero minus the errno. */
-export function receiveFrom(fd: number, buffer: Buffer, address: Buffer): { bytes: number; address: Buffer } {
-  size.writeUInt32LE(ADDRESS_BYTES)
-  const got = Number(c.recvfrom(fd, buffer, buffer.length, MSG_DONTWAIT, address, size))
-  return { bytes: got < 0 ? -koffi.errno() : got, address: address.subarray(0, size.readUInt32LE()) }
-}
-/** One datagram to a raw address. */
-export const sendTo = (fd: number, bytes: Uint8Array, address: Uint8Array): void =>
-  void c.sendto(fd, bytes, bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL, address, address.length)

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import dgram from 'node:dgram'
+import { once } from 'node:events'
 import net from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CreateNetwork, EndpointSpec } from '../../../engine/contract/network.ts'
@@ -38,6 +39,21 @@ describe('a published port', () => {
     ])
     expect(await ask('udp4', '127.0.0.1', ports[0]?.hostPort ?? 0, 'four')).toMatch(/ four$/)
     expect(await ask('udp6', '::1', ports[1]?.hostPort ?? 0, 'six')).toMatch(/ six$/)
+    await t.remove(id)
+  })
+
+  it('answers UDP from the address that was asked', async () => {
+    const { id, ports } = await publish([{ containerPort: 9000, protocol: 'udp' }])
+    for (const host of ['127.0.0.1', '127.0.0.2', '::1']) {
+      const socket = dgram.createSocket(host.includes(':') ? 'udp6' : 'udp4')
+      // One that is connected takes nothing from anywhere else.
+      socket.connect(ports[0]?.hostPort ?? 0, host)
+      await once(socket, 'connect')
+      socket.send('who')
+      const [answer] = await once(socket, 'message', { signal: AbortSignal.timeout(5000) })
+      expect(String(answer)).toMatch(/ who$/)
+      socket.close()
+    }
     await t.remove(id)
   })
 

@@ -1,13 +1,12 @@
-import { ADDRESS_BYTES } from '../../libc/address.ts'
+import { answerFlow, datagram, lastFlow, receiveOfFlow, tellOwnAddress } from '../../libc/datagram.ts'
 import { EPOLLIN } from '../../libc/epoll.ts'
-import { beginConnect, receiveDatagram, receiveFrom, sendDatagram, sendTo } from '../../libc/relay.ts'
+import { beginConnect, receiveDatagram, sendDatagram } from '../../libc/relay.ts'
 import type { Loop } from './loop.ts'
 
 const UDP_IDLE_MS = 90_000
 const SWEEP_MS = 10_000
 const MAX_CLIENTS = 4096
 const BURST = 64
-const DATAGRAM_BYTES = 65_536
 
 interface Client {
   readonly fd: number
@@ -22,14 +21,13 @@ export interface UdpTarget {
 }
 
 /**
- * Relays datagrams with one upstream socket a client, so that answers find their way back. A client silent for 90 s is
+ * Relays datagrams with one upstream socket a client, so that answers find their way back, from the address of this
+ * machine that the client has asked; one that asks at two is two. A client silent for 90 s is
  * forgotten, and so is the most silent one when there are too many.
  */
 export function createUdpRelay(loop: Loop, target: UdpTarget, now: () => number = () => performance.now()) {
   // In the order of their last datagram: a Map keeps insertion order, and each datagram inserts anew.
   const clients = new Map<string, Client>()
-  const buffer = Buffer.allocUnsafeSlow(DATAGRAM_BYTES)
-  const scratch = Buffer.alloc(ADDRESS_BYTES)
   let isClosed = false
 
   const forget = (key: string) => {
@@ -42,15 +40,16 @@ export function createUdpRelay(loop: Loop, target: UdpTarget, now: () => number 
     clients.delete(key)
     clients.set(key, client)
   }
-  const meet = (key: string, address: Buffer): Client | null => {
+  const meet = (key: string): Client | null => {
     if (clients.size >= MAX_CLIENTS) forget(clients.keys().next().value ?? '')
     try {
+      const flow = lastFlow()
       const client: Client = { fd: beginConnect('udp', target.containerIp, target.containerPort), lastSeen: 0 }
       loop.watch(client.fd, EPOLLIN, () => {
         for (let count = 0; count < BURST; count += 1) {
-          const bytes = receiveDatagram(client.fd, buffer)
+          const bytes = receiveDatagram(client.fd, datagram)
           if (bytes < 0) return
-          sendTo(target.fd, buffer.subarray(0, bytes), address)
+          answerFlow(target.fd, bytes, flow)
         }
         touch(key, client)
       })
@@ -67,16 +66,16 @@ export function createUdpRelay(loop: Loop, target: UdpTarget, now: () => number 
     }
     if (clients.size > 0) loop.after(SWEEP_MS, sweep)
   }
+  tellOwnAddress(target.fd)
   loop.watch(target.fd, EPOLLIN, () => {
     for (let count = 0; count < BURST; count += 1) {
-      const { bytes, address } = receiveFrom(target.fd, buffer, scratch)
+      const { bytes, key } = receiveOfFlow(target.fd)
       if (bytes < 0) return
-      const key = address.toString('latin1')
-      const client = clients.get(key) ?? meet(key, Buffer.from(address))
+      const client = clients.get(key) ?? meet(key)
       if (!client) continue
       if (clients.size === 0) loop.after(SWEEP_MS, sweep)
       touch(key, client)
-      sendDatagram(client.fd, buffer.subarray(0, bytes))
+      sendDatagram(client.fd, datagram.subarray(0, bytes))
     }
   })
   return {
