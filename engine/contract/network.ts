@@ -109,12 +109,36 @@ export const NetworkSummary = z.object({
 })
 export type NetworkSummary = z.output<typeof NetworkSummary>
 
-/** What holds for all networks, as a person has set it. */
+/** What the network `bridge` is made with. Empty texts and 0 let the engine choose. */
+export const DefaultBridge = z.object({
+  /** With the bridge's own address: `192.168.5.1/24`. */
+  subnet: z.string().max(64).default(''),
+  mtu: z.number().int().min(0).max(65_535).default(0),
+  /** Whether containers on it reach each other. */
+  isOpenWithin: z.boolean().default(true),
+  /** Whether containers reach the outside by this machine's addresses. */
+  masquerade: z.boolean().default(true),
+  enableIPv6: z.boolean().default(false),
+  ipv6Subnet: z.string().max(64).default(''),
+})
+export type DefaultBridge = z.output<typeof DefaultBridge>
+
+const HostAddress = z.union([z.ipv4(), z.ipv6()])
+
+/** What holds for all networks, and for the default one, as a person has set it. */
 export const NetworkSettings = z.object({
   /** Where ports are published that name no address: `127.0.0.1` for this machine alone. */
-  hostAddress: z.union([z.ipv4(), z.ipv6()]).default('0.0.0.0'),
+  hostAddress: HostAddress.default('0.0.0.0'),
+  bridge: DefaultBridge.prefault({}),
 })
 export type NetworkSettings = z.output<typeof NetworkSettings>
+
+/** What is absent stays as it is. */
+export const NetworkSettingsChange = z.object({
+  hostAddress: HostAddress.optional(),
+  bridge: DefaultBridge.optional(),
+})
+export type NetworkSettingsChange = z.output<typeof NetworkSettingsChange>
 
 /** Connections of a container now. */
 export const ConnectionSample = z.object({
@@ -141,5 +165,5 @@ export const network = {
   disconnect: command(Membership.extend({ force: z.boolean().default(false) }), z.void()),
   settings: query(z.object({}), NetworkSettings),
   /** Holds for containers that start from now on. */
-  setSettings: command(NetworkSettings, z.void()),
+  setSettings: command(NetworkSettingsChange, z.void()),
 } as const

@@ -1,6 +1,6 @@
 import type { ContainerChange, CreateContainer, PortBinding, TerminalIn } from '../contract/container.ts'
 import type { RegistryAuth } from '../contract/image.ts'
-import type { CreateNetwork, NetworkSettings } from '../contract/network.ts'
+import type { CreateNetwork, NetworkSettingsChange } from '../contract/network.ts'
 import type { RegistrySettings } from '../contract/registry.ts'
 import type { SystemInfo } from '../contract/system.ts'
 import { type HostInfo, hasSwapLimit } from '../runtime/container-runtime.ts'
@@ -209,7 +209,7 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       connections: (signal: AbortSignal) => streamConnections(context, signal),
       disconnect: (input: Parameters<typeof disconnectNetwork>[1]) => disconnectNetwork(context, input),
       settings: () => context.networkSettings.current(),
-      setSettings: (settings: NetworkSettings) => writeNetworkSettings(context, settings),
+      setSettings: (change: NetworkSettingsChange) => writeNetworkSettings(context, change),
     },
     capture: {
       start: (request: CaptureRequest, how: Parameters<typeof captureInterface>[2]) =>

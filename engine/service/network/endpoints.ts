@@ -53,22 +53,25 @@ export function planEndpoint(
   const nobody = new Set<string>()
   if (spec.ipAddress) allocate(network.ipv4, spec.ipAddress, nobody)
   if (spec.ipv6Address) allocate(network.ipv6, spec.ipv6Address, nobody)
-  const gatewayOf = (pool: NetworkRecord['ipv4']) => (network.isInternal ? '' : (pool?.gateway ?? ''))
   return {
     network: network.name,
     interface: how.interface,
     ipAddress: '',
     prefix: 0,
-    gateway: gatewayOf(network.ipv4),
     ipv6Address: '',
     ipv6Prefix: 0,
-    ipv6Gateway: gatewayOf(network.ipv6),
+    ...gatewaysOf(network),
     macAddress: spec.macAddress.toLowerCase(),
     aliases: [...new Set(spec.aliases)],
     links: spec.links,
     priority: spec.priority,
     requested: { ipAddress: spec.ipAddress, ipv6Address: spec.ipv6Address },
   }
+}
+
+function gatewaysOf({ ipv4, ipv6, isInternal }: NetworkRecord): Pick<EndpointRecord, 'gateway' | 'ipv6Gateway'> {
+  const gatewayOf = (pool: NetworkRecord['ipv4']) => (isInternal ? '' : (pool?.gateway ?? ''))
+  return { gateway: gatewayOf(ipv4), ipv6Gateway: gatewayOf(ipv6) }
 }
 
 /**
@@ -131,6 +134,8 @@ async function address(context: ServiceContext, place: Place, elsewhere: readonl
   const derived = ipv4.address ? macOf(ipv4.address) : endpoint.macAddress || randomMac()
   return {
     ...endpoint,
+    // The default network may have been given others meanwhile.
+    ...gatewaysOf(network),
     ipAddress: ipv4.address,
     prefix: ipv4.prefix,
     ipv6Address: ipv6.address,

@@ -2,6 +2,7 @@ import type { DnsHost, ResolverParams } from '../../network/networks.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import { isAlive } from '../container/state.ts'
 import type { ServiceContext } from '../context.ts'
+import { settleDefaultBridge } from './default-bridge.ts'
 import { containersOn } from './endpoints.ts'
 import { hasEmbeddedDns, rewriteLinks } from './hosts.ts'
 import { linkedTo, renameInLinks } from './links.ts'
@@ -81,6 +82,10 @@ export async function restoreNames(context: ServiceContext): Promise<void> {
 
 /** Makes the devices of every network, after a start of the engine or of a keeper. One that fails does not stop the rest. */
 export async function ensureNetworks(context: ServiceContext): Promise<void> {
+  // As it was set by hand in the settings' file, too.
+  await settleDefaultBridge(context, context.networkSettings.current().bridge).catch((error: unknown) =>
+    context.log.warn({ error: String(error) }, 'the default network stays as it is'),
+  )
   for (const record of context.networks.list()) {
     // Those of the cluster are made when the first container here joins.
     const isOverlay = record.driver === 'overlay'

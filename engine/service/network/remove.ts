@@ -54,7 +54,7 @@ export async function pruneNetworks(
 }
 
 /** Beside no other change of networks, and while no container is given addresses: it would start on what is going. */
-const alone = <T>({ locks }: ServiceContext, work: () => Promise<T>): Promise<T> =>
+export const alone = <T>({ locks }: ServiceContext, work: () => Promise<T>): Promise<T> =>
   locks.withLock('networks', () => locks.withLock('addresses', work))
 
 async function removeLocked(context: ServiceContext, record: NetworkRecord): Promise<void> {
@@ -78,7 +78,8 @@ async function removeLocked(context: ServiceContext, record: NetworkRecord): Pro
   })
 }
 
-function runningOn(context: ServiceContext, { name }: NetworkRecord) {
+/** Containers that hold addresses on a network. */
+export function runningOn(context: ServiceContext, { name }: NetworkRecord) {
   return containersOn(context, name)
     .map(({ record }) => record)
     .filter((record) => holdsAddresses(record, context.starting))

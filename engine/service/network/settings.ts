@@ -1,8 +1,9 @@
 import os from 'node:os'
 import { EngineError } from '../../contract/errors.ts'
-import type { NetworkSettings } from '../../contract/network.ts'
+import type { NetworkSettings, NetworkSettingsChange } from '../../contract/network.ts'
 import type { SettingsFile } from '../../store/settings-file.ts'
 import type { ServiceContext } from '../context.ts'
+import { settleDefaultBridge } from './default-bridge.ts'
 
 /** Settings of all networks, read once and kept at hand. */
 export interface NetworkSettingsStore {
@@ -25,10 +26,14 @@ export async function openNetworkSettings(file: SettingsFile<NetworkSettings>): 
 const EVERYWHERE: readonly string[] = ['0.0.0.0', '::']
 
 /** Sets what holds for all networks; an address that this machine does not have is `network.no-such-address`. */
-export async function writeNetworkSettings(context: ServiceContext, settings: NetworkSettings): Promise<void> {
-  const { hostAddress } = settings
+export async function writeNetworkSettings(context: ServiceContext, change: NetworkSettingsChange): Promise<void> {
+  const { hostAddress = '', bridge } = change
   const own = Object.values(os.networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address))
-  const isOwn = EVERYWHERE.includes(hostAddress) || hostAddress.startsWith('127.') || own.includes(hostAddress)
+  const isOwn =
+    hostAddress === '' ||
+    EVERYWHERE.includes(hostAddress) ||
+    hostAddress.startsWith('127.') ||
+    own.includes(hostAddress)
   if (!isOwn)
     throw new EngineError(
       'invalidArgument',
@@ -36,6 +41,11 @@ export async function writeNetworkSettings(context: ServiceContext, settings: Ne
       `this machine has no address ${hostAddress}; it has ${own.join(', ')}`,
       { details: { address: hostAddress } },
     )
-  await context.networkSettings.write(settings)
+  if (bridge) await settleDefaultBridge(context, bridge)
+  const current = context.networkSettings.current()
+  await context.networkSettings.write({
+    hostAddress: hostAddress || current.hostAddress,
+    bridge: bridge ?? current.bridge,
+  })
   context.bus.publish({ type: 'engine', action: 'settings', id: '', attributes: {} })
 }

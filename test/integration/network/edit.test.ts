@@ -128,7 +128,7 @@ describe('the ports of a running container', () => {
     })
     await network.setSettings({ hostAddress: '127.0.0.1' }, { signal })
     await t.test.restart()
-    expect(await t.handlers().network.settings({}, { signal })).toEqual({ hostAddress: '127.0.0.1' })
+    expect(await t.handlers().network.settings({}, { signal })).toMatchObject({ hostAddress: '127.0.0.1' })
     await t
       .handlers()
       .network.create(

@@ -1,0 +1,84 @@
+import { EngineError } from '../../contract/errors.ts'
+import type { DefaultBridge } from '../../contract/network.ts'
+import { OPTION } from '../../network/driver.ts'
+import { choosePool6, contains, parseSubnet, toNumber } from '../../network/ipam.ts'
+import type { NetworkRecord } from '../../store/schema.ts'
+import type { ServiceContext } from '../context.ts'
+import { NO_POOL, planPool, takenSubnets } from './pools.ts'
+import { alone, runningOn } from './remove.ts'
+
+type Pool = NetworkRecord['ipv4']
+
+/** The network `bridge` as it is to be. What the engine may choose stays as it chose before. */
+export function planDefaultBridge(
+  current: NetworkRecord,
+  settings: DefaultBridge,
+  taken: readonly string[],
+): NetworkRecord {
+  const own = [current.ipv4, current.ipv6].flatMap((pool) => pool?.subnet ?? [])
+  const others = taken.filter((one) => !own.some((subnet) => contains(subnet, one)))
+  const plan = (now: Pool, subnet: string): Pool => {
+    const planned = planPool({ ...NO_POOL, subnet, gateway: gatewayIn(subnet) }, others)
+    return now?.subnet === planned.subnet && now.gateway === planned.gateway ? now : planned
+  }
+  assertVersion(settings.subnet, 4)
+  assertVersion(settings.ipv6Subnet, 6)
+  const subnet6 = settings.ipv6Subnet || current.ipv6?.subnet || ''
+  return {
+    ...current,
+    ipv4: settings.subnet ? plan(current.ipv4, settings.subnet) : current.ipv4,
+    ipv6: settings.enableIPv6 ? plan(current.ipv6, subnet6 || choosePool6(current.id, others)) : null,
+    options: {
+      ...(settings.isOpenWithin ? {} : { [OPTION.icc]: 'false' }),
+      ...(settings.masquerade ? {} : { [OPTION.masquerade]: 'false' }),
+      ...(settings.mtu > 0 ? { [OPTION.mtu]: String(settings.mtu) } : {}),
+    },
+  }
+}
+
+function assertVersion(subnet: string, version: 4 | 6): void {
+  if (subnet === '' || parseSubnet(subnet).version === version) return
+  throw new EngineError('invalidArgument', 'network.invalid-subnet', `${subnet} is no IPv${version} subnet`)
+}
+
+/** `192.168.5.1/24` names the bridge's own address, `192.168.5.0/24` leaves it to be the first. */
+function gatewayIn(subnet: string): string {
+  const { first } = parseSubnet(subnet)
+  const [address = ''] = subnet.split('/')
+  return toNumber(address) === first ? '' : address
+}
+
+/** Makes the default bridge anew as it is set, while nobody runs on it; on failure it is as it was. */
+export async function settleDefaultBridge(context: ServiceContext, settings: DefaultBridge): Promise<void> {
+  await alone(context, async () => {
+    const current = context.networks.get('bridge')
+    if (!current) return
+    const next = planDefaultBridge(current, settings, await takenSubnets(context))
+    if (JSON.stringify(next) === JSON.stringify(current)) return
+    context.network.interfaceOf(next)
+    assertUnused(context, current)
+    await context.network.remove(current)
+    try {
+      await context.network.ensure(next)
+      await context.networks.put(next)
+    } catch (error) {
+      await context.network.remove(next)
+      await context.network.ensure(current)
+      throw error
+    }
+    const { id, name, driver } = next
+    context.bus.publish({ type: 'network', action: 'update', id, attributes: { name, type: driver } })
+  })
+}
+
+function assertUnused(context: ServiceContext, network: NetworkRecord): void {
+  const names = runningOn(context, network).map(({ name }) => name)
+  if (names.length === 0) return
+  const containers = names.join(', ')
+  throw new EngineError(
+    'conflict',
+    'network.bridge-running',
+    `the network bridge cannot be changed while containers run on it: stop ${containers} first`,
+    { details: { containers } },
+  )
+}
