@@ -8,6 +8,7 @@ import { formatBytes } from '../../lib/format.ts'
 import { usePreferences } from '../../state/preferences.ts'
 import { changeSettings } from '../desktop/change-settings.ts'
 import { useSetTheme } from '../desktop/use-theme.ts'
+import { DefaultBridgeSettings } from './default-bridge.tsx'
 import { PublishSettings } from './publish.tsx'
 
 function ScreenReader() {
@@ -67,6 +68,7 @@ export function GeneralSettings() {
         ]}
       />
       <PublishSettings />
+      <DefaultBridgeSettings />
       {info && (
         <>
           <Facts

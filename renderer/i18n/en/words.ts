@@ -255,6 +255,8 @@ export const words = {
     port_inuse: 'Port {{port}} is taken.',
     cluster_notconfigured: 'This engine is in no cluster.',
     cluster_unreachable: 'The cluster store {{store}} does not answer.',
+    network_bridgerunning:
+      'Stop {{containers}} first: the network bridge cannot be changed while containers run on it.',
     network_overlayrootless: 'Only an engine that runs as root can share networks with other hosts.',
     network_encryptionmissing: 'This kernel cannot encrypt networks between hosts.',
   },

@@ -249,6 +249,8 @@ export const words: Translation<typeof en> = {
     port_inuse: '포트 {{port}}은(는) 이미 쓰이고 있습니다.',
     cluster_notconfigured: '이 엔진은 클러스터에 속해 있지 않습니다.',
     cluster_unreachable: '클러스터 저장소 {{store}}가 응답하지 않습니다.',
+    network_bridgerunning:
+      '먼저 {{containers}}을(를) 중지하세요. 컨테이너가 실행 중인 동안에는 네트워크 bridge를 바꿀 수 없습니다.',
     network_overlayrootless: '다른 호스트와 네트워크를 나누려면 엔진을 root로 실행해야 합니다.',
     network_encryptionmissing: '이 커널은 호스트 사이의 네트워크를 암호화할 수 없습니다.',
   },
