@@ -28,9 +28,9 @@ export function parseUpstream(text: string): { readonly host: string; readonly p
 }
 
 /** Questions go out with an id and a port of chance, so that nobody guesses an answer. */
-export function createForwarder(): Forwarder {
+export function createForwarder({ timeoutMs = TIMEOUT_MS, resolvConf = RESOLV_CONF } = {}): Forwarder {
   let pending = 0
-  const hostResolvers = createHostResolvers()
+  const hostResolvers = createHostResolvers(resolvConf)
   return {
     async ask(query, { upstreams, isStream }) {
       if (pending >= MAX_PENDING) return 'busy'
@@ -39,7 +39,7 @@ export function createForwarder(): Forwarder {
         const servers = (upstreams.length ? upstreams : hostResolvers()).slice(0, MAX_SERVERS).map(parseUpstream)
         let last: Buffer | null = null
         for (const server of servers) {
-          const answer = await (isStream ? askStream : askDatagram)(query, server).catch(() => null)
+          const answer = await (isStream ? askStream : askDatagram)(query, { ...server, timeoutMs }).catch(() => null)
           if (!answer || answer.length < 12) continue
           query.copy(answer, 0, 0, 2)
           last = answer
@@ -55,14 +55,14 @@ export function createForwarder(): Forwarder {
 }
 
 /** The machine's resolvers of the moment: a laptop changes them as it changes networks. */
-function createHostResolvers(): () => readonly string[] {
+function createHostResolvers(resolvConf: string): () => readonly string[] {
   let stamp = 0
   let found: readonly string[] = []
   return () => {
     try {
-      const { mtimeMs, ino } = statSync(RESOLV_CONF)
+      const { mtimeMs, ino } = statSync(resolvConf)
       if (stamp === mtimeMs + ino) return found
-      found = [...readFileSync(RESOLV_CONF, 'utf8').matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1] ?? '')
+      found = [...readFileSync(resolvConf, 'utf8').matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1] ?? '')
       stamp = mtimeMs + ino
       return found
     } catch {
@@ -78,11 +78,17 @@ function withFreshId(query: Buffer): { readonly bytes: Buffer; readonly id: numb
   return { bytes, id }
 }
 
-function askDatagram(query: Buffer, { host, port }: { host: string; port: number }): Promise<Buffer> {
+interface Server {
+  readonly host: string
+  readonly port: number
+  readonly timeoutMs: number
+}
+
+function askDatagram(query: Buffer, { host, port, timeoutMs }: Server): Promise<Buffer> {
   const { bytes, id } = withFreshId(query)
   const socket = dgram.createSocket(net.isIPv6(host) ? 'udp6' : 'udp4')
   return new Promise<Buffer>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('no answer')), TIMEOUT_MS)
+    const timer = setTimeout(() => reject(new Error('no answer')), timeoutMs)
     socket.on('error', (error) => (clearTimeout(timer), reject(error)))
     socket.on('message', (answer) => {
       if (answer.length < 12 || answer.readUInt16BE(0) !== id) return
@@ -95,12 +101,12 @@ function askDatagram(query: Buffer, { host, port }: { host: string; port: number
   }).finally(() => socket.close())
 }
 
-function askStream(query: Buffer, { host, port }: { host: string; port: number }): Promise<Buffer> {
+function askStream(query: Buffer, { host, port, timeoutMs }: Server): Promise<Buffer> {
   const { bytes, id } = withFreshId(query)
   const socket = net.connect({ host, port })
   return new Promise<Buffer>((resolve, reject) => {
     let gathered = Buffer.alloc(0)
-    socket.setTimeout(TIMEOUT_MS, () => reject(new Error('no answer')))
+    socket.setTimeout(timeoutMs, () => reject(new Error('no answer')))
     socket.on('error', reject)
     socket.on('close', () => reject(new Error('closed')))
     socket.on('connect', () => socket.write(frame(bytes)))
