@@ -74,7 +74,7 @@ export function createHandlers(services: Services): Handlers {
       remove: ({ id }) => network.remove(id),
       prune: ({ labels: wanted }) => network.prune(({ labels }) => hasLabels(labels, wanted)),
       connect: (input) => network.connect(input),
-      connections: (_, { signal }) => network.connections(signal),
+      traffic: (_, { signal }) => network.traffic(signal),
       disconnect: (input) => network.disconnect(input),
       settings: async () => network.settings(),
       setSettings: (input) => network.setSettings(input),

@@ -140,15 +140,25 @@ export const NetworkSettingsChange = z.object({
 })
 export type NetworkSettingsChange = z.output<typeof NetworkSettingsChange>
 
-/** Connections of a container now. */
-export const ConnectionSample = z.object({
-  id: z.string(),
-  /** Established TCP connections, by the interface whose address they have. */
-  interfaces: z.array(z.object({ name: z.string(), connections: z.number().int() })),
-  /** Through its published ports, TCP and UDP. */
-  published: z.number().int(),
+const Bytes = z.object({ received: z.number(), sent: z.number() })
+
+/** What flows between containers and what is around them. Bytes are counters, which only grow unless they begin anew. */
+export const TrafficSample = z.object({
+  /** Milliseconds of a clock that never goes back. */
+  time: z.number(),
+  containers: z.array(
+    z.object({
+      id: z.string(),
+      /** Established TCP connections, by the interface whose address they have. */
+      interfaces: z.array(z.object({ name: z.string(), connections: z.number().int() })),
+      /** Through its published ports, TCP and UDP, as it sees them; no bytes where the kernel cannot count them. */
+      published: z.object({ connections: z.number().int(), bytes: Bytes.nullable() }),
+    }),
+  ),
+  /** Between bridges and this machine, as the network sees it: received is what comes to its containers. */
+  bridges: z.array(Bytes.extend({ networkId: z.string() })),
 })
-export type ConnectionSample = z.output<typeof ConnectionSample>
+export type TrafficSample = z.output<typeof TrafficSample>
 
 const Membership = NetworkRef.extend({ container: z.string().min(1) })
 
@@ -160,8 +170,8 @@ export const network = {
   /** Removes the networks of the user's that no container is on; answers with their names. */
   prune: command(z.object({ labels: z.array(z.string()).default([]) }), z.object({ removed: z.array(z.string()) })),
   connect: command(Membership.extend({ endpoint: EndpointSpec.omit({ network: true }).prefault({}) }), z.void()),
-  /** The connections of every running container, once a second. */
-  connections: stream(z.object({}), z.array(ConnectionSample), z.never()),
+  /** Connections and bytes of every running container and bridge, once a second. */
+  traffic: stream(z.object({}), TrafficSample, z.never()),
   disconnect: command(Membership.extend({ force: z.boolean().default(false) }), z.void()),
   settings: query(z.object({}), NetworkSettings),
   /** Holds for containers that start from now on. */

@@ -88,6 +88,25 @@ export interface ConnectionCount {
   readonly published: number
 }
 
+export interface MeasureTrafficParams {
+  readonly containers: readonly { readonly containerId: string; readonly addresses: readonly string[] }[]
+  /** Where bridges are. */
+  readonly interfaces: readonly string[]
+}
+
+/** Bytes counted so far. They only grow, but begin anew when a port is opened anew or nobody has asked for long. */
+export interface TrafficCounters {
+  /**
+   * Through published ports, as the container sees it: bytes that the proxy carries, and packets that the kernel translates
+   * with their headers. `null` where the kernel cannot count those.
+   */
+  readonly published:
+    | readonly { readonly containerId: string; readonly received: number; readonly sent: number }[]
+    | null
+  /** As the machine sees it: what a bridge receives comes from containers. */
+  readonly interfaces: readonly { readonly name: string; readonly rxBytes: number; readonly txBytes: number }[]
+}
+
 export interface CaptureParams {
   /** Whose sandbox. */
   readonly containerId: string
@@ -119,6 +138,8 @@ export interface NetworkInspection {
     },
     readonly ConnectionCount[]
   >
+  /** Counts bytes; the rules that it takes are there only while it is asked again and again. */
+  readonly measureTraffic: Call<MeasureTrafficParams, TrafficCounters>
   /**
    * Packets of an interface as a .pcap file. Each chunk is the number of packets so far and of those that were lost, as two
    * u32 in big endian, then bytes of the file: whole packets. Anything written stops it; what is on its way still comes.

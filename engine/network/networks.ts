@@ -15,7 +15,7 @@ import { createChildLinkDriver } from './child-link.ts'
 import { type Member, type NetworkDriver, pickDefault } from './driver.ts'
 import { createOverlayDriver, vxlanName } from './overlay.ts'
 
-export type { BridgeFacts, Listener, NamespaceFacts } from '../host/inspection.ts'
+export type { BridgeFacts, Listener, NamespaceFacts, TrafficCounters } from '../host/inspection.ts'
 export type { DnsHost, PortForward, ResolverParams }
 
 /** Networks as services see them: records in, devices out. */

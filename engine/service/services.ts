@@ -53,7 +53,6 @@ import { saveImages, saveToFile } from './image/save.ts'
 import { type CaptureRequest, captureInterface } from './network/capture.ts'
 import { describeCluster } from './network/cluster.ts'
 import { connectNetwork } from './network/connect.ts'
-import { streamConnections } from './network/connections.ts'
 import { createNetwork } from './network/create.ts'
 import { disconnectNetwork } from './network/disconnect.ts'
 import { inspectNetwork, listNetworks } from './network/list.ts'
@@ -61,6 +60,7 @@ import { probeFrom } from './network/reach/probe.ts'
 import { describeReach } from './network/reach/reach.ts'
 import { pruneNetworks, removeNetwork } from './network/remove.ts'
 import { writeNetworkSettings } from './network/settings.ts'
+import { streamTraffic } from './network/traffic.ts'
 import { publishPrune } from './prune.ts'
 import {
   listLogins,
@@ -206,7 +206,7 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       remove: (id: string) => removeNetwork(context, id),
       prune: (isWanted: Parameters<typeof pruneNetworks>[1]) => pruneNetworks(context, isWanted),
       connect: (input: Parameters<typeof connectNetwork>[1]) => connectNetwork(context, input),
-      connections: (signal: AbortSignal) => streamConnections(context, signal),
+      traffic: (signal: AbortSignal) => streamTraffic(context, signal),
       disconnect: (input: Parameters<typeof disconnectNetwork>[1]) => disconnectNetwork(context, input),
       settings: () => context.networkSettings.current(),
       setSettings: (change: NetworkSettingsChange) => writeNetworkSettings(context, change),

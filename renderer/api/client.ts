@@ -27,7 +27,7 @@ export const STREAMS: ReadonlySet<string> = new Set([
   'image.pull',
   'image.push',
   'image.save',
-  'network.connections',
+  'network.traffic',
   'system.events',
 ])
 

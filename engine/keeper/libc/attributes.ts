@@ -6,6 +6,9 @@
 /** A type's bits beside two flags. */
 export const TYPE_MASK = 0x3fff
 
+/** Marks an attribute of attributes, where the kernel wants that said. */
+export const NESTED = 0x8000
+
 /** Attributes by type, from a place on; what does not fit is left out. */
 export function readAttributes(bytes: Buffer, from = 0): ReadonlyMap<number, Buffer> {
   const found = new Map<number, Buffer>()

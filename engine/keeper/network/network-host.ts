@@ -7,8 +7,10 @@ import { createFirewall } from './firewall.ts'
 import { createCaptures } from './inspect/capture.ts'
 import { countConnections } from './inspect/connections.ts'
 import { describeBridges, describeNamespace } from './inspect/namespace.ts'
+import { createPortCounters } from './inspect/port-counters.ts'
 import { probe } from './inspect/probe.ts'
 import { listRoutes } from './inspect/routes.ts'
+import { measureTraffic } from './inspect/traffic.ts'
 import { createEncryption } from './overlay/encryption.ts'
 import { createLeaseKeeper } from './overlay/lease.ts'
 import { createVxlans } from './overlay/vxlan.ts'
@@ -57,6 +59,7 @@ type NetworkCalls = Pick<
   | 'probe'
   | 'capture'
   | 'countConnections'
+  | 'measureTraffic'
 >
 
 /*
@@ -87,7 +90,9 @@ export function createNetworkHost({
   const tag = createHash('sha256').update(stateFolder).digest('hex').slice(0, 8)
   const firewall = createFirewall(`slipway-${tag}`, prefix)
   const encryption = createEncryption(stateFolder, { table: `slipway-${tag}-vxlan`, prefix })
+  const counters = createPortCounters(`slipway-${tag}-count`, prefix)
   const repair = async (table: string) => {
+    counters.forget(table)
     const isOfTunnels = table === '' || table === `slipway-${tag}-vxlan`
     // Neither waits for the other: what one cannot mend at the moment, the other may.
     await Promise.all([firewall.repair(table), ...(isOfTunnels ? [encryption.repair()] : [])])
@@ -135,6 +140,7 @@ export function createNetworkHost({
     probe: (params) => probe(keeperFile, params),
     capture: captures.open,
     countConnections: ({ containers }) => countConnections(proxy, containers),
+    measureTraffic: (params) => measureTraffic({ proxy, counters }, params),
     openPorts: ports.openPorts,
     closePorts: ports.closePorts,
     ensureBridge: bridges.ensureBridge,
@@ -145,6 +151,8 @@ export function createNetworkHost({
       await passage?.setBridges(firewall.bridges())
       bridges.noteGone([''])
       await encryption.repair()
+      // What an earlier keeper counted with; nobody waits for it.
+      void counters.remove().catch(() => {})
     },
     async close() {
       stopLease()
@@ -152,6 +160,7 @@ export function createNetworkHost({
       await Promise.all([proxy.stop(), dns.stop(), thread.stop(), captures.endAll()])
       await encryption.setEncryption({ local: '', peers: [], vnis: [] }).catch(() => {})
       await firewall.remove().catch(() => {})
+      await counters.remove().catch(() => {})
       await passage?.remove().catch(() => {})
     },
   }

@@ -1,15 +1,14 @@
 import type { Edge } from '@xyflow/react'
 import i18next from 'i18next'
-import type { StatsSample } from '../../../engine/contract/container.ts'
-import type { ConnectionSample } from '../../../engine/contract/network.ts'
 import { formatBytes } from '../../lib/format.ts'
-import type { Graph, GraphEdge } from './graph.ts'
+import type { Graph } from './graph.ts'
 import { NODE_SIZE, type Place } from './layout.ts'
 import { type FlowNode, nameOf, titleOf } from './nodes.tsx'
-import { type Rate, rateOf } from './rates.ts'
+import { countConnections, type Live, measure, type Rate } from './rates.ts'
 
 /** Widest stroke, for 100 MB/s and above; each factor of ten below is thinner. */
 const WIDEST = 6
+const SHOWN_LABELS = 3
 
 /** Nodes as the picture draws them: where the user put them, else where the layout did. */
 export function toFlowNodes(
@@ -32,12 +31,6 @@ export function toFlowNodes(
 /** What a node's place is kept under. */
 export const placeKey = (of: Graph['nodes'][number]): string => `${of.kind}:${nameOf(of)}`
 
-/** What is measured now. */
-export interface Live {
-  readonly history: ReadonlyMap<string, readonly StatsSample[]>
-  readonly connections: ReadonlyMap<string, ConnectionSample>
-}
-
 /** How edges are drawn: those before where nothing changed, and with labels where they can be read. */
 interface Drawing {
   readonly before?: readonly Edge[]
@@ -48,8 +41,9 @@ interface Drawing {
 export function toFlowEdges(graph: Graph, live: Live, { before = [], hasDetail = true }: Drawing = {}): Edge[] {
   const known = new Map(before.map((edge) => [edge.id, edge]))
   return graph.edges.map((edge) => {
-    const rate = measure(edge, live.history)
-    const words = [edge.label, rate ? formatRate(rate) : '', formatConnections(edge, live.connections)]
+    const rate = measure(edge, live)
+    const connections = formatConnections(countConnections(edge, live.traffic))
+    const words = [shorten(edge.label), rate ? formatRate(rate) : '', connections]
     const label = hasDetail ? words.filter(Boolean).join('  ') : ''
     const strokeWidth = rate ? strokeOf(rate) : 1.5
     const old = known.get(edge.id)
@@ -68,24 +62,15 @@ export function toFlowEdges(graph: Graph, live: Live, { before = [], hasDetail =
   })
 }
 
-/** Connections of an edge: of the interface at its end, or through the published ports that it stands for. */
-export function countConnections(
-  { measured, publishedBy }: GraphEdge,
-  connections: ReadonlyMap<string, ConnectionSample>,
-): number {
-  if (publishedBy) return connections.get(publishedBy)?.published ?? 0
-  const sample = measured && connections.get(measured.containerId)
-  return sample?.interfaces.find(({ name }) => name === measured?.interface)?.connections ?? 0
+/** Of many ports the first: the pane and the table have them all. */
+export function shorten(label: string): string {
+  const parts = label.split(', ')
+  return parts.length > SHOWN_LABELS + 1
+    ? `${parts.slice(0, SHOWN_LABELS).join(', ')} +${parts.length - SHOWN_LABELS}`
+    : label
 }
 
-function formatConnections(edge: GraphEdge, connections: ReadonlyMap<string, ConnectionSample>): string {
-  const count = countConnections(edge, connections)
-  return count > 0 ? i18next.t('topology.connections', { count }) : ''
-}
-
-/** The rate of an edge, where one of our interfaces is at its end. */
-export const measure = ({ measured }: GraphEdge, history: ReadonlyMap<string, readonly StatsSample[]>): Rate | null =>
-  measured ? rateOf(history.get(measured.containerId), measured.interface) : null
+const formatConnections = (count: number): string => (count > 0 ? i18next.t('topology.connections', { count }) : '')
 
 /** `↓ 1.2 kB/s ↑ 0 B/s`, as the container sees it; nothing while nothing flows. */
 export function formatRate({ received, sent }: Rate): string {

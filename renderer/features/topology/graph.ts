@@ -1,9 +1,8 @@
 import type { ContainerSummary } from '../../../engine/contract/container.ts'
 import type { NetworkSummary } from '../../../engine/contract/network.ts'
+import { buildEdges, type GraphEdge, isAlive, isEverywhere, isPublished, sharedWith } from './edges.ts'
 
 const PROJECT_LABEL = 'com.docker.compose.project'
-const ALIVE = new Set(['running', 'paused', 'restarting'])
-const ALL_ADDRESSES = new Set(['', '0.0.0.0', '::'])
 /** Drivers whose containers can reach beyond this machine, when the network is not internal. */
 const OUTGOING = new Set(['bridge', 'host', 'macvlan', 'ipvlan', 'overlay'])
 
@@ -34,18 +33,6 @@ export type GraphNode = OutsideNode | NetworkNode | ContainerNode | ProjectNode
 /** What a person should know: a text of the dictionary below `topology.hints`. */
 export type Hint = 'noNames' | 'allAddresses'
 
-export interface GraphEdge {
-  readonly id: string
-  readonly kind: 'endpoint' | 'port' | 'shared' | 'link'
-  readonly source: string
-  readonly target: string
-  /** An address, a published port or an alias. */
-  readonly label: string
-  /** The container whose published ports this edge stands for. */
-  readonly publishedBy?: string
-  /** The container's interface whose counters are this edge's traffic. */
-  readonly measured?: { readonly containerId: string; readonly interface: string }
-}
 export interface Graph {
   readonly nodes: readonly GraphNode[]
   readonly edges: readonly GraphEdge[]
@@ -73,14 +60,7 @@ export function buildGraph(
     options.show === 'all'
       ? networks.filter(({ subnet, endpoints }) => subnet !== '' || endpoints.length > 0)
       : networks.filter(({ endpoints }) => endpoints.some((one) => shown.has(one.containerId)))
-  const edges = [
-    ...endpointEdges(used, shown, nodeOf),
-    ...wanted.flatMap((container) => [
-      ...portEdges(container, nodeOf(container)),
-      ...sharedEdges(container, wanted, nodeOf),
-      ...linkEdges(container, wanted, nodeOf),
-    ]),
-  ]
+  const edges = buildEdges(wanted, used, nodeOf)
   const nodes: GraphNode[] = [
     ...(edges.some(({ kind }) => kind === 'port') ? [{ kind: 'outside', id: 'outside' } as const] : []),
     ...used.map((network): NetworkNode => ({ kind: 'network', id: network.id, network, hints: networkHints(network) })),
@@ -96,13 +76,13 @@ export function buildGraph(
         }),
       ),
   ]
-  return { nodes, edges: unique(edges) }
+  return { nodes, edges }
 }
 
 /** Whether others than this machine can reach a container: by a published port, or by the host's own addresses. */
 export const isExposed = ({ ports, status, networkMode }: ContainerSummary): boolean =>
-  ALIVE.has(status) &&
-  (networkMode === 'host' || ports.some(({ hostIp, hostPort }) => hostPort > 0 && !/^(127\.|::1$)/.test(hostIp)))
+  isAlive(status) &&
+  (networkMode === 'host' || ports.some((port) => isPublished(port) && !/^(127\.|::1$)/.test(port.hostIp)))
 
 function canGoOut(container: ContainerSummary, networks: readonly NetworkSummary[]): boolean {
   if (container.networkMode === 'host') return true
@@ -126,7 +106,7 @@ function isWanted(container: ContainerSummary, { containers, networks, show }: C
     case 'all':
       return true
     case 'exposed':
-      return ALIVE.has(container.status) && isExposed(networkOwner(container, containers))
+      return isAlive(container.status) && isExposed(networkOwner(container, containers))
     case 'outgoing':
       return canGoOut(networkOwner(container, containers), networks)
   }
@@ -142,84 +122,6 @@ function networkOwner(container: ContainerSummary, all: readonly ContainerSummar
   }
   return owner
 }
-
-/** The container that one names as the owner of its network, if it does and that one is there. */
-function sharedWith({ networkMode }: ContainerSummary, all: readonly ContainerSummary[]): ContainerSummary | undefined {
-  const [mode, ref = ''] = networkMode.split(/:(.*)/s)
-  return mode === 'container' ? findByRef(all, ref) : undefined
-}
-
-function endpointEdges(
-  networks: readonly NetworkSummary[],
-  shown: ReadonlyMap<string, ContainerSummary>,
-  nodeOf: (container: ContainerSummary) => string,
-): GraphEdge[] {
-  return networks.flatMap((network) =>
-    network.endpoints.flatMap((endpoint) => {
-      const container = shown.get(endpoint.containerId)
-      if (!container) return []
-      const target = nodeOf(container)
-      const isOne = target === container.id
-      return [
-        {
-          id: `endpoint:${network.id}:${target}`,
-          kind: 'endpoint' as const,
-          source: network.id,
-          target,
-          label: isOne ? endpoint.ipAddress : '',
-          ...(isOne ? { measured: { containerId: container.id, interface: endpoint.interface } } : {}),
-        },
-      ]
-    }),
-  )
-}
-
-function portEdges(container: ContainerSummary, target: string): GraphEdge[] {
-  const published = container.ports.filter(({ hostPort }) => hostPort > 0)
-  if (published.length === 0 || !ALIVE.has(container.status)) return []
-  const label = published
-    .map(({ hostIp, hostPort, containerPort, protocol }) => {
-      const host = ALL_ADDRESSES.has(hostIp) ? '' : `${hostIp}:`
-      return `${host}${hostPort}→${containerPort}${protocol === 'tcp' ? '' : `/${protocol}`}`
-    })
-    .filter((text, index, all) => all.indexOf(text) === index)
-    .join(', ')
-  return [{ id: `port:${container.id}`, kind: 'port', source: 'outside', target, label, publishedBy: container.id }]
-}
-
-function sharedEdges(
-  container: ContainerSummary,
-  all: readonly ContainerSummary[],
-  nodeOf: (container: ContainerSummary) => string,
-): GraphEdge[] {
-  const owner = sharedWith(container, all)
-  if (!owner) return []
-  return [{ id: `shared:${container.id}`, kind: 'shared', source: nodeOf(owner), target: nodeOf(container), label: '' }]
-}
-
-function linkEdges(
-  container: ContainerSummary,
-  all: readonly ContainerSummary[],
-  nodeOf: (container: ContainerSummary) => string,
-): GraphEdge[] {
-  return container.links.flatMap((link) => {
-    const [ref = '', alias = ref] = link.split(':')
-    const other = findByRef(all, ref)
-    if (!other) return []
-    return [
-      {
-        id: `link:${container.id}:${alias}`,
-        kind: 'link' as const,
-        source: nodeOf(container),
-        target: nodeOf(other),
-        label: alias,
-      },
-    ]
-  })
-}
-
-const findByRef = (containers: readonly ContainerSummary[], ref: string): ContainerSummary | undefined =>
-  containers.find(({ id, name }) => name === ref || (ref.length >= 4 && id.startsWith(ref)))
 
 function projectNodes(containers: readonly ContainerSummary[], collapsed: ReadonlySet<string>): ProjectNode[] {
   return [...collapsed].flatMap((name) => {
@@ -237,12 +139,6 @@ const networkHints = ({ name, driver, endpoints }: NetworkSummary): Hint[] =>
     : []
 
 const containerHints = (container: ContainerSummary): Hint[] =>
-  ALIVE.has(container.status) &&
-  container.ports.some(({ hostIp, hostPort }) => hostPort > 0 && ALL_ADDRESSES.has(hostIp))
+  isAlive(container.status) && container.ports.some((port) => isPublished(port) && isEverywhere(port))
     ? ['allAddresses']
     : []
-
-/** Edges of a collapsed project fall together, and none leads from a node to itself. */
-const unique = (edges: readonly GraphEdge[]): GraphEdge[] => [
-  ...new Map(edges.filter(({ source, target }) => source !== target).map((edge) => [edge.id, edge])).values(),
-]

@@ -7,10 +7,10 @@ import { useTranslation } from 'react-i18next'
 import { containerList, networkList } from '../../app/queries.ts'
 import { Empty } from '../../components/empty.tsx'
 import { reportFailure } from '../../state/activity.ts'
-import { followConnections } from '../../state/connections.ts'
 import { useReach } from '../../state/reach.ts'
 import { followStats } from '../../state/stats.ts'
 import { useTopology } from '../../state/topology.ts'
+import { followTraffic } from '../../state/traffic.ts'
 import { useView } from '../../state/view.ts'
 import { ContainerMenu, type MenuPlace } from '../containers/menu.tsx'
 import { ConnectDialog } from '../networks/connect-dialog.tsx'
@@ -34,7 +34,7 @@ export function TopologyPage() {
   const [chosen, setChosen] = useState('')
   const [menu, setMenu] = useState<MenuPlace | null>(null)
   useEffect(followStats, [])
-  useEffect(followConnections, [])
+  useEffect(followTraffic, [])
   const graph = useMemo(
     () => narrow(buildGraph(containers, networks ?? [], { show, collapsed: new Set(collapsed) }), filter),
     [containers, networks, show, collapsed, filter],

@@ -13,10 +13,10 @@ import { useEffect, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api } from '../../api/client.ts'
 import { reportFailure } from '../../state/activity.ts'
-import { useConnections } from '../../state/connections.ts'
 import { useReach } from '../../state/reach.ts'
 import { useStats } from '../../state/stats.ts'
 import { useTopology } from '../../state/topology.ts'
+import { useTraffic } from '../../state/traffic.ts'
 import type { MenuPlace } from '../containers/menu.tsx'
 import { placeKey, toFlowEdges, toFlowNodes } from './flow.ts'
 import type { Graph, GraphNode } from './graph.ts'
@@ -46,7 +46,7 @@ export function Picture({ graph, chosen, onChoose, onMenu }: PictureProps) {
   const place = useTopology((state) => state.place)
   const isWhole = useTopology((state) => state.isWhole)
   const history = useStats((state) => state.history)
-  const connections = useConnections((state) => state.now)
+  const traffic = useTraffic()
   const colorMode = useComputedColorScheme('light')
   const laid = useLayout(graph)
   const [nodes, setNodes, onNodesChange] = useNodesState<FlowNode>([])
@@ -70,8 +70,8 @@ export function Picture({ graph, chosen, onChoose, onMenu }: PictureProps) {
   const hasDetail = useDetail()
   const drawn = useRef<readonly Edge[]>([])
   const edges = useMemo(
-    () => toFlowEdges(graph, { history, connections }, { before: drawn.current, hasDetail }),
-    [graph, history, connections, hasDetail],
+    () => toFlowEdges(graph, { history, traffic }, { before: drawn.current, hasDetail }),
+    [graph, history, traffic, hasDetail],
   )
   drawn.current = edges
 

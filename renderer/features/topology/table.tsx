@@ -1,11 +1,13 @@
 import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { type Column, DataGrid } from '../../components/data-grid.tsx'
-import { useConnections } from '../../state/connections.ts'
 import { useStats } from '../../state/stats.ts'
-import { countConnections, formatRate, measure } from './flow.ts'
-import type { Graph, GraphEdge } from './graph.ts'
+import { useTraffic } from '../../state/traffic.ts'
+import type { GraphEdge } from './edges.ts'
+import { formatRate } from './flow.ts'
+import type { Graph } from './graph.ts'
 import { titleOf } from './nodes.tsx'
+import { countConnections, measure } from './rates.ts'
 
 interface Row extends GraphEdge {
   readonly from: string
@@ -18,16 +20,16 @@ interface Row extends GraphEdge {
 export function TopologyTable({ graph }: { readonly graph: Graph }) {
   const { t } = useTranslation()
   const history = useStats((state) => state.history)
-  const live = useConnections((state) => state.now)
+  const traffic = useTraffic()
   const names = useMemo(() => new Map(graph.nodes.map((of) => [of.id, titleOf(of)])), [graph])
   const rows = graph.edges.map((edge): Row => {
-    const rate = measure(edge, history)
+    const rate = measure(edge, { history, traffic })
     return {
       ...edge,
       from: names.get(edge.source) ?? '',
       to: names.get(edge.target) ?? '',
       rate: rate ? formatRate(rate) : '',
-      connections: countConnections(edge, live),
+      connections: countConnections(edge, traffic),
     }
   })
   const columns = useMemo((): readonly Column<Row>[] => {

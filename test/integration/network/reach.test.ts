@@ -197,9 +197,9 @@ describe('connections', () => {
     const client = runInside(peer.pid, t.test.config.mode, `require('net').connect(9000, '${ipAddress}')`)
     const sockets = [1, 2].map(() => net.connect(ports[0]?.hostPort ?? 0, '127.0.0.1').on('error', () => {}))
     const stop = new AbortController()
-    for await (const samples of networks().connections({}, { signal: stop.signal, up: nothing() })) {
-      const [here, there] = [id, peer.id].map((one) => samples.find((sample) => sample.id === one))
-      if (here?.published !== 2 || there?.interfaces[0]?.connections !== 1) continue
+    for await (const { containers } of networks().traffic({}, { signal: stop.signal, up: nothing() })) {
+      const [here, there] = [id, peer.id].map((one) => containers.find((sample) => sample.id === one))
+      if (here?.published.connections !== 2 || there?.interfaces[0]?.connections !== 1) continue
       expect(here.interfaces).toEqual([{ name: 'eth0', connections: 3 }])
       break
     }

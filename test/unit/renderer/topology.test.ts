@@ -3,8 +3,10 @@ import type { ContainerSummary, StatsSample } from '../../../engine/contract/con
 import type { NetworkSummary } from '../../../engine/contract/network.ts'
 import { hostInterfaceName } from '../../../engine/network/bridge.ts'
 import { vethOf } from '../../../renderer/features/topology/commands.ts'
+import type { GraphEdge } from '../../../renderer/features/topology/edges.ts'
+import { shorten } from '../../../renderer/features/topology/flow.ts'
 import { buildGraph, type GraphOptions } from '../../../renderer/features/topology/graph.ts'
-import { rateOf } from '../../../renderer/features/topology/rates.ts'
+import { countConnections, measure, rateOf } from '../../../renderer/features/topology/rates.ts'
 
 const container = (name: string, more: Partial<ContainerSummary> = {}) =>
   ({
@@ -109,6 +111,22 @@ describe('the graph of the topology', () => {
     expect(edgesOf(graph)).toEqual(['endpoint net-id project:shop', 'endpoint net-id c-id 10.0.0.2'])
   })
 
+  it('joins what leads to a collapsed project: one edge for all of its ports, one for all of its links', () => {
+    const labels = { 'com.docker.compose.project': 'shop' }
+    const containers = [
+      container('a', { labels, ports: [port(''), port('127.0.0.1')] }),
+      container('b', { labels, ports: [port('')], links: ['c:x', 'a'] }),
+      container('c', { links: ['a:one', 'b:two'] }),
+    ]
+    const graph = buildGraph(containers, [], { ...all, collapsed: new Set(['shop']) })
+    expect(edgesOf(graph).sort()).toEqual([
+      'link c-id project:shop one, two',
+      'link project:shop c-id x',
+      'port outside project:shop 8080→80, 127.0.0.1:8080→80',
+    ])
+    expect(graph.edges.find(({ kind }) => kind === 'port')?.publishedBy).toEqual(['a-id', 'b-id'])
+  })
+
   it('warns of ports on every address and of the default network that gives no names', () => {
     const graph = buildGraph(
       [container('web', { ports: [port('')] }), container('near', { ports: [port('127.0.0.1')] })],
@@ -132,6 +150,49 @@ describe('the rate of an edge', () => {
     expect(rateOf([sample(0, 0)], 'eth0')).toBeNull()
     expect(rateOf([sample(0, 0), sample(1000, 1)], 'eth1')).toBeNull()
     expect(rateOf([sample(0, 500), sample(1000, 0)], 'eth0')).toEqual({ received: 0, sent: 0 })
+  })
+})
+
+describe('what an edge carries', () => {
+  const published = (id: string, received: number, connections: number) => ({
+    id,
+    interfaces: [{ name: 'eth0', connections: 1 }],
+    published: { connections, bytes: { received, sent: 0 } },
+  })
+  const traffic = (before: number, now: number) => ({
+    before: { time: 0, bridges: [], containers: [published('a', before, 0), published('b', 0, 0)] },
+    now: { time: 2000, bridges: [], containers: [published('a', now, 2), published('b', 400, 3)] },
+  })
+  const history = new Map(
+    ['a', 'b'].map((id) => [
+      id,
+      [0, 1000].map((time) => ({ time, interfaces: [{ name: 'eth0', rxBytes: time, txBytes: 3 * time }] })),
+    ]),
+  ) as unknown as ReadonlyMap<string, readonly StatsSample[]>
+  const edge = (more: Partial<GraphEdge>): GraphEdge => ({
+    ...{ id: 'e', kind: 'port', source: 'x', target: 'y', label: '', publishedBy: [], measured: [] },
+    ...more,
+  })
+
+  it('is the sum of all that it stands for: bytes through ports and on interfaces, and connections', () => {
+    const ports = edge({ publishedBy: ['a', 'b'] })
+    expect(measure(ports, { history, traffic: traffic(100, 700) })).toEqual({ received: 500, sent: 0 })
+    expect(countConnections(ports, traffic(100, 700))).toBe(5)
+    const places = edge({ measured: ['a', 'b'].map((containerId) => ({ containerId, interface: 'eth0' })) })
+    expect(measure(places, { history, traffic: traffic(0, 0) })).toEqual({ received: 2000, sent: 6000 })
+    expect(countConnections(places, traffic(0, 0))).toBe(2)
+  })
+
+  it('is unknown where nothing was measured twice, and never below zero', () => {
+    const ports = edge({ publishedBy: ['a'] })
+    expect(measure(ports, { history, traffic: { before: null, now: traffic(0, 1).now } })).toBeNull()
+    expect(measure(edge({ publishedBy: ['gone'] }), { history, traffic: traffic(0, 1) })).toBeNull()
+    expect(measure(ports, { history, traffic: traffic(900, 0) })).toEqual({ received: 0, sent: 0 })
+  })
+
+  it('names the first of many ports in the picture', () => {
+    expect(shorten('1→1, 2→2, 3→3, 4→4')).toBe('1→1, 2→2, 3→3, 4→4')
+    expect(shorten('1→1, 2→2, 3→3, 4→4, 5→5')).toBe('1→1, 2→2, 3→3 +2')
   })
 })
 

@@ -26,14 +26,15 @@ export async function countConnections(proxy: PortProxy, containers: readonly Co
         containerId,
         established: addresses.map((address) => ({ address, count: own.get(address) ?? 0 })),
         published:
-          (counts.get(containerId) ?? 0) +
+          (counts.get(containerId)?.connections ?? 0) +
           addresses.reduce((sum, address) => sum + (translated.get(hexOf(address)) ?? 0), 0),
       }
     }),
   )
 }
 
-const hexOf = (address: string) => Buffer.from(ipaddr.parse(address).toByteArray()).toString('hex')
+/** An address as the kernel's messages have it, in hex. */
+export const hexOf = (address: string) => Buffer.from(ipaddr.parse(address).toByteArray()).toString('hex')
 
 function countAll(tableFd: number): ReadonlyMap<string, number> {
   return new Map([...countTranslated(tableFd, AF_INET), ...countTranslated(tableFd, AF_INET6)])

@@ -24,8 +24,8 @@ export interface PortProxy {
   close(containerId: string, fds: readonly number[] | 'all'): Promise<void>
   /** Forgets the kernel's UDP connections to these host ports, so that clients find the new target. */
   forgetUdp(ports: readonly number[]): void
-  /** Connections that the thread carries, by container, and a socket that lists those of the kernel there. */
-  count(): Promise<Pick<Counted, 'counts' | 'tableFd'>>
+  /** What the thread carries, by container, and what the kernel is asked with about the namespace that it is in. */
+  count(): Promise<Pick<Counted, 'counts' | 'tableFd' | 'devices'>>
   /** Opens DNS sockets in a container's namespace; the caller owns them. */
   openDnsSockets(netnsPath: string): Promise<DnsSockets>
   stop(): Promise<void>

@@ -8,6 +8,12 @@ export interface ProxyListener {
   readonly containerIp: string
   readonly containerPort: number
 }
+/** What the proxy carries for a container: connections now, and bytes to it and from it since its listeners are there. */
+export interface ProxyCount {
+  readonly connections: number
+  readonly received: number
+  readonly sent: number
+}
 export type ToProxy =
   | { readonly type: 'open'; readonly containerId: string; readonly listeners: readonly ProxyListener[] }
   /** Ends some listeners, or all, with their connections. */
@@ -21,7 +27,7 @@ export type ToProxy =
   | { readonly type: 'open-dns'; readonly call: number; readonly netnsPath: string }
   /** Forgets what the kernel knows of UDP clients of these host ports, whose target has changed. */
   | { readonly type: 'forget-udp'; readonly ports: readonly number[] }
-  /** How many connections it carries, and a socket for those that the kernel carries where containers are reachable. */
+  /** What it carries, and what is needed to ask the kernel about what that carries where containers are reachable. */
   | { readonly type: 'count'; readonly call: number }
   | { readonly type: 'stop' }
 export type FromProxy =
@@ -30,9 +36,11 @@ export type FromProxy =
   | {
       readonly type: 'counted'
       readonly call: number
-      readonly counts: ReadonlyMap<string, number>
-      /** Below zero where the kernel has none. */
+      readonly counts: ReadonlyMap<string, ProxyCount>
+      /** A netfilter socket of that namespace; below zero where the kernel has none. */
       readonly tableFd: number
+      /** Its `/proc/net/dev`. */
+      readonly devices: string
     }
   /** An nft table was deleted in the namespace of the bridges, by whomever; `''`: one may have been. */
   | { readonly type: 'table-deleted'; readonly table: string }

@@ -24,6 +24,8 @@ const IDLE_PIPES = 64
 interface Flow {
   readonly from: number
   readonly to: number
+  /** Bytes that have gone this way, on whatever connection of the listeners. */
+  readonly moved: Moved
   pipe: Pipe | null
   held: number
   isEnded: boolean
@@ -35,6 +37,11 @@ interface Connection {
   readonly flows: readonly [Flow, Flow]
   isConnected: boolean
   isClosed: boolean
+}
+
+/** Bytes that were passed on, a number that only grows. */
+interface Moved {
+  bytes: number
 }
 
 /** Where a listener's connections go. */
@@ -82,6 +89,7 @@ function pump(flow: Flow, pool: PipePool): 'waits' | 'goes-on' | number {
     if (put === -EAGAIN) return 'waits'
     if (put < 0) return put
     flow.held -= put
+    flow.moved.bytes += put
   }
   return 'goes-on'
 }
@@ -90,6 +98,8 @@ function pump(flow: Flow, pool: PipePool): 'waits' | 'goes-on' | number {
 export function createTcpRelay(loop: Loop, pool: PipePool) {
   const connections = new Set<Connection>()
   const listeners = new Set<number>()
+  const received: Moved = { bytes: 0 }
+  const sent: Moved = { bytes: 0 }
 
   const close = (connection: Connection, how: (fd: number) => void) => {
     if (connection.isClosed) return
@@ -124,9 +134,10 @@ export function createTcpRelay(loop: Loop, pool: PipePool) {
     } catch {
       return resetConnection(client)
     }
-    const flow = (from: number, to: number): Flow => ({
+    const flow = (from: number, to: number, moved: Moved): Flow => ({
       from,
       to,
+      moved,
       pipe: null,
       held: 0,
       isEnded: false,
@@ -135,7 +146,7 @@ export function createTcpRelay(loop: Loop, pool: PipePool) {
     const connection: Connection = {
       client,
       upstream,
-      flows: [flow(client, upstream), flow(upstream, client)],
+      flows: [flow(client, upstream, received), flow(upstream, client, sent)],
       isConnected: false,
       isClosed: false,
     }
@@ -168,7 +179,7 @@ export function createTcpRelay(loop: Loop, pool: PipePool) {
   }
   return {
     listen,
-    count: () => connections.size,
+    count: () => ({ connections: connections.size, received: received.bytes, sent: sent.bytes }),
     close() {
       for (const fd of listeners) loop.close(fd)
       listeners.clear()

@@ -29,6 +29,8 @@ export function createUdpRelay(loop: Loop, target: UdpTarget, now: () => number 
   // In the order of their last datagram: a Map keeps insertion order, and each datagram inserts anew.
   const clients = new Map<string, Client>()
   let isClosed = false
+  let received = 0
+  let sent = 0
 
   const forget = (key: string) => {
     const client = clients.get(key)
@@ -50,6 +52,7 @@ export function createUdpRelay(loop: Loop, target: UdpTarget, now: () => number 
           const bytes = receiveDatagram(client.fd, datagram)
           if (bytes < 0) return
           answerFlow(target.fd, bytes, flow)
+          sent += bytes
         }
         touch(key, client)
       })
@@ -76,11 +79,12 @@ export function createUdpRelay(loop: Loop, target: UdpTarget, now: () => number 
       if (clients.size === 0) loop.after(SWEEP_MS, sweep)
       touch(key, client)
       sendDatagram(client.fd, datagram.subarray(0, bytes))
+      received += bytes
     }
   })
   return {
-    /** Clients that were heard of within the idle time. */
-    count: () => clients.size,
+    /** Its connections are the clients that were heard of within the idle time. */
+    count: () => ({ connections: clients.size, received, sent }),
     close() {
       isClosed = true
       for (const key of [...clients.keys()]) forget(key)

@@ -1,16 +1,20 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { AF_INET, AF_INET6 } from '../../libc/address.ts'
-import { forgetUdpConnections, openConnectionTable } from '../../libc/conntrack.ts'
+import { forgetUdpConnections } from '../../libc/conntrack.ts'
 import { EPOLLIN } from '../../libc/epoll.ts'
 import { closeListener, enterNetworkNamespace, openListener } from '../../libc/listen.ts'
+import { openNetfilter } from '../../libc/nfnetlink.ts'
 import { clearEventfd } from '../../libc/socket.ts'
 import type { DnsSockets } from '../dns/protocol.ts'
 import { createLoop, type Loop } from './loop.ts'
-import type { FromProxy, ProxyListener, ProxyWorkerData, ToProxy } from './protocol.ts'
+import type { FromProxy, ProxyCount, ProxyListener, ProxyWorkerData, ToProxy } from './protocol.ts'
 import { createPipePool, createTcpRelay } from './tcp.ts'
 import { createUdpRelay } from './udp.ts'
 import { watchKernel } from './watch.ts'
+
+/** Counters of interfaces in the namespace of the thread that reads it. */
+const DEVICES = '/proc/thread-self/net/dev'
 
 /** The proxy thread: accepts in the host's namespace, connects in the one where containers are reachable. */
 export function runPortProxy(): void {
@@ -44,7 +48,7 @@ export function runPortProxy(): void {
     if (message.type === 'count') {
       tableFd ??= tryOpenTable()
       const counts = new Map([...open].map(([id, all]) => [id, countAll(all)]))
-      return tell({ type: 'counted', call: message.call, counts, tableFd })
+      return tell({ type: 'counted', call: message.call, counts, tableFd, devices: readFileSync(DEVICES, 'utf8') })
     }
     if (message.type === 'forget-udp') return forgetUdp(message.ports)
     const { containerId } = message
@@ -72,21 +76,32 @@ export function runPortProxy(): void {
 
 /** What serves ports of a container. */
 interface Served {
-  /** Connections now. */
-  count(): number
+  /** Connections now, and bytes since it serves. */
+  count(): ProxyCount
   close(): void
 }
 
+const NOTHING: ProxyCount = { connections: 0, received: 0, sent: 0 }
+
 /** A port that the kernel's rules serve alone: its socket keeps others away. */
-const holdOnly = (loop: Loop, { fd }: ProxyListener): Served => ({ count: () => 0, close: () => loop.close(fd) })
+const holdOnly = (loop: Loop, { fd }: ProxyListener): Served => ({ count: () => NOTHING, close: () => loop.close(fd) })
 
-const countAll = (served: ReadonlyMap<number, Served>): number =>
-  [...served.values()].reduce((sum, one) => sum + one.count(), 0)
+const countAll = (served: ReadonlyMap<number, Served>): ProxyCount =>
+  [...served.values()]
+    .map((one) => one.count())
+    .reduce(
+      (sum, one) => ({
+        connections: sum.connections + one.connections,
+        received: sum.received + one.received,
+        sent: sum.sent + one.sent,
+      }),
+      NOTHING,
+    )
 
-/** A kernel without connection tracking has none to count. */
+/** A kernel without netfilter has nothing to count. */
 function tryOpenTable(): number {
   try {
-    return openConnectionTable()
+    return openNetfilter()
   } catch {
     return -1
   }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { collectTranslated, collectTuples, isAnswerTo } from '../../../../engine/keeper/libc/conntrack.ts'
+import { collectTranslated, collectTuples } from '../../../../engine/keeper/libc/conntrack.ts'
+import { isAnswerTo } from '../../../../engine/keeper/libc/nfnetlink.ts'
 
 const attribute = (type: number, content: Buffer) => {
   const bytes = Buffer.alloc((4 + content.length + 3) & ~3)
