@@ -76,6 +76,7 @@ export function createHandlers(services: Services): Handlers {
       connect: (input) => network.connect(input),
       traffic: (_, { signal }) => network.traffic(signal),
       disconnect: (input) => network.disconnect(input),
+      machine: async () => network.machine(),
       settings: async () => network.settings(),
       setSettings: (input) => network.setSettings(input),
     },

@@ -140,6 +140,14 @@ export const NetworkSettingsChange = z.object({
 })
 export type NetworkSettingsChange = z.output<typeof NetworkSettingsChange>
 
+/** This machine as networks see it. */
+export const MachineNetwork = z.object({
+  hostname: z.string(),
+  /** Those that others reach it by, with addresses and their prefixes (`192.168.1.20/24`). */
+  interfaces: z.array(z.object({ name: z.string(), addresses: z.array(z.string()) })),
+})
+export type MachineNetwork = z.output<typeof MachineNetwork>
+
 const Bytes = z.object({ received: z.number(), sent: z.number() })
 
 /** What flows between containers and what is around them. Bytes are counters, which only grow unless they begin anew. */
@@ -173,6 +181,7 @@ export const network = {
   /** Connections and bytes of every running container and bridge, once a second. */
   traffic: stream(z.object({}), TrafficSample, z.never()),
   disconnect: command(Membership.extend({ force: z.boolean().default(false) }), z.void()),
+  machine: query(z.object({}), MachineNetwork),
   settings: query(z.object({}), NetworkSettings),
   /** Holds for containers that start from now on. */
   setSettings: command(NetworkSettingsChange, z.void()),

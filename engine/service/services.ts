@@ -56,6 +56,7 @@ import { connectNetwork } from './network/connect.ts'
 import { createNetwork } from './network/create.ts'
 import { disconnectNetwork } from './network/disconnect.ts'
 import { inspectNetwork, listNetworks } from './network/list.ts'
+import { describeMachine } from './network/machine.ts'
 import { probeFrom } from './network/reach/probe.ts'
 import { describeReach } from './network/reach/reach.ts'
 import { pruneNetworks, removeNetwork } from './network/remove.ts'
@@ -208,6 +209,7 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       connect: (input: Parameters<typeof connectNetwork>[1]) => connectNetwork(context, input),
       traffic: (signal: AbortSignal) => streamTraffic(context, signal),
       disconnect: (input: Parameters<typeof disconnectNetwork>[1]) => disconnectNetwork(context, input),
+      machine: () => describeMachine(context),
       settings: () => context.networkSettings.current(),
       setSettings: (change: NetworkSettingsChange) => writeNetworkSettings(context, change),
     },

@@ -63,6 +63,12 @@ export const networkSettings = queryOptions({
   queryKey: ['system', 'network-settings'],
   queryFn: () => api.network.settings({}),
 })
+/** Asked anew whenever somebody looks: addresses come and go without an event. */
+export const machineNetwork = queryOptions({
+  queryKey: ['network', 'machine'],
+  queryFn: () => api.network.machine({}),
+  staleTime: 0,
+})
 export const containerDetail = (id: string) =>
   queryOptions({ queryKey: ['container', 'detail', id], queryFn: () => api.container.inspect({ id }) })
 export const imageDetail = (id: string) =>

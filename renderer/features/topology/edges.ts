@@ -3,16 +3,22 @@ import type { NetworkSummary } from '../../../engine/contract/network.ts'
 
 export interface GraphEdge {
   readonly id: string
-  readonly kind: 'endpoint' | 'port' | 'shared' | 'link'
+  readonly kind: 'endpoint' | 'port' | 'shared' | 'link' | 'attached' | 'uplink'
   readonly source: string
   readonly target: string
-  /** An address, a published port or an alias; many of them with commas between. */
+  /** An address, a gateway, a parent interface, published ports or an alias; many of them with commas between. */
   readonly label: string
   /** The containers whose published ports this edge stands for. */
   readonly publishedBy: readonly string[]
   /** The containers' interfaces whose counters are together this edge's traffic. */
   readonly measured: readonly { readonly containerId: string; readonly interface: string }[]
+  /** The networks whose bridge's counters are its traffic. */
+  readonly bridges: readonly string[]
 }
+/** The node of this machine, and that of whatever is beyond it. */
+export const HOST = 'host'
+export const OUTSIDE = 'outside'
+const LOOPBACK = /^(127\.|::1$)/
 type Port = ContainerSummary['ports'][number]
 type NodeOf = (container: ContainerSummary) => string
 
@@ -21,6 +27,8 @@ const ALL_ADDRESSES = new Set(['', '0.0.0.0', '::'])
 
 export const isAlive = (status: string): boolean => ALIVE.has(status)
 export const isPublished = ({ hostPort }: Port): boolean => hostPort > 0
+/** Whether others than this machine reach a published port. */
+export const isOpen = ({ hostIp }: Port): boolean => !LOOPBACK.test(hostIp)
 export const isEverywhere = ({ hostIp }: Port): boolean => ALL_ADDRESSES.has(hostIp)
 
 /** What joins the nodes that containers are shown as. Edges between the same two, of the same kind, are one. */
@@ -29,21 +37,26 @@ export function buildEdges(
   networks: readonly NetworkSummary[],
   nodeOf: NodeOf,
 ): GraphEdge[] {
+  const alive = containers.filter(({ status }) => isAlive(status))
   return merge([
+    ...uplinkEdges(alive),
+    ...networks.flatMap(attachedEdges),
     ...endpointEdges(containers, networks, nodeOf),
     ...containers.flatMap((container) => [
       ...portEdges(container, nodeOf),
+      ...hostEdges(container, nodeOf),
       ...sharedEdges(container, containers, nodeOf),
       ...linkEdges(container, containers, nodeOf),
     ]),
   ])
 }
 
-type Part = Omit<GraphEdge, 'id' | 'publishedBy' | 'measured'> & Partial<Pick<GraphEdge, 'publishedBy' | 'measured'>>
+type Lists = 'publishedBy' | 'measured' | 'bridges'
+type Part = Omit<GraphEdge, 'id' | Lists> & Partial<Pick<GraphEdge, Lists>>
 
 function merge(parts: readonly Part[]): GraphEdge[] {
   const edges = new Map<string, GraphEdge>()
-  for (const { publishedBy = [], measured = [], label, ...part } of parts) {
+  for (const { publishedBy = [], measured = [], bridges = [], label, ...part } of parts) {
     if (part.source === part.target) continue
     const id = `${part.kind}:${part.source}:${part.target}`
     const old = edges.get(id)
@@ -54,10 +67,30 @@ function merge(parts: readonly Part[]): GraphEdge[] {
       label: [...new Set(labels)].join(', '),
       publishedBy: [...(old?.publishedBy ?? []), ...publishedBy],
       measured: [...(old?.measured ?? []), ...measured],
+      bridges: [...(old?.bridges ?? []), ...bridges],
     })
   }
   return [...edges.values()]
 }
+
+/** To other machines, by the ports that they can reach. */
+function uplinkEdges(alive: readonly ContainerSummary[]): Part[] {
+  const open = alive.flatMap(({ ports }) => ports.filter((port) => isPublished(port) && isOpen(port)))
+  const label = open.map(({ hostPort, protocol }) => `${hostPort}${protocol === 'tcp' ? '' : `/${protocol}`}`)
+  return [{ kind: 'uplink', source: OUTSIDE, target: HOST, label: label.join(', ') }]
+}
+
+/** A bridge by its gateway address, which is this machine's; children of a parent interface by that. */
+function attachedEdges({ id, driver, gateway, interface: link }: NetworkSummary): Part[] {
+  if (!link) return []
+  const isBridge = driver === 'bridge' || driver === 'overlay'
+  const end = { kind: 'attached' as const, source: HOST, target: id }
+  return [isBridge ? { ...end, label: gateway, bridges: [id] } : { ...end, label: link }]
+}
+
+/** A container in the machine's own network. */
+const hostEdges = (container: ContainerSummary, nodeOf: NodeOf): Part[] =>
+  container.networkMode === 'host' ? [{ kind: 'attached', source: HOST, target: nodeOf(container), label: '' }] : []
 
 /** A project is on its networks with many addresses: there it has no label. */
 function endpointEdges(
@@ -90,7 +123,7 @@ function portEdges(container: ContainerSummary, nodeOf: NodeOf): Part[] {
   return [
     {
       kind: 'port',
-      source: 'outside',
+      source: HOST,
       target: nodeOf(container),
       label: published.map(nameOfPort).join(', '),
       publishedBy: [container.id],

@@ -1,6 +1,16 @@
 import type { ContainerSummary } from '../../../engine/contract/container.ts'
-import type { NetworkSummary } from '../../../engine/contract/network.ts'
-import { buildEdges, type GraphEdge, isAlive, isEverywhere, isPublished, sharedWith } from './edges.ts'
+import type { MachineNetwork, NetworkSummary } from '../../../engine/contract/network.ts'
+import {
+  buildEdges,
+  type GraphEdge,
+  HOST,
+  isAlive,
+  isEverywhere,
+  isOpen,
+  isPublished,
+  OUTSIDE,
+  sharedWith,
+} from './edges.ts'
 
 const PROJECT_LABEL = 'com.docker.compose.project'
 /** Drivers whose containers can reach beyond this machine, when the network is not internal. */
@@ -9,6 +19,12 @@ const OUTGOING = new Set(['bridge', 'host', 'macvlan', 'ipvlan', 'overlay'])
 export interface OutsideNode {
   readonly kind: 'outside'
   readonly id: 'outside'
+}
+/** This machine. */
+export interface HostNode {
+  readonly kind: 'host'
+  readonly id: 'host'
+  readonly machine: MachineNetwork
 }
 export interface NetworkNode {
   readonly kind: 'network'
@@ -29,7 +45,7 @@ export interface ProjectNode {
   readonly name: string
   readonly containers: readonly ContainerSummary[]
 }
-export type GraphNode = OutsideNode | NetworkNode | ContainerNode | ProjectNode
+export type GraphNode = OutsideNode | HostNode | NetworkNode | ContainerNode | ProjectNode
 /** What a person should know: a text of the dictionary below `topology.hints`. */
 export type Hint = 'noNames' | 'allAddresses'
 
@@ -41,12 +57,14 @@ export interface GraphOptions {
   readonly show: 'all' | 'exposed' | 'outgoing'
   /** Names of the Compose projects that are shown as one node. */
   readonly collapsed: ReadonlySet<string>
+  /** Not known yet: without a name. */
+  readonly machine?: MachineNetwork | undefined
 }
 
 /** The Compose project of a container, or `''`. */
 export const projectOf = ({ labels }: ContainerSummary): string => labels[PROJECT_LABEL] ?? ''
 
-/** What is connected with what: networks, containers, published ports, shared networks and links. */
+/** What is connected with what: this machine, networks, containers, published ports, shared networks and links. */
 export function buildGraph(
   containers: readonly ContainerSummary[],
   networks: readonly NetworkSummary[],
@@ -60,9 +78,11 @@ export function buildGraph(
     options.show === 'all'
       ? networks.filter(({ subnet, endpoints }) => subnet !== '' || endpoints.length > 0)
       : networks.filter(({ endpoints }) => endpoints.some((one) => shown.has(one.containerId)))
+  if (wanted.length === 0 && used.length === 0) return { nodes: [], edges: [] }
   const edges = buildEdges(wanted, used, nodeOf)
   const nodes: GraphNode[] = [
-    ...(edges.some(({ kind }) => kind === 'port') ? [{ kind: 'outside', id: 'outside' } as const] : []),
+    { kind: 'outside', id: OUTSIDE },
+    { kind: 'host', id: HOST, machine: options.machine ?? { hostname: '', interfaces: [] } },
     ...used.map((network): NetworkNode => ({ kind: 'network', id: network.id, network, hints: networkHints(network) })),
     ...projectNodes(wanted, options.collapsed),
     ...wanted
@@ -81,8 +101,7 @@ export function buildGraph(
 
 /** Whether others than this machine can reach a container: by a published port, or by the host's own addresses. */
 export const isExposed = ({ ports, status, networkMode }: ContainerSummary): boolean =>
-  isAlive(status) &&
-  (networkMode === 'host' || ports.some((port) => isPublished(port) && !/^(127\.|::1$)/.test(port.hostIp)))
+  isAlive(status) && (networkMode === 'host' || ports.some((port) => isPublished(port) && isOpen(port)))
 
 function canGoOut(container: ContainerSummary, networks: readonly NetworkSummary[]): boolean {
   if (container.networkMode === 'host') return true

@@ -1,4 +1,11 @@
-import { IconAlertTriangle, IconBox, IconLayersSubtract, IconNetwork, IconWorld } from '@tabler/icons-react'
+import {
+  IconAlertTriangle,
+  IconBox,
+  IconDeviceDesktop,
+  IconLayersSubtract,
+  IconNetwork,
+  IconWorld,
+} from '@tabler/icons-react'
 import { type Node, type NodeProps, type ReactFlowState, useStore } from '@xyflow/react'
 import i18next from 'i18next'
 import { memo } from 'react'
@@ -6,7 +13,7 @@ import { useTranslation } from 'react-i18next'
 import { lookOf, Status } from '../../components/status.tsx'
 import { useReach } from '../../state/reach.ts'
 import { useTopology } from '../../state/topology.ts'
-import type { ContainerNode, GraphNode, Hint, NetworkNode, ProjectNode } from './graph.ts'
+import type { ContainerNode, GraphNode, Hint, HostNode, NetworkNode, ProjectNode } from './graph.ts'
 
 /** A node of the picture: what it stands for is its data. */
 export type FlowNode = Node<{ readonly of: GraphNode }, 'topology'>
@@ -38,9 +45,9 @@ export const TopologyNode = memo(function TopologyNode({ data, selected }: NodeP
       data-name={nameOf(of)}
     >
       {/* Where edges end. Nobody connects by hand here, so that React Flow's own handles would only cost. */}
-      <div className="topo-end target" data-handlepos="left" />
+      <div className="topo-end target" data-handlepos={of.kind === 'host' ? 'top' : 'left'} />
       {hasDetail && <Body of={of} />}
-      <div className="topo-end source" data-handlepos="right" />
+      <div className="topo-end source" data-handlepos={of.kind === 'outside' ? 'bottom' : 'right'} />
     </div>
   )
 })
@@ -49,7 +56,8 @@ export const TopologyNode = memo(function TopologyNode({ data, selected }: NodeP
 export function nameOf(of: GraphNode): string {
   switch (of.kind) {
     case 'outside':
-      return 'outside'
+    case 'host':
+      return of.kind
     case 'network':
       return of.network.name
     case 'container':
@@ -60,12 +68,17 @@ export function nameOf(of: GraphNode): string {
 }
 
 /** The same in the words of the window. */
-export const titleOf = (of: GraphNode): string => (of.kind === 'outside' ? i18next.t('topology.outside') : nameOf(of))
+export function titleOf(of: GraphNode): string {
+  if (of.kind === 'host') return of.machine.hostname || i18next.t('topology.host')
+  return of.kind === 'outside' ? i18next.t('topology.outside') : nameOf(of)
+}
 
 function Body({ of }: { readonly of: GraphNode }) {
   switch (of.kind) {
     case 'outside':
       return <Outside />
+    case 'host':
+      return <Host node={of} />
     case 'network':
       return <Network node={of} />
     case 'container':
@@ -83,6 +96,26 @@ function Outside() {
       <div className="topo-text">
         <b>{t('topology.outside')}</b>
         <span className="quiet">{t('topology.outsideText')}</span>
+      </div>
+    </>
+  )
+}
+
+function Host({ node }: { readonly node: HostNode }) {
+  const { t } = useTranslation()
+  const { interfaces } = node.machine
+  const [first] = interfaces
+  const others = interfaces.flatMap(({ addresses }) => addresses).length - 1
+  return (
+    <>
+      <IconDeviceDesktop size={18} stroke={1.6} aria-hidden />
+      <div className="topo-text">
+        <b>{titleOf(node)}</b>
+        <span className="quiet">{t('topology.host')}</span>
+        <span className="mono quiet">
+          {first ? `${first.name} ${first.addresses[0]}` : t('topology.noAddress')}
+          {others > 0 && ` +${others}`}
+        </span>
       </div>
     </>
   )

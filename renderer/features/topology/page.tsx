@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query'
 import { ReactFlowProvider, useReactFlow } from '@xyflow/react'
 import { useEffect, useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { containerList, networkList } from '../../app/queries.ts'
+import { containerList, machineNetwork, networkList } from '../../app/queries.ts'
 import { Empty } from '../../components/empty.tsx'
 import { reportFailure } from '../../state/activity.ts'
 import { useReach } from '../../state/reach.ts'
@@ -29,6 +29,7 @@ export function TopologyPage() {
   const { t } = useTranslation()
   const { data: containers = [] } = useQuery(containerList)
   const { data: networks } = useQuery(networkList)
+  const { data: machine } = useQuery(machineNetwork)
   const { filter } = useView()
   const { show, setShow, view, setView, collapsed } = useTopology()
   const [chosen, setChosen] = useState('')
@@ -36,8 +37,8 @@ export function TopologyPage() {
   useEffect(followStats, [])
   useEffect(followTraffic, [])
   const graph = useMemo(
-    () => narrow(buildGraph(containers, networks ?? [], { show, collapsed: new Set(collapsed) }), filter),
-    [containers, networks, show, collapsed, filter],
+    () => narrow(buildGraph(containers, networks ?? [], { show, collapsed: new Set(collapsed), machine }), filter),
+    [containers, networks, machine, show, collapsed, filter],
   )
   const isAsking = useReach((state) => state.isOpen)
   const node = graph.nodes.find(({ id }) => id === chosen)

@@ -16,10 +16,11 @@ export interface Live {
 }
 
 /** The rate of an edge, the sum of all that it stands for; nothing where none of that was measured twice. */
-export function measure({ measured, publishedBy }: GraphEdge, { history, traffic }: Live): Rate | null {
+export function measure({ measured, publishedBy, bridges }: GraphEdge, { history, traffic }: Live): Rate | null {
   return sum([
     ...measured.map((one) => rateOf(history.get(one.containerId), one.interface)),
     ...publishedBy.map((id) => rateBetween(traffic, (sample) => publishedOf(sample, id)?.bytes)),
+    ...bridges.map((id) => rateBetween(traffic, (sample) => sample.bridges.find(({ networkId }) => networkId === id))),
   ])
 }
 

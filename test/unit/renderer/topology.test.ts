@@ -26,6 +26,8 @@ const network = (name: string, members: readonly string[], more: Partial<Network
     name,
     driver: 'bridge',
     subnet: '10.0.0.0/24',
+    gateway: '10.0.0.1',
+    interface: `br-${name}`,
     isInternal: false,
     endpoints: members.map((member) => ({
       containerId: `${member}-id`,
@@ -52,17 +54,21 @@ describe('the graph of the topology', () => {
       all,
     )
     expect(edgesOf(graph).sort()).toEqual([
+      'attached host bridge-id 10.0.0.1',
       'endpoint bridge-id app-id 10.0.0.2',
       'endpoint bridge-id web-id 10.0.0.2',
       'link app-id web-id front',
-      'port outside web-id 8080→80',
+      'port host web-id 8080→80',
       'shared web-id side-id',
+      'uplink outside host 8080',
     ])
   })
 
-  it('shows neither the outside nor ports while nothing that runs is published', () => {
+  it('has no ports while nothing that runs is published, and no machine without containers and networks', () => {
     const graph = buildGraph([container('web', { status: 'exited', ports: [port('')] })], [], all)
-    expect(graph).toMatchObject({ nodes: [{ kind: 'container' }], edges: [] })
+    expect(graph).toMatchObject({ nodes: [{ kind: 'outside' }, { kind: 'host' }, { kind: 'container' }] })
+    expect(edgesOf(graph)).toEqual(['uplink outside host'])
+    expect(buildGraph([], [], all)).toEqual({ nodes: [], edges: [] })
   })
 
   it('narrows to what others can reach, and to what can reach others', () => {
@@ -107,8 +113,11 @@ describe('the graph of the topology', () => {
     const labels = { 'com.docker.compose.project': 'shop' }
     const containers = [container('a', { labels }), container('b', { labels }), container('c')]
     const graph = buildGraph(containers, [network('net', ['a', 'b', 'c'])], { ...all, collapsed: new Set(['shop']) })
-    expect(graph.nodes.map(({ id }) => id)).toEqual(['net-id', 'project:shop', 'c-id'])
-    expect(edgesOf(graph)).toEqual(['endpoint net-id project:shop', 'endpoint net-id c-id 10.0.0.2'])
+    expect(graph.nodes.map(({ id }) => id)).toEqual(['outside', 'host', 'net-id', 'project:shop', 'c-id'])
+    expect(edgesOf(graph).filter((edge) => edge.startsWith('endpoint'))).toEqual([
+      'endpoint net-id project:shop',
+      'endpoint net-id c-id 10.0.0.2',
+    ])
   })
 
   it('joins what leads to a collapsed project: one edge for all of its ports, one for all of its links', () => {
@@ -122,9 +131,26 @@ describe('the graph of the topology', () => {
     expect(edgesOf(graph).sort()).toEqual([
       'link c-id project:shop one, two',
       'link project:shop c-id x',
-      'port outside project:shop 8080→80, 127.0.0.1:8080→80',
+      'port host project:shop 8080→80, 127.0.0.1:8080→80',
+      'uplink outside host 8080',
     ])
     expect(graph.edges.find(({ kind }) => kind === 'port')?.publishedBy).toEqual(['a-id', 'b-id'])
+  })
+
+  it('puts on this machine the bridges by their gateway, children of an interface by that, and who shares its network', () => {
+    const graph = buildGraph(
+      [container('own', { networkMode: 'host' })],
+      [network('lan', [], { driver: 'macvlan', interface: 'eth0' }), network('wide', [], { driver: 'overlay' })],
+      { ...all, machine: { hostname: 'desk', interfaces: [{ name: 'eth0', addresses: ['192.168.1.2/24'] }] } },
+    )
+    expect(graph.nodes[1]).toMatchObject({ kind: 'host', machine: { hostname: 'desk' } })
+    expect(edgesOf(graph)).toEqual([
+      'uplink outside host',
+      'attached host lan-id eth0',
+      'attached host wide-id 10.0.0.1',
+      'attached host own-id',
+    ])
+    expect(graph.edges.flatMap(({ bridges }) => bridges)).toEqual(['wide-id'])
   })
 
   it('warns of ports on every address and of the default network that gives no names', () => {
@@ -170,7 +196,7 @@ describe('what an edge carries', () => {
     ]),
   ) as unknown as ReadonlyMap<string, readonly StatsSample[]>
   const edge = (more: Partial<GraphEdge>): GraphEdge => ({
-    ...{ id: 'e', kind: 'port', source: 'x', target: 'y', label: '', publishedBy: [], measured: [] },
+    ...{ id: 'e', kind: 'port', source: 'x', target: 'y', label: '', publishedBy: [], measured: [], bridges: [] },
     ...more,
   })
 
