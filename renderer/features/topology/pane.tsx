@@ -16,7 +16,8 @@ import { useView } from '../../state/view.ts'
 import { RunningCaptures } from '../capture/running.tsx'
 import { canDo, openDock } from '../containers/actions.ts'
 import { Ports } from '../containers/ports.tsx'
-import { buildEndpoint, buildNetwork, type Command, showContainer, showNetwork, vethOf } from './commands.ts'
+import { buildEndpoint, buildNetwork } from './by-hand.ts'
+import { type Command, showContainer, showNetwork, vethOf } from './commands.ts'
 import type { ContainerNode, NetworkNode } from './graph.ts'
 
 const mono = (text: string) => (text ? <span className="mono">{text}</span> : '')
@@ -60,7 +61,8 @@ function AboutContainer({ container }: { readonly container: ContainerSummary })
   const { data: info } = useQuery(systemInfo)
   const { data: networks = [] } = useQuery(networkList)
   const bridgeOf = (network: string) =>
-    networks.find(({ name, driver }) => name === network && driver === 'bridge')?.interface ?? ''
+    networks.find(({ name, driver }) => name === network && (driver === 'bridge' || driver === 'overlay'))?.interface ??
+    ''
   const disconnect = (network: string) =>
     void api.network
       .disconnect({ id: network, container: container.id })
@@ -129,13 +131,18 @@ function AboutContainer({ container }: { readonly container: ContainerSummary })
       {detail && info && <Commands title={t('topology.see')} commands={showContainer(detail, info)} />}
       {detail &&
         info &&
-        detail.networks.map((endpoint) => (
-          <Commands
-            key={endpoint.networkId}
-            title={t('topology.buildOn', { network: endpoint.network })}
-            commands={buildEndpoint(detail, { endpoint, bridge: bridgeOf(endpoint.network) }, info)}
-          />
-        ))}
+        detail.networks.map((endpoint) => {
+          const network = networks.find(({ name }) => name === endpoint.network)
+          return (
+            network && (
+              <Commands
+                key={endpoint.networkId}
+                title={t('topology.buildOn', { network: endpoint.network })}
+                commands={buildEndpoint(detail, { endpoint, network }, info)}
+              />
+            )
+          )
+        })}
     </>
   )
 }
