@@ -77,6 +77,7 @@ export function createHandlers(services: Services): Handlers {
       traffic: (_, { signal }) => network.traffic(signal),
       disconnect: (input) => network.disconnect(input),
       machine: async () => network.machine(),
+      rules: (input) => network.rules(input),
       settings: async () => network.settings(),
       setSettings: (input) => network.setSettings(input),
     },

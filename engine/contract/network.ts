@@ -148,6 +148,26 @@ export const MachineNetwork = z.object({
 })
 export type MachineNetwork = z.output<typeof MachineNetwork>
 
+/** Rules of one chain, or elements of one set or map, as nft prints them. */
+export const RuleGroup = z.object({
+  /** `ip slipway-1a2b` */
+  table: z.string(),
+  kind: z.enum(['chain', 'set']),
+  name: z.string(),
+  /** Of a chain that packets come to by themselves: `filter hook forward priority 0; policy accept`. */
+  hook: z.string(),
+  lines: z.array(z.string()),
+})
+export type RuleGroup = z.output<typeof RuleGroup>
+
+/** The kernel's rules of this moment that are about something; `null` where they cannot be read. */
+export const LiveRules = z.object({
+  atBridges: z.array(RuleGroup).nullable(),
+  /** Of a container: all rules of its own namespace. */
+  inside: z.array(RuleGroup).nullable(),
+})
+export type LiveRules = z.output<typeof LiveRules>
+
 const Bytes = z.object({ received: z.number(), sent: z.number() })
 
 /** What flows between containers and what is around them. Bytes are counters, which only grow unless they begin anew. */
@@ -182,6 +202,8 @@ export const network = {
   traffic: stream(z.object({}), TrafficSample, z.never()),
   disconnect: command(Membership.extend({ force: z.boolean().default(false) }), z.void()),
   machine: query(z.object({}), MachineNetwork),
+  /** Rules about a network, or about a container. */
+  rules: query(z.object({ of: z.enum(['network', 'container']), id: z.string().min(1) }), LiveRules),
   settings: query(z.object({}), NetworkSettings),
   /** Holds for containers that start from now on. */
   setSettings: command(NetworkSettingsChange, z.void()),

@@ -60,6 +60,7 @@ import { describeMachine } from './network/machine.ts'
 import { probeFrom } from './network/reach/probe.ts'
 import { describeReach } from './network/reach/reach.ts'
 import { pruneNetworks, removeNetwork } from './network/remove.ts'
+import { readContainerRules, readNetworkRules } from './network/rules.ts'
 import { writeNetworkSettings } from './network/settings.ts'
 import { streamTraffic } from './network/traffic.ts'
 import { publishPrune } from './prune.ts'
@@ -210,6 +211,8 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       traffic: (signal: AbortSignal) => streamTraffic(context, signal),
       disconnect: (input: Parameters<typeof disconnectNetwork>[1]) => disconnectNetwork(context, input),
       machine: () => describeMachine(context),
+      rules: ({ of, id }: { of: 'network' | 'container'; id: string }) =>
+        of === 'network' ? readNetworkRules(context, id) : readContainerRules(context, id),
       settings: () => context.networkSettings.current(),
       setSettings: (change: NetworkSettingsChange) => writeNetworkSettings(context, change),
     },

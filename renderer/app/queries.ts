@@ -69,6 +69,13 @@ export const machineNetwork = queryOptions({
   queryFn: () => api.network.machine({}),
   staleTime: 0,
 })
+/** Read anew whenever somebody looks: rules change without an event. */
+export const liveRules = (of: 'network' | 'container', id: string) =>
+  queryOptions({
+    queryKey: ['network', 'rules', of, id],
+    queryFn: () => api.network.rules({ of, id }),
+    staleTime: 0,
+  })
 export const containerDetail = (id: string) =>
   queryOptions({ queryKey: ['container', 'detail', id], queryFn: () => api.container.inspect({ id }) })
 export const imageDetail = (id: string) =>

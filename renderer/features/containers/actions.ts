@@ -5,6 +5,7 @@ import { api, desktop } from '../../api/client.ts'
 import { reportFailure, reportFailureOf } from '../../state/activity.ts'
 import { useDialog } from '../../state/dialog.ts'
 import { useDock } from '../../state/dock.ts'
+import { useView } from '../../state/view.ts'
 
 /** What can be done to a container with no question asked. */
 export type Verb = 'start' | 'stop' | 'restart' | 'pause' | 'unpause' | 'kill'
@@ -62,6 +63,9 @@ export function askRemove(containers: readonly ContainerSummary[], onDone: () =>
     act: () => Promise.all(containers.map(({ id }) => api.container.remove({ id, force: true }))).then(() => onDone()),
   })
 }
+
+/** Shows a container on its own page. */
+export const openContainer = (id: string): void => useView.getState().reveal('containers', id)
 
 /** Opens a tab of the dock for a container. */
 export function openDock(kind: 'exec' | 'attach' | 'logs', { id, name }: ContainerSummary): void {

@@ -13,6 +13,7 @@ import { useDialog } from '../../state/dialog.ts'
 import { useView } from '../../state/view.ts'
 import { LogView } from '../dock/log-view.tsx'
 import { PortList } from './ports.tsx'
+import { SourceNote } from './source-note.tsx'
 import { StatsTab } from './stats-tab.tsx'
 
 const TABS = ['overview', 'logs', 'stats', 'inspect'] as const
@@ -68,7 +69,15 @@ function Overview({
   const { t } = useTranslation()
   const mono = (text: string | undefined) => (text ? <span className="mono">{text}</span> : '')
   const limits = detail?.config.resources
-  const ports = container.ports.length > 0 ? <PortList container={container} /> : ''
+  const ports =
+    container.ports.length > 0 ? (
+      <>
+        <PortList container={container} />
+        <SourceNote container={container} />
+      </>
+    ) : (
+      ''
+    )
   return (
     <>
       {container.error && <div className="error-note">{container.error}</div>}

@@ -12,7 +12,7 @@ import { IconButton } from '../../components/icon-button.tsx'
 import { formatBytes } from '../../lib/format.ts'
 import { pushImage, reportFailure } from '../../state/activity.ts'
 import { useDialog } from '../../state/dialog.ts'
-import { openContainer } from '../topology/pane.tsx'
+import { openContainer } from '../containers/actions.ts'
 
 interface TabProps {
   readonly image: ImageDetail

@@ -2,13 +2,12 @@ import { Button } from '@mantine/core'
 import { IconPlugConnected, IconPlugConnectedX, IconX } from '@tabler/icons-react'
 import { useTranslation } from 'react-i18next'
 import type { NetworkSummary } from '../../../engine/contract/network.ts'
-import { Facts } from '../../components/facts.tsx'
+import { Facts, mono } from '../../components/facts.tsx'
 import { IconButton } from '../../components/icon-button.tsx'
 import { useView } from '../../state/view.ts'
-import { openContainer } from '../topology/pane.tsx'
+import { openContainer } from '../containers/actions.ts'
 import { canConnect, disconnect } from './actions.ts'
 
-const mono = (text: string) => (text ? <span className="mono">{text}</span> : '')
 const pairs = (record: Readonly<Record<string, string>>) =>
   Object.entries(record).map(([name, value]) => [name, mono(value)] as const)
 

@@ -12,12 +12,11 @@ import { followStats } from '../../state/stats.ts'
 import { useTopology } from '../../state/topology.ts'
 import { followTraffic } from '../../state/traffic.ts'
 import { useView } from '../../state/view.ts'
-import { ContainerMenu, type MenuPlace } from '../containers/menu.tsx'
-import { ConnectDialog } from '../networks/connect-dialog.tsx'
-import { NetworkMenu } from '../networks/menu.tsx'
+import type { MenuPlace } from '../containers/menu.tsx'
 import { ReachPanel } from '../reach/panel.tsx'
 import { savePicture } from './export.ts'
 import { buildGraph, type Graph, projectOf } from './graph.ts'
+import { NodeMenu } from './node-menu.tsx'
 import { TopologyPane } from './pane.tsx'
 import { Picture } from './picture.tsx'
 import { TopologyTable } from './table.tsx'
@@ -76,12 +75,8 @@ export function TopologyPage() {
           <Picture graph={graph} chosen={chosen} onChoose={setChosen} onMenu={setMenu} />
         )}
       </div>
-      {isAsking ? (
-        <ReachPanel />
-      ) : node?.kind === 'container' || node?.kind === 'network' ? (
-        <TopologyPane node={node} onClose={() => setChosen('')} />
-      ) : null}
-      <NodeMenu place={menu} onClose={() => setMenu(null)} />
+      {isAsking ? <ReachPanel /> : node ? <TopologyPane node={node} onClose={() => setChosen('')} /> : null}
+      <NodeMenu place={menu} node={graph.nodes.find(({ id }) => id === menu?.id)} onClose={() => setMenu(null)} />
     </ReactFlowProvider>
   )
 }
@@ -100,25 +95,6 @@ function ReachButton() {
     >
       {t('path.button')}
     </Button>
-  )
-}
-
-/** Every action on the container or network that was clicked. */
-function NodeMenu({ place, onClose }: { readonly place: MenuPlace | null; readonly onClose: () => void }) {
-  const { data: containers = [] } = useQuery(containerList)
-  const { data: networks = [] } = useQuery(networkList)
-  const [connecting, setConnecting] = useState('')
-  const container = containers.find(({ id }) => id === place?.id)
-  const network = networks.find(({ id }) => id === place?.id)
-  const joining = networks.find(({ id }) => id === connecting)
-  return (
-    <>
-      {place && container && <ContainerMenu place={place} container={container} onClose={onClose} />}
-      {place && network && (
-        <NetworkMenu place={place} network={network} onConnect={() => setConnecting(network.id)} onClose={onClose} />
-      )}
-      {joining && <ConnectDialog network={joining} onClose={() => setConnecting('')} />}
-    </>
   )
 }
 

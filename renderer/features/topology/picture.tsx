@@ -17,12 +17,12 @@ import { useReach } from '../../state/reach.ts'
 import { useStats } from '../../state/stats.ts'
 import { useTopology } from '../../state/topology.ts'
 import { useTraffic } from '../../state/traffic.ts'
+import { openContainer } from '../containers/actions.ts'
 import type { MenuPlace } from '../containers/menu.tsx'
 import { placeKey, toFlowEdges, toFlowNodes } from './flow.ts'
-import type { Graph, GraphNode } from './graph.ts'
+import type { Graph } from './graph.ts'
 import { layOut, type Place } from './layout.ts'
 import { type FlowNode, TopologyNode, useDetail } from './nodes.tsx'
-import { openContainer } from './pane.tsx'
 
 const NODE_TYPES: NodeTypes = { topology: TopologyNode }
 /** Above so many nodes the small map helps. */
@@ -106,10 +106,9 @@ export function Picture({ graph, chosen, onChoose, onMenu }: PictureProps) {
         selectionKeyCode={null}
         onPaneClick={() => onChoose('')}
         onNodeDoubleClick={(_event, { data }) => data.of.kind === 'container' && openContainer(data.of.container.id)}
-        onNodeContextMenu={(event, { data }) => {
+        onNodeContextMenu={(event, { id }) => {
           event.preventDefault()
-          const id = menuId(data.of)
-          if (id) onMenu({ x: event.clientX, y: event.clientY, id })
+          onMenu({ x: event.clientX, y: event.clientY, id })
         }}
         onNodeDragStop={(_event, node) => drop(node)}
         colorMode={colorMode}
@@ -153,12 +152,6 @@ function useKeptInSight(id: string) {
     return () => clearTimeout(timer)
   }, [id, getInternalNode, getViewport, setViewport])
   return element
-}
-
-/** The id of what a node's menu is about; `''` for a node without one. */
-function menuId(of: GraphNode): string {
-  if (of.kind === 'container') return of.container.id
-  return of.kind === 'network' ? of.network.id : ''
 }
 
 function placeOf(node: FlowNode, laid: ReadonlyMap<string, Place> | null, places: Readonly<Record<string, Place>>) {

@@ -9,7 +9,7 @@ import { Facts } from '../../components/facts.tsx'
 import { IconButton } from '../../components/icon-button.tsx'
 import { formatBytes } from '../../lib/format.ts'
 import { useView } from '../../state/view.ts'
-import { openContainer } from '../topology/pane.tsx'
+import { openContainer } from '../containers/actions.ts'
 
 /** One volume beside the list: where it is, what it is marked with, and who has it mounted. */
 export function VolumePane({

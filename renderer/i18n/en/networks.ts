@@ -2,7 +2,14 @@ import { topology } from './topology.ts'
 
 /** Networks, the topology, and ways between containers. */
 export const networks = {
-  reach: { here: 'This machine only', outside: 'Reachable from outside' },
+  reach: {
+    here: 'Reachable from this machine only',
+    outside: 'Reachable from outside',
+    sourceRootless:
+      'The container sees {{address}} in place of its clients’ addresses: rootless, a proxy passes their connections on.',
+    sourceCrossed:
+      'Clients that come by IPv6 are seen as {{address}}: the container has no IPv6 address, so a proxy passes their connections on.',
+  },
   publish: {
     title: 'Published ports',
     address: 'Host address',

@@ -4,7 +4,14 @@ import { topology } from './topology.ts'
 
 /** 네트워크, 토폴로지, 컨테이너 사이의 길. */
 export const networks: Translation<typeof en> = {
-  reach: { here: '이 컴퓨터에서만', outside: '외부에서 접속 가능' },
+  reach: {
+    here: '이 컴퓨터에서만 접속 가능',
+    outside: '외부에서 접속 가능',
+    sourceRootless:
+      '컨테이너에는 접속한 쪽의 주소 대신 {{address}}이(가) 보입니다. 루트리스에서는 프록시가 연결을 전달합니다.',
+    sourceCrossed:
+      'IPv6로 접속한 쪽은 {{address}}(으)로 보입니다. 컨테이너에 IPv6 주소가 없어 프록시가 연결을 전달합니다.',
+  },
   publish: {
     title: '공개된 포트',
     address: '호스트 주소',
