@@ -7,6 +7,7 @@ import {
   leaveNothing,
   makeHome,
   makeStarter,
+  quitApp,
   type RunningApp,
   takePicture,
   whyNoWindow,
@@ -14,6 +15,9 @@ import {
 import { dockerOn, hasDocker } from '../helpers/docker.ts'
 import { waitUntil } from '../helpers/engine.ts'
 
+const isRoot = process.getuid?.() === 0
+/** An edge's own label, without what is measured at the moment. */
+const withoutRates = (text: string) => text.split('  ')[0]?.replace(/^↓.*/, '') ?? ''
 const why = whyNoWindow() || (hasDocker ? '' : 'there is no docker command')
 
 describe.skipIf(why !== '')('the topology', () => {
@@ -29,6 +33,7 @@ describe.skipIf(why !== '')('the topology', () => {
   const node = (name: string) => page().locator(`.topo-node[data-name="${name}"]`)
   const edges = (kind: string) => page().locator(`.topo-edge-${kind}`)
   const pane = () => page().getByTestId('topology-pane')
+  const pick = (control: string, text: string) => page().getByTestId(control).getByText(text, { exact: true }).click()
   /** The pane takes room from the picture: without it every node can be clicked again. */
   const closePane = async () => {
     await pane().getByRole('button', { name: 'Close' }).click()
@@ -70,6 +75,22 @@ describe.skipIf(why !== '')('the topology', () => {
     await takePicture(page(), 'topology')
   })
 
+  test('the edges of this machine carry what comes through published ports', async () => {
+    const [port = ''] = (await ok('port web 80')).trim().split(':').slice(-1)
+    const stop = new AbortController()
+    const load = (async () => {
+      while (!stop.signal.aborted) await (await fetch(`http://127.0.0.1:${port}/bin/busybox`)).arrayBuffer()
+    })()
+    const label = edges('port').filter({ hasText: `127.0.0.1:${port}→80` })
+    await label.filter({ hasText: /↓ [\d.]+ [kM]?B\/s ↑ [\d.]+ MB\/s/ }).waitFor()
+    await edges('attached')
+      .filter({ hasText: /10\.214\.1\.1 .*↑ [\d.]+ MB\/s/ })
+      .waitFor()
+    await takePicture(page(), 'topology-ports')
+    stop.abort()
+    await load
+  })
+
   test('edges carry what is measured on the interface', async () => {
     await docker(['exec', '-d', 'api', 'sh', '-c', 'while true; do wget -q -O /dev/null http://web/bin/busybox; done'])
     await page()
@@ -84,6 +105,20 @@ describe.skipIf(why !== '')('the topology', () => {
     await node('front').click()
     await pane().getByText('ip link add name').waitFor()
     expect(await pane().innerText()).toContain('10.214.1.1')
+    const rules = pane().getByTestId('live-rules').first()
+    await rules.getByText('10.214.1.0/24').first().waitFor()
+    expect(await rules.innerText()).toContain('oifname @bridges drop')
+    await takePicture(page(), 'topology-network-pane')
+    await closePane()
+    await node('host').click()
+    await pane().getByText('Reachable from outside').first().waitFor()
+    expect(await pane().innerText()).toContain('Reachable from this machine only')
+    expect(await pane().getByTestId('source-note').count()).toBe(isRoot ? 0 : 2)
+    await takePicture(page(), 'topology-host-pane')
+    await closePane()
+    await node('outside').click()
+    await pane().getByText('Reachable from outside').waitFor()
+    expect(await pane().getByRole('button', { name: 'web', exact: true }).count()).toBe(0)
     await closePane()
     await node('api').click()
     await pane().getByText('published on every address').waitFor()
@@ -124,7 +159,6 @@ describe.skipIf(why !== '')('the topology', () => {
   })
 
   test('filters, one node for a project, and the same as a table', async () => {
-    const pick = (control: string, text: string) => page().getByTestId(control).getByText(text, { exact: true }).click()
     await pick('topology-show', 'Exposed to outside')
     await node('api').waitFor()
     await node('web').waitFor({ state: 'detached' })
@@ -136,13 +170,77 @@ describe.skipIf(why !== '')('the topology', () => {
     await page().keyboard.press('Escape')
     await node('shop').waitFor()
     await node('db').waitFor({ state: 'detached' })
+    await waitUntil(async () => (await edges('port').count()) === 1, 'one edge for the ports of a project')
     await page().getByTestId('topology-projects').click()
     await page().getByText('Show shop as one').click()
     await page().keyboard.press('Escape')
+    await node('db').waitFor()
+    await page().getByRole('button', { name: 'Show everything' }).click()
+    const texts = page().locator('.topo-edge .react-flow__edge-text')
+    const drawn: string[] = []
+    await waitUntil(async () => {
+      const now = (await texts.allTextContents()).map(withoutRates).filter(Boolean).sort()
+      drawn.splice(0, drawn.length, ...now)
+      return drawn.length === 14
+    }, 'every edge in sight')
     await pick('topology-view', 'Table')
-    await waitUntil(async () => (await page().getByTestId('topology-row').count()) === 15, 'a row an edge')
+    const rows = page().getByTestId('topology-row')
+    await waitUntil(async () => (await rows.count()) === 15, 'a row an edge')
+    const labels = (await rows.locator('[role=gridcell]:nth-child(4)').allInnerTexts()).map(
+      (text) => text.trim(),
+    )
+    expect(labels.filter((text) => text !== '–').sort()).toEqual(drawn)
+    const told = await rows.allInnerTexts()
+    for (const ends of [
+      ['Outside', 'reaches by ports'],
+      ['front', 'on the network', 'db'],
+      ['web', 'shares its network', 'watcher'],
+      ['linked', 'link', 'old', 'elder'],
+    ])
+      expect(told.filter((text) => ends.every((part) => text.includes(part))).length).toBeGreaterThan(0)
     await takePicture(page(), 'topology-table')
     await pick('topology-view', 'Picture')
+  })
+
+  test('a project is stopped, started and shown by its containers from its menu, and removed after a question', async () => {
+    const menu = async (name: string, item: string) => {
+      await node(name).click({ button: 'right' })
+      await page().getByTestId(`menu-${item}`).click()
+    }
+    await page().getByTestId('topology-projects').click()
+    await page().getByText('Show shop as one').click()
+    await page().keyboard.press('Escape')
+    await node('shop').getByText('3 running').waitFor()
+    await node('shop').click({ button: 'right' })
+    await takePicture(page(), 'topology-project-menu')
+    await page().getByTestId('menu-stop').click()
+    await node('shop').getByText('0 running').waitFor()
+    await menu('shop', 'start')
+    await node('shop').getByText('3 running').waitFor()
+    await node('shop').click()
+    await pane().getByTestId('project-restart').waitFor()
+    await takePicture(page(), 'topology-project-pane')
+    await closePane()
+    await menu('shop', 'remove')
+    await page().getByText('Remove 3?').waitFor()
+    await page().getByRole('button', { name: 'Cancel' }).click()
+    await menu('shop', 'unfold')
+    await node('db').waitFor()
+  })
+
+  test('the menus of this machine and of the outside lead on', async () => {
+    await node('outside').click({ button: 'right' })
+    await page().getByTestId('menu-show-exposed').click()
+    await node('db').waitFor({ state: 'detached' })
+    await node('outside').click({ button: 'right' })
+    await page().getByTestId('menu-show-all').click()
+    await node('db').waitFor()
+    await node('host').click({ button: 'right' })
+    await page().getByTestId('menu-create-network').click()
+    await page().getByTestId('network-name').waitFor()
+    await page().keyboard.press('Escape')
+    await page().getByTestId('nav-topology').click()
+    await node('db').waitFor()
   })
 
   test('from afar nodes are boxes in the colour of their state that keep their names, and near they are whole again', async () => {
@@ -169,8 +267,49 @@ describe.skipIf(why !== '')('the topology', () => {
     await page().getByTestId('topology-save').click()
     await page().getByTestId('save-svg').click()
     await waitUntil(() => existsSync(file) && readFileSync(file, 'utf8').includes('</svg>'), 'the file')
-    expect(readFileSync(file, 'utf8')).toContain('10.214.1.0/24')
+    const svg = readFileSync(file, 'utf8')
+    for (const text of ['10.214.1.0/24', 'watcher', '127.0.0.1:']) expect(svg).toContain(text)
+    const size = /<svg[^>]* width="(\d+)" height="(\d+)"/.exec(svg)?.slice(1).map(Number)
+    const png = path.join(home.base, 'topology.png')
+    await running.app.evaluate(({ session }, target) => {
+      session.defaultSession.once('will-download', (_event, item) => item.setSavePath(target))
+    }, png)
+    await page().getByTestId('topology-save').click()
+    await page().getByTestId('save-png').click()
+    await waitUntil(() => existsSync(png) && readFileSync(png).subarray(-8, -4).toString() === 'IEND', 'the picture')
+    const decoded = await running.app.evaluate(({ nativeImage }, from) => {
+      const image = nativeImage.createFromPath(from)
+      return { size: image.getSize(), colours: new Set(image.toBitmap().filter((_, at) => at % 4 === 0)).size }
+    }, png)
+    const ratio = await page().evaluate(() => devicePixelRatio)
+    expect([decoded.size.width, decoded.size.height]).toEqual(size?.map((pixels) => pixels * ratio))
+    expect(decoded.colours).toBeGreaterThan(20)
     await page().getByRole('button', { name: 'Show everything' }).click()
+  })
+
+  test('nodes are where they were put after the window was closed and opened again', async () => {
+    const at = async (name: string) =>
+      page().evaluate(
+        (id) => document.querySelector<HTMLElement>(`.react-flow__node:has([data-name="${id}"])`)?.style.transform,
+        name,
+      )
+    const from = await node('old').boundingBox()
+    if (!from) throw new Error('the node has no place')
+    const before = await at('old')
+    await page().mouse.move(from.x + 20, from.y + 10)
+    await page().mouse.down()
+    await page().mouse.move(from.x + 70, from.y - 60, { steps: 6 })
+    await page().mouse.up()
+    await waitUntil(async () => (await at('old')) !== before, 'the node to move')
+    const moved = await at('old')
+    await quitApp(running)
+    running = await launchApp(home)
+    await page().getByTestId('nav-topology').click()
+    await node('old').waitFor()
+    expect(await at('old')).toBe(moved)
+    await page().getByTestId('topology-save').click()
+    await page().getByText('Tidy up').click()
+    await waitUntil(async () => (await at('old')) !== moved, 'the node to go back')
   })
 
   test('no rule of accessibility is broken, in either theme', async () => {

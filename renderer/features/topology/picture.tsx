@@ -3,6 +3,7 @@ import {
   Background,
   Controls,
   type Edge,
+  type EdgeTypes,
   MiniMap,
   type NodeTypes,
   ReactFlow,
@@ -19,12 +20,14 @@ import { useTopology } from '../../state/topology.ts'
 import { useTraffic } from '../../state/traffic.ts'
 import { openContainer } from '../containers/actions.ts'
 import type { MenuPlace } from '../containers/menu.tsx'
-import { placeKey, toFlowEdges, toFlowNodes } from './flow.ts'
+import { lanesOf, placeKey, toFlowEdges, toFlowNodes } from './flow.ts'
 import type { Graph } from './graph.ts'
-import { layOut, type Place } from './layout.ts'
+import { LaneEdge } from './lane-edge.tsx'
+import { type Layout, layOut, type Place } from './layout.ts'
 import { type FlowNode, TopologyNode, useDetail } from './nodes.tsx'
 
 const NODE_TYPES: NodeTypes = { topology: TopologyNode }
+const EDGE_TYPES: EdgeTypes = { lane: LaneEdge }
 /** Above so many nodes the small map helps. */
 const MAP_FROM = 30
 const DOUBLE_CLICK_MS = 300
@@ -69,9 +72,10 @@ export function Picture({ graph, chosen, onChoose, onMenu }: PictureProps) {
   const element = useKeptInSight(chosen)
   const hasDetail = useDetail()
   const drawn = useRef<readonly Edge[]>([])
+  const lanes = useMemo(() => lanesOf(graph, laid, places), [graph, laid, places])
   const edges = useMemo(
-    () => toFlowEdges(graph, { history, traffic }, { before: drawn.current, hasDetail }),
-    [graph, history, traffic, hasDetail],
+    () => toFlowEdges(graph, { history, traffic }, { before: drawn.current, hasDetail, lanes }),
+    [graph, history, traffic, hasDetail, lanes],
   )
   drawn.current = edges
 
@@ -96,6 +100,7 @@ export function Picture({ graph, chosen, onChoose, onMenu }: PictureProps) {
         nodes={nodes}
         edges={edges}
         nodeTypes={NODE_TYPES}
+        edgeTypes={EDGE_TYPES}
         onNodesChange={onNodesChange}
         onNodeClick={(event, { id, data }) => {
           const isPairing = event.shiftKey || event.ctrlKey || event.metaKey
@@ -154,13 +159,13 @@ function useKeptInSight(id: string) {
   return element
 }
 
-function placeOf(node: FlowNode, laid: ReadonlyMap<string, Place> | null, places: Readonly<Record<string, Place>>) {
-  return places[placeKey(node.data.of)] ?? laid?.get(node.id) ?? node.position
+function placeOf(node: FlowNode, laid: Layout | null, places: Readonly<Record<string, Place>>) {
+  return places[placeKey(node.data.of)] ?? laid?.places.get(node.id) ?? node.position
 }
 
 /** The layout of a graph, made anew when nodes or edges come or go, not when only a state changes. */
-function useLayout(graph: Graph): ReadonlyMap<string, Place> | null {
-  const [laid, setLaid] = useState<ReadonlyMap<string, Place> | null>(null)
+function useLayout(graph: Graph): Layout | null {
+  const [laid, setLaid] = useState<Layout | null>(null)
   const shape = [...graph.nodes, ...graph.edges].map(({ id }) => id).join(' ')
   const current = useRef(graph)
   current.current = graph

@@ -1,7 +1,7 @@
 /** The picture of what is connected with what, and the pane beside it. */
 export const topology = {
   outside: 'Outside',
-  outsideText: 'other machines, the internet',
+  outsideText: 'other machines',
   host: 'This machine',
   noAddress: 'no address of its own',
   noSubnet: 'no addresses of its own',

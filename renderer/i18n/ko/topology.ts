@@ -4,7 +4,7 @@ import type { Translation } from '../translation.ts'
 /** 토폴로지 그림과 옆의 창. */
 export const topology: Translation<typeof en> = {
   outside: '외부',
-  outsideText: '다른 컴퓨터, 인터넷',
+  outsideText: '다른 컴퓨터',
   host: '이 컴퓨터',
   noAddress: '자체 주소 없음',
   noSubnet: '자체 주소 없음',
