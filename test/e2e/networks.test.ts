@@ -90,6 +90,32 @@ describe.skipIf(why !== '')('networks in the window', () => {
     })
   })
 
+  test('a network says how it meets the outside and where its ports are published, and each choice what it means', async () => {
+    await page().getByTestId('network-create').click()
+    await fill('name', 'quiet')
+    await fill('hostBinding', '127.0.0.300')
+    await page().getByText('A switch inside this machine.').waitFor()
+    await page().getByTestId('network-gatewayMode').click()
+    await page().getByRole('option', { name: 'Routes alone (routed)' }).click()
+    await page().getByText('Clients’ own addresses are kept').waitFor()
+    await page().getByTestId('network-enableIPv6').check()
+    await page().getByTestId('network-submit').click()
+    await page().locator('[data-testid=network-hostBinding][aria-invalid=true]').waitFor()
+    await takePicture(page(), 'network-options')
+    expect(await violations('[role=dialog]')).toEqual([])
+    await fill('hostBinding', '127.0.0.1')
+    await fill('hostBinding6', '::1')
+    await page().getByTestId('network-submit').click()
+    await row('quiet').waitFor()
+    expect(JSON.parse(await ok(['network', 'inspect', '-f', '{{json .Options}}', 'quiet']))).toEqual({
+      'com.docker.network.bridge.gateway_mode_ipv4': 'routed',
+      'com.docker.network.bridge.host_binding_ipv4': '127.0.0.1',
+      'com.docker.network.bridge.host_binding_ipv6': '::1',
+    })
+    await ok(['network', 'rm', 'quiet'])
+    await row('quiet').waitFor({ state: 'detached' })
+  })
+
   test('a container is connected with an address and a name, and disconnected again', async () => {
     await row('shop').click()
     await page().getByTestId('network-connect').click()

@@ -186,9 +186,7 @@ describe.skipIf(why !== '')('the topology', () => {
     await pick('topology-view', 'Table')
     const rows = page().getByTestId('topology-row')
     await waitUntil(async () => (await rows.count()) === 15, 'a row an edge')
-    const labels = (await rows.locator('[role=gridcell]:nth-child(4)').allInnerTexts()).map(
-      (text) => text.trim(),
-    )
+    const labels = (await rows.locator('[role=gridcell]:nth-child(4)').allInnerTexts()).map((text) => text.trim())
     expect(labels.filter((text) => text !== '–').sort()).toEqual(drawn)
     const told = await rows.allInnerTexts()
     for (const ends of [

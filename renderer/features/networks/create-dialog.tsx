@@ -1,4 +1,4 @@
-import { Button, Checkbox, Group, Modal, Select, SimpleGrid, Stack, Textarea, TextInput } from '@mantine/core'
+import { Button, Group, Modal, Select, SimpleGrid, Stack, Textarea } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { type ReactNode, useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -6,23 +6,10 @@ import { EngineError } from '../../../engine/contract/errors.ts'
 import { api } from '../../api/client.ts'
 import { errorText } from '../../api/error-text.ts'
 import { systemInfo } from '../../app/queries.ts'
-import {
-  DRIVERS,
-  type Driver,
-  EMPTY_NETWORK,
-  fieldOf,
-  findBadField,
-  MODES,
-  type NetworkFields,
-  type TextField,
-  toRequest,
-} from './request.ts'
+import { DriverOptions } from './driver-options.tsx'
+import { Addresses, type Form, HELP_BELOW, Text } from './form-fields.tsx'
+import { DRIVERS, type Driver, EMPTY_NETWORK, fieldOf, findBadField, type TextField, toRequest } from './request.ts'
 
-interface Form {
-  readonly fields: NetworkFields
-  readonly set: (part: Partial<NetworkFields>) => void
-  readonly errorOf: (field: TextField) => string | undefined
-}
 interface Failure {
   /** None where the answer is about no field of the form. */
   readonly field: TextField | undefined
@@ -56,7 +43,7 @@ export function CreateNetworkDialog({ onClose }: { readonly onClose: () => void 
     <Modal
       opened
       onClose={onClose}
-      size="lg"
+      size={760}
       title={t('networks.create')}
       closeButtonProps={{ 'aria-label': t('close') }}
     >
@@ -71,6 +58,8 @@ export function CreateNetworkDialog({ onClose }: { readonly onClose: () => void 
             <Text form={form} field="name" label={t('name')} isFirst />
             <Select
               label={t('driver')}
+              description={t(`networks.driverHelp.${fields.driver}`)}
+              inputWrapperOrder={HELP_BELOW}
               data={[...DRIVERS]}
               value={fields.driver}
               allowDeselect={false}
@@ -116,69 +105,13 @@ function ClusterHint() {
   )
 }
 
-function Addresses({ form }: { readonly form: Form }) {
-  const { t } = useTranslation()
-  const chosen = t('networks.chosen')
-  return (
-    <>
-      <SimpleGrid cols={3}>
-        <Text form={form} field="subnet" label={t('subnet')} hint={chosen} />
-        <Text form={form} field="gateway" label={t('gateway')} hint={chosen} />
-        <Text form={form} field="ipRange" label={t('networks.ipRange')} hint={t('networks.wholeSubnet')} />
-      </SimpleGrid>
-      <Check form={form} field="enableIPv6" label={t('networks.enableIPv6')} />
-      {form.fields.enableIPv6 && (
-        <SimpleGrid cols={3}>
-          <Text form={form} field="subnet6" label={t('networks.subnet6')} hint={chosen} />
-          <Text form={form} field="gateway6" label={t('networks.gateway6')} hint={chosen} />
-          <Text form={form} field="ipRange6" label={t('networks.ipRange6')} hint={t('networks.wholeSubnet')} />
-        </SimpleGrid>
-      )}
-    </>
-  )
-}
-
-function DriverOptions({ form }: { readonly form: Form }) {
-  const { t } = useTranslation()
-  const { driver, mode } = form.fields
-  return (
-    <>
-      <SimpleGrid cols={3}>
-        <Text form={form} field="mtu" label="MTU" hint="1500" />
-        {driver === 'bridge' && (
-          <Text form={form} field="bridgeName" label={t('networks.bridgeName')} hint={t('networks.fromId')} />
-        )}
-        {(driver === 'macvlan' || driver === 'ipvlan') && (
-          <>
-            <Text form={form} field="parent" label={t('networks.parent')} hint={t('networks.noParent')} />
-            <Select
-              label={t('networks.mode')}
-              data={[...MODES[driver]]}
-              value={mode || (MODES[driver][0] ?? null)}
-              error={form.errorOf('mode')}
-              allowDeselect={false}
-              onChange={(value) => form.set({ mode: value ?? '' })}
-            />
-          </>
-        )}
-      </SimpleGrid>
-      <Check form={form} field="isInternal" label={t('networks.isInternal')} />
-      {driver === 'overlay' && <Check form={form} field="isEncrypted" label={t('networks.isEncrypted')} />}
-      {driver === 'bridge' && (
-        <>
-          <Check form={form} field="isOpenWithin" label={t('networks.isOpenWithin')} />
-          <Check form={form} field="isMasquerading" label={t('networks.isMasquerading')} />
-        </>
-      )}
-    </>
-  )
-}
-
 function More({ form }: { readonly form: Form }): ReactNode {
   const { t } = useTranslation()
-  const lines = (field: TextField, label: string, hint: string) => (
+  const lines = (field: 'auxiliary' | 'labels' | 'options', label: string, hint: string) => (
     <Textarea
       label={label}
+      description={t(`networks.help.${field}`)}
+      inputWrapperOrder={HELP_BELOW}
       placeholder={hint}
       size="xs"
       autosize
@@ -196,50 +129,5 @@ function More({ form }: { readonly form: Form }): ReactNode {
       {lines('labels', t('networks.labels'), 'team=shop')}
       {lines('options', t('networks.moreOptions'), 'key=value')}
     </SimpleGrid>
-  )
-}
-
-function Text({
-  form,
-  field,
-  label,
-  hint = '',
-  isFirst = false,
-}: {
-  readonly form: Form
-  readonly field: TextField
-  readonly label: string
-  readonly hint?: string
-  readonly isFirst?: boolean
-}) {
-  return (
-    <TextInput
-      label={label}
-      placeholder={hint}
-      value={form.fields[field]}
-      error={form.errorOf(field)}
-      data-testid={`network-${field}`}
-      {...(isFirst ? { 'data-autofocus': true } : {})}
-      onChange={(event) => form.set({ [field]: event.currentTarget.value })}
-    />
-  )
-}
-
-function Check({
-  form,
-  field,
-  label,
-}: {
-  readonly form: Form
-  readonly field: 'isInternal' | 'enableIPv6' | 'isOpenWithin' | 'isMasquerading' | 'isEncrypted'
-  readonly label: string
-}) {
-  return (
-    <Checkbox
-      label={label}
-      checked={form.fields[field]}
-      data-testid={`network-${field}`}
-      onChange={(event) => form.set({ [field]: event.currentTarget.checked })}
-    />
   )
 }

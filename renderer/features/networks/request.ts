@@ -11,6 +11,11 @@ export const MODES: Readonly<Record<Driver, readonly string[]>> = {
   overlay: [],
 }
 
+/** How a bridge meets the outside; the first is the engine's own choice. */
+export const GATEWAY_MODES = ['nat', 'nat-unprotected', 'routed', 'isolated'] as const
+export type GatewayMode = (typeof GATEWAY_MODES)[number]
+const BRIDGE = 'com.docker.network.bridge'
+
 /** The create dialog's fields as they are typed; many values of one field stand on lines of their own. */
 export interface NetworkFields {
   readonly name: string
@@ -24,14 +29,21 @@ export interface NetworkFields {
   readonly auxiliary: string
   readonly mtu: string
   readonly bridgeName: string
+  readonly interfacePrefix: string
+  readonly hostBinding: string
+  readonly hostBinding6: string
+  readonly gatewayMode: GatewayMode
+  readonly gatewayMode6: GatewayMode
   readonly parent: string
   readonly mode: string
+  readonly vni: string
   readonly labels: string
   readonly options: string
   readonly isInternal: boolean
   readonly enableIPv6: boolean
   readonly isOpenWithin: boolean
   readonly isMasquerading: boolean
+  readonly hasNoIpv4: boolean
   readonly isEncrypted: boolean
 }
 export type TextField = { [K in keyof NetworkFields]: NetworkFields[K] extends string ? K : never }[keyof NetworkFields]
@@ -48,14 +60,21 @@ export const EMPTY_NETWORK: NetworkFields = {
   auxiliary: '',
   mtu: '',
   bridgeName: '',
+  interfacePrefix: '',
+  hostBinding: '',
+  hostBinding6: '',
+  gatewayMode: 'nat',
+  gatewayMode6: 'nat',
   parent: '',
   mode: '',
+  vni: '',
   labels: '',
   options: '',
   isInternal: false,
   enableIPv6: false,
   isOpenWithin: true,
   isMasquerading: true,
+  hasNoIpv4: false,
   isEncrypted: false,
 }
 
@@ -110,30 +129,36 @@ export function toRequest(fields: NetworkFields): CreateNetwork {
   }
 }
 
-function driverOptions({
-  driver,
-  mtu,
-  bridgeName,
-  parent,
-  mode,
-  isOpenWithin,
-  isMasquerading,
-  isEncrypted,
-}: NetworkFields): Record<string, string> {
-  const child = { parent: parent.trim(), [`${driver}_mode`]: mode }
+function driverOptions(fields: NetworkFields): Record<string, string> {
+  const { driver } = fields
+  const child = { parent: fields.parent, [`${driver}_mode`]: fields.mode }
   const own: Readonly<Record<Driver, Record<string, string>>> = {
-    bridge: {
-      'com.docker.network.bridge.name': bridgeName.trim(),
-      'com.docker.network.bridge.enable_icc': isOpenWithin ? '' : 'false',
-      'com.docker.network.bridge.enable_ip_masquerade': isMasquerading ? '' : 'false',
-    },
+    bridge: bridgeOptions(fields),
     macvlan: child,
     ipvlan: child,
-    overlay: { encrypted: isEncrypted ? 'true' : '' },
+    overlay: {
+      'com.docker.network.driver.overlay.vxlanid_list': fields.vni,
+      encrypted: fields.isEncrypted ? 'true' : '',
+    },
   }
-  return Object.fromEntries(
-    Object.entries({ 'com.docker.network.driver.mtu': mtu.trim(), ...own[driver] }).filter(([, value]) => value !== ''),
-  )
+  const all = Object.entries({ 'com.docker.network.driver.mtu': fields.mtu, ...own[driver] })
+  return Object.fromEntries(all.flatMap(([key, value]) => (value.trim() ? [[key, value.trim()]] : [])))
+}
+
+/** What is as the engine has it anyway is left out, and so is what is of IPv6 where there is none. */
+function bridgeOptions(fields: NetworkFields): Record<string, string> {
+  const modeOf = (mode: GatewayMode) => (mode === 'nat' ? '' : mode)
+  return {
+    [`${BRIDGE}.name`]: fields.bridgeName,
+    [`${BRIDGE}.enable_icc`]: fields.isOpenWithin ? '' : 'false',
+    [`${BRIDGE}.enable_ip_masquerade`]: fields.isMasquerading ? '' : 'false',
+    [`${BRIDGE}.inhibit_ipv4`]: fields.hasNoIpv4 ? 'true' : '',
+    [`${BRIDGE}.host_binding_ipv4`]: fields.hostBinding,
+    [`${BRIDGE}.host_binding_ipv6`]: fields.enableIPv6 ? fields.hostBinding6 : '',
+    [`${BRIDGE}.gateway_mode_ipv4`]: modeOf(fields.gatewayMode),
+    [`${BRIDGE}.gateway_mode_ipv6`]: fields.enableIPv6 ? modeOf(fields.gatewayMode6) : '',
+    'com.docker.network.container_iface_prefix': fields.interfacePrefix,
+  }
 }
 
 const ADDRESSES = ['subnet', 'gateway', 'ipRange', 'subnet6', 'gateway6', 'ipRange6', 'auxiliary'] as const
@@ -148,7 +173,20 @@ const CANDIDATES: Readonly<Record<string, readonly TextField[]>> = {
   'network.invalid-range': ['ipRange', 'ipRange6'],
   'network.invalid-address': ADDRESSES,
   'network.address-outside': ['gateway', 'gateway6', 'auxiliary'],
-  'network.invalid-option': ['mtu', 'bridgeName', 'parent', 'mode', 'options'],
+  'network.vni-in-use': ['vni'],
+  'network.invalid-option': [
+    'mtu',
+    'bridgeName',
+    'interfacePrefix',
+    'hostBinding',
+    'hostBinding6',
+    'gatewayMode',
+    'gatewayMode6',
+    'parent',
+    'mode',
+    'vni',
+    'options',
+  ],
   'network.parent-missing': ['parent'],
   'network.parent-refused': ['parent'],
   'network.parent-unreachable': ['parent'],

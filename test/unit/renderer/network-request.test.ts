@@ -61,6 +61,33 @@ describe('a network as the create dialog asks for it', () => {
     })
   })
 
+  test('every option of a bridge is sent where it is not as the engine has it anyway, and of IPv6 only with it', () => {
+    const bridge = {
+      ...fields,
+      interfacePrefix: 'net',
+      hostBinding: ' 127.0.0.1 ',
+      hostBinding6: '::1',
+      gatewayMode: 'routed' as const,
+      gatewayMode6: 'nat-unprotected' as const,
+      hasNoIpv4: true,
+    }
+    const four = {
+      'com.docker.network.bridge.inhibit_ipv4': 'true',
+      'com.docker.network.bridge.host_binding_ipv4': '127.0.0.1',
+      'com.docker.network.bridge.gateway_mode_ipv4': 'routed',
+      'com.docker.network.container_iface_prefix': 'net',
+    }
+    expect(toRequest(bridge).options).toEqual(four)
+    expect(toRequest({ ...bridge, enableIPv6: true }).options).toEqual({
+      ...four,
+      'com.docker.network.bridge.host_binding_ipv6': '::1',
+      'com.docker.network.bridge.gateway_mode_ipv6': 'nat-unprotected',
+    })
+    expect(toRequest({ ...bridge, driver: 'overlay', vni: '5000' }).options).toEqual({
+      'com.docker.network.driver.overlay.vxlanid_list': '5000',
+    })
+  })
+
   test('a value may hold an equals sign, and what the contract takes is what comes out', () => {
     expect(parsePairs('a=b=c\n\n b=')).toEqual({ pairs: { a: 'b=c', b: '' }, bad: '' })
     const request = toRequest({ ...fields, labels: 'team=a=b', isInternal: true })
