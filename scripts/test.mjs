@@ -18,7 +18,7 @@ const USER = 'slipway-test'
 const tally = new Tally()
 /** What the suites read beside the packages and Electron. */
 const COPIED = [
-  ...['engine', 'test', 'docs', 'out', 'assets', 'scripts'],
+  ...['engine', 'renderer', 'test', 'docs', 'out', 'assets', 'scripts'],
   ...['package.json', 'tsconfig.json', 'vitest.config.ts', 'electron-builder.yml'],
 ]
 
