@@ -15,6 +15,7 @@ import { PortList } from '../containers/ports.tsx'
 import { SourceNote } from '../containers/source-note.tsx'
 import { buildEndpoint } from './by-hand.ts'
 import { showContainer, vethOf } from './commands.ts'
+import { isBridged } from './edges.ts'
 import { Commands, Rules } from './shell-text.tsx'
 
 /** A container's places on networks, and how they are made. */
@@ -23,9 +24,7 @@ export function AboutContainer({ container }: { readonly container: ContainerSum
   const { data: detail } = useQuery(containerDetail(container.id))
   const { data: info } = useQuery(systemInfo)
   const { data: networks = [] } = useQuery(networkList)
-  const bridgeOf = (network: string) =>
-    networks.find(({ name, driver }) => name === network && (driver === 'bridge' || driver === 'overlay'))?.interface ??
-    ''
+  const bridgeOf = (network: string) => networks.find((one) => one.name === network && isBridged(one))?.interface ?? ''
   const disconnect = (network: string) =>
     void api.network
       .disconnect({ id: network, container: container.id })

@@ -7,7 +7,7 @@ import { openContainer } from '../containers/actions.ts'
 import { PortList } from '../containers/ports.tsx'
 import { SourceNote } from '../containers/source-note.tsx'
 import { showHost } from './commands.ts'
-import { isAlive, isOpen, isPublished } from './edges.ts'
+import { hostAddressOf, isAlive, isOpen, isPublished } from './edges.ts'
 import type { HostNode } from './graph.ts'
 import { Commands } from './shell-text.tsx'
 
@@ -26,7 +26,7 @@ export function AboutHost({ node: { machine } }: { readonly node: HostNode }) {
         title={t('page.networks')}
         facts={networks
           .filter((network) => network.interface !== '')
-          .map(({ name, interface: link, gateway }) => [name, mono(`${link} ${gateway}`.trim())] as const)}
+          .map((network) => [network.name, mono(`${network.interface} ${hostAddressOf(network)}`.trim())] as const)}
       />
       <Published isWanted={isPublished} />
       {info?.mode === 'rootless' && <p className="quiet">{t('topology.innerNamespace')}</p>}

@@ -2,7 +2,7 @@ import type { ContainerDetail } from '../../../engine/contract/container.ts'
 import type { EndpointDetail, NetworkSummary } from '../../../engine/contract/network.ts'
 import type { SystemInfo } from '../../../engine/contract/system.ts'
 import { atBridges, type Command, inside, type Mode, vethOf, vxlanOf } from './commands.ts'
-import { isEverywhere, isPublished } from './edges.ts'
+import { hostAddressOf, isBridged, isEverywhere, isPublished } from './edges.ts'
 
 /*
  * How one would build by hand what the engine builds, where it is not there yet. `test/integration/network/by-hand.test.ts`
@@ -36,10 +36,11 @@ export function buildNetwork(network: NetworkSummary, mode: Mode & Cluster): rea
   }
 }
 
-function buildBridge({ interface: bridge, ...network }: NetworkSummary, mode: Mode, mtu: string): Command[] {
+function buildBridge(network: NetworkSummary, mode: Mode, mtu: string): Command[] {
+  const { interface: bridge, subnet, ipv6Gateway, ipv6Subnet } = network
   if (!bridge) return []
   const at = atBridges(mode)
-  const { gateway, subnet, ipv6Gateway, ipv6Subnet } = network
+  const gateway = hostAddressOf(network)
   const address = (of: string, within: string) => `${at}ip address add ${of}/${within.split('/')[1]} dev ${bridge}`
   const addresses = [
     ...(gateway ? [address(gateway, subnet)] : []),
@@ -120,7 +121,7 @@ export function buildEndpoint(
   mode: Mode,
 ): readonly Command[] {
   if (container.pid <= 0 || !network.interface || !(endpoint.ipAddress || endpoint.ipv6Address)) return []
-  const isBridge = network.driver === 'bridge' || network.driver === 'overlay'
+  const isBridge = isBridged(network)
   return [
     ...(isBridge ? plugIn(container, { endpoint, network }, mode) : buildChild(container, { endpoint, network }, mode)),
     ...addressInside(container, { endpoint, network }, mode),

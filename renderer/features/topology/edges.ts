@@ -18,6 +18,8 @@ export interface GraphEdge {
 /** The node of this machine, and that of whatever is beyond it. */
 export const HOST = 'host'
 export const OUTSIDE = 'outside'
+const GATEWAY_MODE = 'com.docker.network.bridge.gateway_mode_ipv4'
+const INHIBIT_IPV4 = 'com.docker.network.bridge.inhibit_ipv4'
 const LOOPBACK = /^(127\.|::1$)/
 type Port = ContainerSummary['ports'][number]
 type NodeOf = (container: ContainerSummary) => string
@@ -81,11 +83,21 @@ function uplinkEdges(alive: readonly ContainerSummary[]): Part[] {
 }
 
 /** A bridge by its gateway address, which is this machine's; children of a parent interface by that. */
-function attachedEdges({ id, driver, gateway, interface: link }: NetworkSummary): Part[] {
+function attachedEdges(network: NetworkSummary): Part[] {
+  const { id, interface: link } = network
   if (!link) return []
-  const isBridge = driver === 'bridge' || driver === 'overlay'
   const end = { kind: 'attached' as const, source: HOST, target: id }
-  return [isBridge ? { ...end, label: gateway, bridges: [id] } : { ...end, label: link }]
+  return [isBridged(network) ? { ...end, label: hostAddressOf(network), bridges: [id] } : { ...end, label: link }]
+}
+
+/** Whether a network stands on a bridge of this machine. */
+export const isBridged = ({ driver }: NetworkSummary): boolean => driver === 'bridge' || driver === 'overlay'
+
+/** This machine's own address on a network: its gateway, unless that is somebody else. */
+export function hostAddressOf(network: NetworkSummary): string {
+  const { gateway, options } = network
+  const isElsewhere = options[GATEWAY_MODE] === 'isolated' || /^(1|t|true)$/i.test(options[INHIBIT_IPV4] ?? '')
+  return isBridged(network) && !isElsewhere ? gateway : ''
 }
 
 /** A container in the machine's own network. */

@@ -62,7 +62,9 @@ export function printRules(groups: readonly RuleGroup[]): string {
   const print = ({ kind, name, hook, lines }: RuleGroup) => [
     `  ${kind} ${name} {`,
     ...(hook ? [`    type ${hook};`] : []),
-    ...(kind === 'set' ? [`    elements = { ${lines.join(', ')} }`] : lines.map((line) => `    ${line}`)),
+    ...(kind === 'set'
+      ? [`    elements = { ${lines.join(',\n                 ')} }`]
+      : lines.map((line) => `    ${line}`)),
     '  }',
   ]
   return tables

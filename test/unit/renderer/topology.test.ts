@@ -28,6 +28,7 @@ const network = (name: string, members: readonly string[], more: Partial<Network
     subnet: '10.0.0.0/24',
     gateway: '10.0.0.1',
     interface: `br-${name}`,
+    options: {},
     isInternal: false,
     endpoints: members.map((member) => ({
       containerId: `${member}-id`,
@@ -140,7 +141,11 @@ describe('the graph of the topology', () => {
   it('puts on this machine the bridges by their gateway, children of an interface by that, and who shares its network', () => {
     const graph = buildGraph(
       [container('own', { networkMode: 'host' })],
-      [network('lan', [], { driver: 'macvlan', interface: 'eth0' }), network('wide', [], { driver: 'overlay' })],
+      [
+        network('lan', [], { driver: 'macvlan', interface: 'eth0' }),
+        network('wide', [], { driver: 'overlay' }),
+        network('apart', [], { options: { 'com.docker.network.bridge.gateway_mode_ipv4': 'isolated' } }),
+      ],
       { ...all, machine: { hostname: 'desk', interfaces: [{ name: 'eth0', addresses: ['192.168.1.2/24'] }] } },
     )
     expect(graph.nodes[1]).toMatchObject({ kind: 'host', machine: { hostname: 'desk' } })
@@ -148,9 +153,10 @@ describe('the graph of the topology', () => {
       'uplink outside host',
       'attached host lan-id eth0',
       'attached host wide-id 10.0.0.1',
+      'attached host apart-id',
       'attached host own-id',
     ])
-    expect(graph.edges.flatMap(({ bridges }) => bridges)).toEqual(['wide-id'])
+    expect(graph.edges.flatMap(({ bridges }) => bridges)).toEqual(['wide-id', 'apart-id'])
   })
 
   it('warns of ports on every address and of the default network that gives no names', () => {
