@@ -96,7 +96,7 @@ describe('the UDP proxy', () => {
     expect(answers[2]).toBe(answers[0])
     expect(answers[3]).toBe(answers[1])
     expect(answers[1]).not.toBe(answers[0])
-    expect(relay.count()).toBe(2)
+    expect(relay.count().connections).toBe(2)
   })
 
   it('forgets a client that was silent for 90 seconds, and no other', async () => {
@@ -107,15 +107,15 @@ describe('the UDP proxy', () => {
     pass(60_000)
     expect(await busy('b')).toBe(before[1])
     pass(29_000)
-    expect(relay.count()).toBe(2)
+    expect(relay.count().connections).toBe(2)
     pass(12_000)
-    expect(relay.count()).toBe(1)
+    expect(relay.count().connections).toBe(1)
     expect(descriptors()).toBe(2)
     expect(await busy('b')).toBe(before[1])
     // It comes again as a new one.
     expect(await silent('a')).not.toBe(before[0])
     pass(200_000)
-    expect([relay.count(), descriptors()]).toEqual([0, 1])
+    expect([relay.count().connections, descriptors()]).toEqual([0, 1])
   })
 })
 
