@@ -22,6 +22,8 @@ export type TarType =
   | 'pax-global'
   | 'long-name'
   | 'long-link'
+  /** A file of GNU tar's `--sparse`, whose content is a map and pieces. */
+  | 'sparse'
   | 'other'
 
 /** One entry of a tar; times in seconds. */
@@ -48,6 +50,7 @@ export interface TarOverrides {
   gid?: number
   mtime?: number
   xattrs?: Map<string, Buffer>
+  isSparse?: boolean
 }
 
 const TYPES: Readonly<Record<string, TarType>> = {
@@ -64,8 +67,12 @@ const TYPES: Readonly<Record<string, TarType>> = {
   g: 'pax-global',
   L: 'long-name',
   K: 'long-link',
+  S: 'sparse',
 }
+/** What has bytes of its own behind its header. */
+const CONTENT: ReadonlySet<TarType> = new Set(['file', 'sparse', 'other'])
 const XATTR = 'SCHILY.xattr.'
+const SPARSE = 'GNU.sparse.'
 
 /** Reads a 512-byte block: a header, `end` for zeros, `bad` when it is no header. */
 export function readTarHeader(block: Buffer): TarHeader | 'end' | 'bad' {
@@ -84,7 +91,7 @@ export function readTarHeader(block: Buffer): TarHeader | 'end' | 'bad' {
     name: prefix ? `${prefix}/${short}` : short,
     linkName: block[157] === 0 ? '' : readText(block, 157, 100),
     type,
-    size: type === 'file' || isExtension(type) || type === 'other' ? size : 0,
+    size: CONTENT.has(type) || isExtension(type) ? size : 0,
     mode: readNumber(block, 100, 8),
     uid: readNumber(block, 108, 8),
     gid: readNumber(block, 116, 8),
@@ -120,6 +127,7 @@ export function applyOverrides(header: TarHeader, next: TarOverrides): TarHeader
   if (next.gid !== undefined) header.gid = next.gid
   if (next.mtime !== undefined) header.mtime = next.mtime
   if (next.xattrs) header.xattrs = next.xattrs
+  if (next.isSparse) header.type = 'sparse'
   return header
 }
 
@@ -149,6 +157,10 @@ function readRecord(key: string, value: Buffer, into: TarOverrides): boolean {
   if (key.startsWith(XATTR)) {
     into.xattrs ??= new Map()
     into.xattrs.set(key.slice(XATTR.length), Buffer.from(value))
+    return true
+  }
+  if (key.startsWith(SPARSE)) {
+    into.isSparse = true
     return true
   }
   // A NUL would end the name early for the kernel, but not for the checks.

@@ -4,7 +4,7 @@ import { paddedSize, TAR_BLOCK, type TarType } from './tar-headers.ts'
 export interface TarEntry {
   readonly name: string
   readonly linkName?: string
-  readonly type: Exclude<TarType, 'pax' | 'pax-global' | 'long-name' | 'long-link' | 'other'>
+  readonly type: Exclude<TarType, 'pax' | 'pax-global' | 'long-name' | 'long-link' | 'sparse' | 'other'>
   readonly size: number
   readonly mode: number
   readonly uid: number

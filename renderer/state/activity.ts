@@ -55,6 +55,15 @@ export const useActivity = create<ActivityState>((set) => ({
   dismissDone: () => set(({ items }) => ({ items: items.filter(({ state }) => state === 'running') })),
 }))
 
+/** The oldest go, those that went well before what failed; what runs stays. */
+function shorten(items: readonly Activity[]): readonly Activity[] {
+  const going = new Set<Activity>()
+  for (const state of ['done', 'failed'] as const)
+    for (const item of items.toReversed())
+      if (item.state === state && items.length - going.size > KEPT_ITEMS) going.add(item)
+  return going.size === 0 ? items : items.filter((item) => !going.has(item))
+}
+
 const change = (id: string, part: Partial<Activity>) =>
   useActivity.setState(({ items }) => ({ items: items.map((item) => (item.id === id ? { ...item, ...part } : item)) }))
 const add = (
@@ -64,14 +73,14 @@ const add = (
   const id = crypto.randomUUID()
   const startedAt = new Date().toISOString()
   const started: Activity = { about: '', steps: [], ...item, id, layers: {}, reference: '', isPast: false, startedAt }
-  useActivity.setState(({ items }) => ({ items: [started, ...items].slice(0, KEPT_ITEMS) }))
+  useActivity.setState(({ items }) => ({ items: shorten([started, ...items]) }))
   return id
 }
 
 /** Goes on with the list of the window before this one, and keeps it for the next. */
 export async function keepActivity(): Promise<void> {
   const past = fromKept(await desktop.activity({}).catch(() => ''), i18next.t('interrupted'))
-  useActivity.setState(({ items }) => ({ items: [...items, ...past].slice(0, KEPT_ITEMS) }))
+  useActivity.setState(({ items }) => ({ items: shorten([...items, ...past]) }))
   let isStale = false
   const keep = () => {
     isStale = false

@@ -108,7 +108,13 @@ export function createExtractor(root: ArchiveRoot, options: ExtractOptions): Ext
         file = openFile(target, (header.mode || 0) & 0o777)
         return
       default:
-        throw new EngineError('invalidArgument', 'archive.unknown-type', `${name} is of a type that no file has`)
+        throw new EngineError(
+          'invalidArgument',
+          'archive.unknown-type',
+          header.type === 'sparse'
+            ? `${name} is a sparse file, as tar --sparse (-S) writes it: make the archive without that`
+            : `${name} is of a type that no file has`,
+        )
     }
   }
   const linkTo = (name: string, header: TarHeader) => {

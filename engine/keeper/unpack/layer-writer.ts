@@ -165,6 +165,12 @@ export function createLayerWriter(options: LayerWriterOptions): LayerWriter {
       case 'file':
         fd = makeNew(target, () => fs.openSync(target, O_NEW, (header.mode || 0) & 0o777))
         return
+      case 'sparse':
+        throw new EngineError(
+          'invalidArgument',
+          'layer.sparse',
+          `layer entry ${JSON.stringify(header.name.slice(0, 200))} is a sparse file, as tar --sparse (-S) writes it: make the archive without that`,
+        )
       default:
         throw new EngineError(
           'invalidArgument',

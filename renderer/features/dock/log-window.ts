@@ -78,6 +78,9 @@ export function openLogWindow(id: string): LogWindow {
       const merged = [...lines, ...state.lines]
       set({ lines: merged.slice(0, KEPT_LINES), hasOlder, isFollowing: false })
       return lines.length
+    } catch (error) {
+      if (!isClosed) set({ error, isFollowing: false })
+      return 0
     } finally {
       isLoading = false
     }

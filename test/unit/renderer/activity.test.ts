@@ -72,6 +72,19 @@ describe('the list of activity', () => {
     expect(fromKept(text, '')).toEqual([])
   })
 
+  test('lets the oldest of what went well go first, and never what runs', () => {
+    reportFailure('first', new Error('x'))
+    const [failed] = items() as [Activity]
+    const of = (state: Activity['state'], count: number): Activity[] =>
+      Array.from({ length: count }, (_, index) => ({ ...failed, id: `${state}${index}`, state }))
+    useActivity.setState({ items: [...of('done', 150), ...of('running', 10), ...of('failed', 40)] })
+    reportFailure('another', new Error('x'))
+    expect(items()).toHaveLength(200)
+    expect(items().filter(({ state }) => state === 'running')).toHaveLength(10)
+    expect(items().filter(({ state }) => state === 'failed')).toHaveLength(41)
+    expect(items().some(({ id }) => id === 'done149')).toBe(false)
+  })
+
   test('has a container that keeps failing once, at the top', () => {
     reportTrouble('web', 'web failed', 'code 1')
     reportTrouble('db', 'db failed', 'code 1')

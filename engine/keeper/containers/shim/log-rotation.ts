@@ -1,4 +1,5 @@
 import fs from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { REOPEN_LOG, writeControl } from './control-fifo.ts'
 
 /*
@@ -7,6 +8,9 @@ import { REOPEN_LOG, writeControl } from './control-fifo.ts'
  */
 const MIN_MS = 50
 const MAX_MS = 2000
+/** conmon opens the new file within milliseconds; a machine under load may take longer. */
+const REOPEN_WAIT_MS = 10
+const REOPEN_TRIES = 200
 
 /** When to look again: half the time the log needs to be full at its present pace, from 50 ms to 2 s. */
 export function nextCheckMs(state: {
@@ -43,6 +47,8 @@ export function watchLog(log: {
       () => -1,
     )
     const now = performance.now()
+    // A keeper that was killed in the middle of it: conmon writes on into the renamed file until it is told.
+    if (size < 0 && !isStopped) await writeControl(log.bundle, REOPEN_LOG)
     if (size > log.maxBytes && !isStopped) await rotate(log)
     const grown = size < lastSize ? Math.max(0, size) : size - lastSize
     const wait =
@@ -78,6 +84,21 @@ async function rotate({
     await fs.rename(`${path}.${number - 1}`, `${path}.${number}`).catch(ignoreMissing)
   await fs.rename(path, `${path}.1`)
   if (await writeControl(bundle, REOPEN_LOG)) {
-    if (maxFiles < 2) await fs.rm(`${path}.1`, { force: true })
+    // What conmon says until it has opened the new file is still in the old one.
+    if (maxFiles < 2 && (await comesToBe(path))) await fs.rm(`${path}.1`, { force: true })
   } else await fs.rename(`${path}.1`, path)
+}
+
+async function comesToBe(file: string): Promise<boolean> {
+  for (let tries = 0; tries < REOPEN_TRIES; tries += 1) {
+    if (
+      await fs.access(file).then(
+        () => true,
+        () => false,
+      )
+    )
+      return true
+    await sleep(REOPEN_WAIT_MS)
+  }
+  return false
 }
