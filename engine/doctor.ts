@@ -21,7 +21,7 @@ export async function checkMachine(config: EngineConfig): Promise<DoctorReport> 
 function freeSubnet(): string {
   const own = Object.values(os.networkInterfaces()).flatMap((list) => (list ?? []).flatMap(({ cidr }) => cidr ?? []))
   try {
-    return choosePool([...own, ...routesOf(readFileSync('/proc/net/route', 'utf8'))])
+    return choosePool([...own, ...routesOf(readFileSync('/proc/net/route', 'utf8')).map(({ subnet }) => subnet)])
   } catch {
     return ''
   }

@@ -113,6 +113,12 @@ export interface CaptureParams {
   readonly interface: string
 }
 
+/** A subnet that a route leads to, and by which interface; `''` where it is by several. */
+export interface RouteTo {
+  readonly subnet: string
+  readonly interface: string
+}
+
 export interface NetworkInspection {
   /** Reads a process's namespace; `addresses` are those whose routes are wanted. */
   readonly describeNamespace: Call<
@@ -124,7 +130,7 @@ export interface NetworkInspection {
    * Subnets that the machine's routes lead to, of both versions of IP and of all tables, those of policy routing too;
    * without default routes and without what leads nowhere.
    */
-  readonly listRoutes: Call<Record<string, never>, readonly string[]>
+  readonly listRoutes: Call<Record<string, never>, readonly RouteTo[]>
   /** Connects from inside a namespace, and lets go at once. Nothing of the container's runs. */
   readonly probe: Call<ProbeParams, ProbeOutcome>
   /** Counts connections; containers that are gone are left out. */

@@ -157,16 +157,16 @@ export function choosePool6(networkId: string, taken: readonly string[]): string
 const WIDEST_PREFIX = { 4: 8, 6: 9 } as const
 
 /** Destinations of routes without those that stand for everything. */
-export const narrowRoutes = (subnets: readonly string[]): string[] =>
-  subnets.filter((subnet) => {
+export const narrowRoutes = <R extends { readonly subnet: string }>(routes: readonly R[]): R[] =>
+  routes.filter(({ subnet }) => {
     const { prefix, version } = parseSubnet(subnet)
     return prefix >= WIDEST_PREFIX[version]
   })
 
 /** Destinations of the text of `/proc/net/route`, which is the main table, without those that stand for everything. */
-export function routesOf(table: string): string[] {
+export function routesOf(table: string): { readonly subnet: string; readonly interface: string }[] {
   const little = (hex: string) => BigInt(`0x${hex.match(/../g)?.reverse().join('') || '0'}`)
-  const subnets = table
+  const routes = table
     .split('\n')
     .slice(1)
     .map((line) => line.split('\t'))
@@ -175,7 +175,7 @@ export function routesOf(table: string): string[] {
       const prefix = little(fields[7] ?? '')
         .toString(2)
         .replaceAll('0', '').length
-      return `${toAddress(little(fields[1] ?? ''))}/${prefix}`
+      return { subnet: `${toAddress(little(fields[1] ?? ''))}/${prefix}`, interface: fields[0] ?? '' }
     })
-  return narrowRoutes(subnets)
+  return narrowRoutes(routes)
 }

@@ -1,6 +1,6 @@
 import { EngineError } from '../contract/errors.ts'
 import type { Host } from '../host/host.ts'
-import type { NetworkInspection } from '../host/inspection.ts'
+import type { NetworkInspection, RouteTo } from '../host/inspection.ts'
 import type {
   DnsHost,
   EncryptionParams,
@@ -39,7 +39,7 @@ export interface Networks {
   /** Sets who is known on a network. */
   setZone(network: string, hosts: readonly DnsHost[]): Promise<void>
   /** Subnets that this machine's routes lead to, in all tables. */
-  routes(): Promise<readonly string[]>
+  routes(): Promise<readonly RouteTo[]>
   /** Networks as they really are. */
   readonly inspection: NetworkInspection
   /** Leads an overlay network to containers of other hosts. */

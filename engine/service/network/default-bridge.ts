@@ -1,7 +1,7 @@
 import { EngineError } from '../../contract/errors.ts'
 import type { DefaultBridge } from '../../contract/network.ts'
 import { OPTION } from '../../network/driver.ts'
-import { choosePool6, contains, parseSubnet, toNumber } from '../../network/ipam.ts'
+import { choosePool, choosePool6, isOverlapping, parseSubnet, toNumber } from '../../network/ipam.ts'
 import type { NetworkRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { NO_POOL, planPool, takenSubnets } from './pools.ts'
@@ -9,25 +9,32 @@ import { alone, runningOn } from './remove.ts'
 
 type Pool = NetworkRecord['ipv4']
 
-/** The network `bridge` as it is to be. What the engine may choose stays as it chose before. */
+/**
+ * The network `bridge` as it is to be, clear of what others have. What the engine may choose stays as it chose before, unless
+ * somebody else has it now: another engine may have come while ours was away.
+ */
 export function planDefaultBridge(
   current: NetworkRecord,
   settings: DefaultBridge,
   taken: readonly string[],
 ): NetworkRecord {
-  const own = [current.ipv4, current.ipv6].flatMap((pool) => pool?.subnet ?? [])
-  const others = taken.filter((one) => !own.some((subnet) => contains(subnet, one)))
   const plan = (now: Pool, subnet: string): Pool => {
-    const planned = planPool({ ...NO_POOL, subnet, gateway: gatewayIn(subnet) }, others)
+    const planned = planPool({ ...NO_POOL, subnet, gateway: gatewayIn(subnet) }, taken)
     return now?.subnet === planned.subnet && now.gateway === planned.gateway ? now : planned
   }
+  const isFree = (pool: Pool) => pool !== null && !taken.some((other) => isOverlapping(other, pool.subnet))
+  const { ipv4, ipv6 } = current
   assertVersion(settings.subnet, 4)
   assertVersion(settings.ipv6Subnet, 6)
-  const subnet6 = settings.ipv6Subnet || current.ipv6?.subnet || ''
+  const chosen = settings.subnet === '' && isFree(ipv4) ? ipv4 : plan(ipv4, settings.subnet || choosePool(taken))
+  const choose6 = () =>
+    settings.ipv6Subnet === '' && isFree(ipv6)
+      ? ipv6
+      : plan(ipv6, settings.ipv6Subnet || choosePool6(current.id, taken))
   return {
     ...current,
-    ipv4: settings.subnet ? plan(current.ipv4, settings.subnet) : current.ipv4,
-    ipv6: settings.enableIPv6 ? plan(current.ipv6, subnet6 || choosePool6(current.id, others)) : null,
+    ipv4: chosen,
+    ipv6: settings.enableIPv6 ? choose6() : null,
     options: {
       ...(settings.isOpenWithin ? {} : { [OPTION.icc]: 'false' }),
       ...(settings.masquerade ? {} : { [OPTION.masquerade]: 'false' }),
@@ -53,7 +60,7 @@ export async function settleDefaultBridge(context: ServiceContext, settings: Def
   await alone(context, async () => {
     const current = context.networks.get('bridge')
     if (!current) return
-    const next = planDefaultBridge(current, settings, await takenSubnets(context))
+    const next = planDefaultBridge(current, settings, await takenSubnets(context, current))
     if (JSON.stringify(next) === JSON.stringify(current)) return
     context.network.interfaceOf(next)
     assertUnused(context, current)

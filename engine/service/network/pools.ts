@@ -62,26 +62,32 @@ export function planPool(request: PoolRequest, taken: readonly string[]): Pool {
   return { subnet, gateway, ipRange: request.ipRange, auxiliary, auxiliaryNames: request.auxiliary, lastAddress: '' }
 }
 
-/** Subnets that a new network must keep away from: our networks', this machine's addresses, routes and resolvers. */
+/**
+ * Subnets that a new network must keep away from: our networks', this machine's addresses, routes and resolvers. `own` is a
+ * network that may have those it has.
+ */
 export async function takenSubnets(
   context: Pick<ServiceContext, 'networks' | 'network' | 'config'>,
+  own?: NetworkRecord,
 ): Promise<string[]> {
-  const addresses = Object.values(os.networkInterfaces()).flatMap((list) =>
-    (list ?? []).flatMap(({ cidr }) => cidr ?? []),
+  const isOther = (device: string) => device === '' || device !== own?.interface
+  const addresses = Object.entries(os.networkInterfaces()).flatMap(([device, list]) =>
+    isOther(device) ? (list ?? []).flatMap(({ cidr }) => cidr ?? []) : [],
   )
+  const routes = (await routesTo(context)).filter((route) => isOther(route.interface))
   // The network of slirp4netns and pasta, by which rootless containers reach the outside.
   const egress = context.config.mode === 'rootless' ? ['10.0.2.0/24'] : []
   return [
-    ...subnetsOfNetworks(context),
+    ...subnetsOfNetworks(context, own),
     ...addresses,
-    ...(await routedSubnets(context)),
+    ...routes.map(({ subnet }) => subnet),
     ...resolverSubnets(await readHostResolvers()),
     ...egress,
   ]
 }
 
 /** Of all tables; a keeper that was started by an earlier version knows none, and the main table is there to read. */
-const routedSubnets = ({ network }: Pick<ServiceContext, 'network'>): Promise<string[]> =>
+const routesTo = ({ network }: Pick<ServiceContext, 'network'>) =>
   network.routes().then(narrowRoutes, async () => routesOf(await readHostFile('/proc/net/route')))
 
 /** The resolvers that a resolv.conf names, each as the subnet that it is alone. */
@@ -91,7 +97,10 @@ export const resolverSubnets = (resolvConf: string): string[] =>
     return isIP(address) ? [`${address}/${isIPv6(address) ? 128 : 32}`] : []
   })
 
-/** Subnets of our own networks. */
-export function subnetsOfNetworks({ networks }: Pick<ServiceContext, 'networks'>): string[] {
-  return networks.list().flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6].flatMap((pool) => pool?.subnet ?? []))
+/** Subnets of our own networks, but for one. */
+export function subnetsOfNetworks({ networks }: Pick<ServiceContext, 'networks'>, but?: NetworkRecord): string[] {
+  return networks
+    .list()
+    .filter(({ id }) => id !== but?.id)
+    .flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6].flatMap((pool) => pool?.subnet ?? []))
 }

@@ -75,16 +75,17 @@ tun0\t00000000\t0200630A\t0003\t0\t0\t0\t00000080\t0\t0\t0
 tun0\t00000080\t0200630A\t0003\t0\t0\t0\t00000080\t0\t0\t0
 tun0\t0000000A\t0200630A\t0003\t0\t0\t0\t000000FF\t0\t0\t0
 `
-    expect(routesOf(table)).toEqual(['192.168.0.0/24', '10.0.0.0/8'])
+    expect(routesOf(table)).toEqual([
+      { subnet: '192.168.0.0/24', interface: 'eth0' },
+      { subnet: '10.0.0.0/8', interface: 'tun0' },
+    ])
   })
 
   it('takes no route for everything, or for everything private, as a reason to keep away', () => {
     const wide = ['0.0.0.0/1', '::/1', 'fc00::/7', 'fd00::/8']
-    expect(narrowRoutes([...wide, '10.0.0.0/8', 'fd00::/16', 'fd7a:115c:a1e0::/48'])).toEqual([
-      '10.0.0.0/8',
-      'fd00::/16',
-      'fd7a:115c:a1e0::/48',
-    ])
+    const narrow = ['10.0.0.0/8', 'fd00::/16', 'fd7a:115c:a1e0::/48']
+    const routes = [...wide, ...narrow].map((subnet) => ({ subnet }))
+    expect(narrowRoutes(routes).map(({ subnet }) => subnet)).toEqual(narrow)
   })
 
   it('chooses an IPv6 subnet that follows from the network’s id and meets none in use', () => {

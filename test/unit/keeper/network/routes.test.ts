@@ -12,6 +12,11 @@ it('routes lead to what is not this machine itself, not everything, and not thro
     { type: 'broadcast', dst: '10.0.2.255', dev: 'eth0', table: 'local' },
     { type: 'unreachable', dst: '2001:db8:1::/56', dev: 'lo' },
   ])
-  expect(readRoutes(text)).toEqual(['172.17.0.0/16', '100.64.0.7/32', 'fd7a:115c:a1e0::/48', 'fd00::7/128'])
+  expect(readRoutes(text)).toEqual(
+    ['172.17.0.0/16', '100.64.0.7/32', 'fd7a:115c:a1e0::/48', 'fd00::7/128'].map((subnet) => ({
+      subnet,
+      interface: 'wg0',
+    })),
+  )
   expect(readRoutes('')).toEqual([])
 })
