@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CreateNetwork, EndpointSpec } from '../../../engine/contract/network.ts'
 import { type NetworkTest, startNetworkTest } from '../../helpers/containers.ts'
+import { enterNetworkOf } from '../../helpers/inside.ts'
 
 const linksBefore = readdirSync('/sys/class/net')
 
@@ -14,6 +15,11 @@ const createNetwork = (input: { name: string } & Record<string, unknown>) =>
   networks().create(CreateNetwork.parse(input), context)
 const subnet = (cidr: string, more: object = {}) => ({ pools: [{ subnet: cidr, ...more }] })
 const endpoint = (input: object = {}) => EndpointSpec.omit({ network: true }).parse(input)
+/** A container's interface as the kernel has it. */
+const linkIn = (pid: number) => {
+  const [command = '', ...args] = [...enterNetworkOf(pid, t.test.config.mode), 'ip', '-d', '-j', 'link', 'show', 'eth0']
+  return JSON.parse(execFileSync(command, args, { encoding: 'utf8' }))[0]
+}
 const canReach = (id: string, address: string) =>
   t.exec(id, `ping -c 1 -W 1 ${address} >/dev/null 2>&1 && echo yes || echo no`)
 
@@ -230,6 +236,39 @@ describe('the other drivers', () => {
     expect(await t.exec(a.id, 'ip route | grep default || true')).toBe('')
     await Promise.all([a, b].map(({ id }) => t.remove(id)))
     await networks().remove({ id: 'mac' }, context)
+  })
+
+  it.each([
+    ['bridge', true],
+    ['private', false],
+    ['vepa', false],
+  ] as const)(
+    'macvlan in mode %s is such a device, and that decides whether containers reach each other',
+    async (mode, isOpen) => {
+      await createNetwork({ name: 'mode', driver: 'macvlan', options: { macvlan_mode: mode } })
+      const [a, b] = [await t.run({ network: 'mode' }), await t.run({ network: 'mode' })]
+      for (const { pid, macAddress } of [a, b])
+        expect(linkIn(pid)).toMatchObject({
+          address: macAddress,
+          linkinfo: { info_kind: 'macvlan', info_data: { mode } },
+        })
+      expect(await canReach(a.id, b.ipAddress)).toBe(isOpen ? 'yes\n' : 'no\n')
+      await Promise.all([a, b].map(({ id }) => t.remove(id)))
+      await networks().remove({ id: 'mode' }, context)
+    },
+  )
+
+  it('macvlan in mode passthru has room for one container, and there is no other mode', async () => {
+    await createNetwork({ name: 'mode', driver: 'macvlan', options: { macvlan_mode: 'passthru' } })
+    const { id, pid } = await t.run({ network: 'mode' })
+    expect(linkIn(pid)).toMatchObject({ linkinfo: { info_kind: 'macvlan', info_data: { mode: 'passthru' } } })
+    await expect(t.run({ network: 'mode' })).rejects.toThrow(/macvlan/)
+    await t.remove(id)
+    for (const { id: left } of await t.handlers().container.list({ all: true }, context)) await t.remove(left)
+    await networks().remove({ id: 'mode' }, context)
+    await expect(
+      createNetwork({ name: 'mode', driver: 'macvlan', options: { macvlan_mode: 'odd' } }),
+    ).rejects.toMatchObject({ reason: 'network.invalid-option' })
   })
 
   it('ipvlan: works, or says that this kernel has none', async () => {
