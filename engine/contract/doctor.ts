@@ -17,6 +17,9 @@ export const CHECKS = [
   'lingering',
   'cgroups',
   'subnets',
+  'networks',
+  'socket',
+  'clientSocket',
   'disk',
   'starter',
 ] as const
@@ -108,6 +111,21 @@ export const CHECK_TEXTS: Readonly<
     title: 'Free subnets',
     cause: 'Networks and routes of this machine take up all private addresses.',
     cost: 'New networks need a subnet that you name.',
+  },
+  networks: {
+    title: 'Networks apart from the host’s',
+    cause: 'This machine has got a route, by a VPN or another network, to addresses that a network here gives out.',
+    cost: 'Containers on that network do not reach those hosts, or the host does not reach the containers.',
+  },
+  socket: {
+    title: 'Socket of the Docker API',
+    cause: 'Its path is too long, may not be written, or is somebody else’s.',
+    cost: 'The docker command and other programs do not reach this engine. The window does.',
+  },
+  clientSocket: {
+    title: 'Socket where clients look by themselves',
+    cause: 'Another engine, or a file of another program, is there.',
+    cost: 'Docker clients that are told nothing talk to it rather than to this engine.',
   },
   disk: {
     title: 'Room on the disk',

@@ -17,6 +17,7 @@ import { findTool } from '../keeper/find-tool.ts'
 import { APPARMOR_ENABLED } from '../lib/apparmor.ts'
 import { isStaticProgram } from '../lib/elf.ts'
 import type { MachineFacts, ToolFact } from '../lib/machine-facts.ts'
+import { readSocket } from './socket-fact.ts'
 import { hasUserManager } from './user-scope.ts'
 
 const MANAGERS = ['apt-get', 'dnf', 'pacman', 'zypper'] as const
@@ -31,10 +32,18 @@ export async function readMachine(options: {
   readonly mode: MachineFacts['mode']
   readonly root: string
   readonly seccompProfile: string
-  readonly freeSubnet: string
+  readonly socket: string
+  /** `''` where there is none. */
+  readonly clientSocket: string
+  readonly networks: Pick<MachineFacts, 'freeSubnet' | 'conflicts' | 'context'>
 }): Promise<MachineFacts> {
-  const { mode, root, seccompProfile, freeSubnet } = options
-  const [tools, userNamespaces] = await Promise.all([readTools(), readUserNamespaces()])
+  const { mode, root, seccompProfile, networks } = options
+  const [tools, userNamespaces, socket, clientSocket] = await Promise.all([
+    readTools(),
+    readUserNamespaces(),
+    readSocket(options.socket),
+    options.clientSocket ? readSocket(options.clientSocket) : null,
+  ])
   return {
     mode,
     user: os.userInfo().username,
@@ -53,7 +62,9 @@ export async function readMachine(options: {
       ? existsSync(`/var/lib/systemd/linger/${os.userInfo().username}`)
       : null,
     freeBytes: freeBytes(root),
-    freeSubnet,
+    ...networks,
+    socket,
+    clientSocket,
   }
 }
 

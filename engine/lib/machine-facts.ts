@@ -44,4 +44,19 @@ export interface MachineFacts {
   readonly freeBytes: number
   /** The next subnet for a network; empty when none is left. */
   readonly freeSubnet: string
+  /** Our networks that the host has got a route into since they were made. */
+  readonly conflicts: readonly { readonly network: string; readonly subnet: string; readonly route: string }[]
+  /** The name under which the docker command knows this engine. */
+  readonly context: string
+  readonly socket: SocketFact
+  /** Where clients look that are told nothing; `null` where there is no such place. */
+  readonly clientSocket: SocketFact | null
+}
+
+/** A path that a socket is to have. `own`: this engine, or another of ours, answers there. */
+export interface SocketFact {
+  readonly path: string
+  readonly state: 'free' | 'own' | 'too-long' | 'denied' | 'no-socket' | 'taken'
+  /** Who answers, who owns it, or how long it is; `''` for nothing to say. */
+  readonly by: string
 }

@@ -1,5 +1,6 @@
+import path from 'node:path'
 import type { Check, DoctorReport } from '../../contract/doctor.ts'
-import type { MachineFacts, ToolFact } from '../../lib/machine-facts.ts'
+import type { MachineFacts, SocketFact, ToolFact } from '../../lib/machine-facts.ts'
 
 const NEEDED_IDS = 65_536
 const FULL_BYTES = 200_000_000
@@ -46,6 +47,9 @@ export function judgeMachine(facts: MachineFacts): DoctorReport {
     ...(facts.mode === 'rootless' ? judgeRootless(facts) : judgeAppArmor(facts)),
     cgroups: judgeCgroups(facts),
     subnets: facts.freeSubnet ? passed(facts.freeSubnet) : failed('note', ''),
+    networks: judgeNetworks(facts),
+    socket: judgeSocket(facts, facts.socket),
+    ...(facts.clientSocket ? { clientSocket: judgeSocket(facts, facts.clientSocket) } : {}),
     disk: judgeDisk(facts),
     starter: facts.tools.busybox.path
       ? passed(facts.tools.busybox.path)
@@ -125,6 +129,30 @@ function judgeCgroups({ mode, cgroups, isLingering, user }: MachineFacts): Judge
   if (layout !== 'v2' || isLingering === null) return failed('note', layout)
   // Lingering starts the manager; what a session lacks then is the way to it, XDG_RUNTIME_DIR.
   return failed('note', layout, hasManager ? DELEGATE : `sudo loginctl enable-linger ${user}`)
+}
+
+/** The default network cannot be removed: what mends that is the other side's to do. */
+function judgeNetworks({ conflicts, context }: MachineFacts): Judgement {
+  if (conflicts.length === 0) return passed('')
+  const found = conflicts.map(({ network, subnet, route }) => `${network} ${subnet} ↔ ${route}`).join(', ')
+  const removable = [...new Set(conflicts.map(({ network }) => network))].filter((network) => network !== 'bridge')
+  return failed(
+    'note',
+    found,
+    removable.length > 0 ? `docker --context ${context} network rm ${removable.join(' ')}` : '',
+  )
+}
+
+function judgeSocket({ user }: MachineFacts, { path: file, state, by }: SocketFact): Judgement {
+  const found = by ? `${file} (${by})` : file
+  if (state === 'free' || state === 'own') return passed(found)
+  const command = {
+    'too-long': 'export XDG_RUNTIME_DIR=/run/user/$(id -u)',
+    denied: `sudo chown ${user} ${path.dirname(file)}`,
+    'no-socket': `rm -r ${file}`,
+    taken: by.startsWith('Docker') ? 'systemctl --user disable --now docker.service docker.socket' : '',
+  }[state]
+  return failed('note', found, command)
 }
 
 function judgeDisk({ freeBytes }: MachineFacts): Judgement {

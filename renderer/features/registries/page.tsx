@@ -45,7 +45,7 @@ export function RegistriesPage() {
         {login}
       </div>
       {elsewhere && (
-        <div className="error-note" role="alert" data-testid="login-elsewhere">
+        <div className="error-note" role="alert" style={{ margin: '0 16px 12px' }} data-testid="login-elsewhere">
           {t('registries.elsewhere', { host: elsewhere.host, place: placeOf(t, elsewhere) })}
           {'\n'}
           {elsewhere.helperFailure}

@@ -34,7 +34,12 @@ const healthy: MachineFacts = {
   isLingering: true,
   freeBytes: 50e9,
   freeSubnet: '172.18.0.0/16',
+  conflicts: [],
+  context: 'slipway',
+  socket: { path: '/run/user/1000/slipway/docker.sock', state: 'own', by: '' },
+  clientSocket: { path: '/run/user/1000/docker.sock', state: 'free', by: '' },
 }
+const at = (state: MachineFacts['socket']['state'], by = '') => ({ path: '/run/own/docker.sock', state, by })
 const judge = (change: Partial<MachineFacts> = {}) => judgeMachine({ ...healthy, ...change }).checks
 /** What did not pass: state and command by check. */
 const complaints = (change: Partial<MachineFacts>) =>
@@ -118,6 +123,25 @@ describe('a machine check', () => {
       { cgroups: 'note: sudo loginctl enable-linger mina' },
     ],
     ['no free subnet', { freeSubnet: '' }, { subnets: 'note: ' }],
+    [
+      'a socket of a long path',
+      { socket: at('too-long') },
+      { socket: 'note: export XDG_RUNTIME_DIR=/run/user/$(id -u)' },
+    ],
+    ['a socket in another’s folder', { socket: at('denied') }, { socket: 'note: sudo chown mina /run/own' }],
+    ['a file for a socket', { socket: at('no-socket', 'uid 0') }, { socket: 'note: rm -r /run/own/docker.sock' }],
+    [
+      'a dockerd where clients look',
+      { clientSocket: at('taken', 'Docker/28.5 (linux)') },
+      { clientSocket: 'note: systemctl --user disable --now docker.service docker.socket' },
+    ],
+    ['another server', { clientSocket: at('taken', 'Libpod/5') }, { clientSocket: 'note: ' }],
+    ['no place where clients look', { clientSocket: null }, {}],
+    [
+      'networks that a route leads into',
+      { conflicts: ['web', 'bridge'].map((network) => ({ network, subnet: '10.8.0.0/16', route: '10.8.0.0/24' })) },
+      { networks: 'note: docker --context slipway network rm web' },
+    ],
     ['little room', { freeBytes: 1e9 }, { disk: 'note: ' }],
     ['no room', { freeBytes: 1e6 }, { disk: 'problem: ' }],
     [
