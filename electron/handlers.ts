@@ -51,6 +51,7 @@ export function desktopHandlers(parts: DesktopParts): DesktopHandlers {
       autostart.set(isOn)
       requests.send({ type: 'changed', what: 'state' })
     },
+    quit: async () => app.quit(),
     answerQuit: async ({ answer, isRemembered }) => parts.quit.answer(answer, isRemembered),
     requests: ({ language }, { signal }) => {
       parts.onLanguage(language)

@@ -166,6 +166,8 @@ export const desktop = {
   state: query(Nothing, DesktopState),
   changeSettings: command(SettingsChange, Done),
   setAutostart: command(z.strictObject({ isOn: z.boolean() }), Done),
+  /** As the menu's item does: it asks first where a person is to be asked. */
+  quit: command(Nothing, Done),
   answerQuit: command(z.strictObject({ answer: z.enum(['keep', 'stop', 'cancel']), isRemembered: z.boolean() }), Done),
   /** What the desktop asks of the window, from the first call on; what was asked before waits for it. */
   requests: stream(z.strictObject({ language: z.enum(['en', 'ko']) }), DesktopRequest, z.never()),

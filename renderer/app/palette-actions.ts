@@ -2,14 +2,16 @@ import type { TFunction } from 'i18next'
 import type { ContainerSummary } from '../../engine/contract/container.ts'
 import type { ImageSummary } from '../../engine/contract/image.ts'
 import type { NetworkSummary } from '../../engine/contract/network.ts'
+import { desktop } from '../api/client.ts'
 import { act, askRemove, canDo, openDock, type Verb } from '../features/containers/actions.ts'
 import type { Theme } from '../features/desktop/use-theme.ts'
 import { measureAndAsk } from '../features/disk/clean-up.ts'
 import { askRemove as askRemoveImages, nameOfImage, pickAndSave } from '../features/images/actions.ts'
 import { pickArchives } from '../features/images/first-image.tsx'
 import { askPruneNetworks, askRemoveNetworks, canConnect, canRemove, unusedOf } from '../features/networks/actions.ts'
+import { logOut, testLogin } from '../features/registries/actions.ts'
 import { askRemove as askRemoveVolumes } from '../features/volumes/actions.ts'
-import { pushImage } from '../state/activity.ts'
+import { pushImage, reportFailureOf } from '../state/activity.ts'
 import { type Dialog, useDialog } from '../state/dialog.ts'
 import { useReach } from '../state/reach.ts'
 import { type Page, SUBJECTS, useView } from '../state/view.ts'
@@ -30,6 +32,7 @@ export interface PaletteObjects {
   readonly images: readonly ImageSummary[]
   readonly volumes: readonly { readonly name: string }[]
   readonly networks: readonly NetworkSummary[]
+  readonly logins: readonly { readonly host: string }[]
 }
 
 const VERBS: readonly Verb[] = ['start', 'unpause', 'stop', 'restart', 'pause', 'kill']
@@ -47,6 +50,7 @@ export function paletteActions(
     ...objects.images.flatMap((image) => imageActions(image, t)),
     ...objects.volumes.flatMap((volume) => volumeActions(volume, t)),
     ...objects.networks.flatMap((network) => networkActions(network, t)),
+    ...objects.logins.flatMap(({ host }) => loginActions(host, t)),
   ]
 }
 
@@ -74,6 +78,7 @@ function windowActions(t: TFunction, setTheme: (theme: Theme) => void): readonly
     window('create-volume', t('createVolume'), () => showOn('volumes', { type: 'create-volume' })),
     window('create-network', t('networks.create'), () => showOn('networks', { type: 'create-network' })),
     window('login', `${t('registries.login')}: ${t('page.registries')}`, () => showOn('registries', { type: 'login' })),
+    window('quit', t('menu.quit'), () => reportFailureOf(t('menu.quit'), desktop.quit({}))),
     window('shortcuts', t('keyboard'), () => useDialog.getState().show({ type: 'shortcuts' })),
     ...SUBJECTS.map((subject) =>
       window(`settings-${subject}`, `${t('page.settings')}: ${t(`settings.${subject}`)}`, () =>
@@ -149,6 +154,21 @@ function imageActions(image: ImageSummary, t: TFunction): readonly PaletteAction
 function volumeActions({ name }: { readonly name: string }, t: TFunction): readonly PaletteAction[] {
   const place = { page: 'volumes', id: name, name } as const
   return [goTo(place, t), { ...removal(place, t), onClick: () => askRemoveVolumes([{ name }]) }]
+}
+
+function loginActions(host: string, t: TFunction): readonly PaletteAction[] {
+  const action = (verb: string, label: string, onClick: () => void): PaletteAction => ({
+    id: `login-${verb}-${host}`,
+    label: `${label}: ${host}`,
+    description: t('page.registries'),
+    keywords: '',
+    onClick,
+  })
+  const test = () => {
+    useView.getState().show('registries')
+    void testLogin(host, t)
+  }
+  return [action('test', t('registries.test'), test), action('logout', t('registries.logout'), () => logOut(host, t))]
 }
 
 function networkActions(network: NetworkSummary, t: TFunction): readonly PaletteAction[] {

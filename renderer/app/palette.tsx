@@ -5,7 +5,7 @@ import { useEffect, useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useSetTheme } from '../features/desktop/use-theme.ts'
 import { matchActions, type PaletteAction, paletteActions } from './palette-actions.ts'
-import { containerList, imageList, networkList, volumeList } from './queries.ts'
+import { containerList, imageList, networkList, registryList, volumeList } from './queries.ts'
 
 const MOST_SHOWN = 50
 
@@ -18,9 +18,12 @@ export function Palette() {
   const { data: images = [] } = useQuery(imageList)
   const { data: volumes = [] } = useQuery(volumeList)
   const { data: networks = [] } = useQuery(networkList)
+  // Helpers of the keyring are asked for these: not before somebody looks.
+  const [isUsed, setUsed] = useState(false)
+  const { data: logins = [] } = useQuery({ ...registryList, enabled: isUsed })
   const actions = useMemo(
-    () => paletteActions({ containers, images, volumes, networks }, t, setTheme),
-    [containers, images, volumes, networks, t, setTheme],
+    () => paletteActions({ containers, images, volumes, networks, logins }, t, setTheme),
+    [containers, images, volumes, networks, logins, t, setTheme],
   )
   useEffect(markFirst, [typed, actions])
   const searchProps = {
@@ -36,6 +39,7 @@ export function Palette() {
       limit={MOST_SHOWN}
       query={typed}
       onQueryChange={setTyped}
+      onSpotlightOpen={() => setUsed(true)}
       nothingFound={t('paletteEmpty')}
       shortcut="mod + K"
       tagsToIgnore={['TEXTAREA']}

@@ -85,7 +85,10 @@ describe.skipIf(whyNoWindow() !== '')('the app on the desktop', () => {
   test('quitting asks once what becomes of the containers, and remembers; they go on, and the next start shows them', async () => {
     await setting({ quitting: 'ask' })
     const child = running.app.process()
-    await running.app.evaluate(({ app }) => app.quit())
+    // By the palette, as by the menu.
+    await page().keyboard.press('Control+k')
+    await page().getByTestId('palette').fill('quit slipway')
+    await page().keyboard.press('Enter')
     await page().getByTestId('quit-dialog').waitFor()
     await takePicture(page(), 'quit-dialog')
     await page().getByTestId('quit-cancel').click()
@@ -113,6 +116,87 @@ describe.skipIf(whyNoWindow() !== '')('the app on the desktop', () => {
     await row('running').waitFor()
   })
 
+  test('the application menu has what the app can do, and each of its items does it', async () => {
+    const labels = await running.app.evaluate(({ Menu }) =>
+      (Menu.getApplicationMenu()?.items ?? []).map(({ label, submenu }) => [
+        label,
+        ...(submenu?.items ?? []).filter(({ type }) => type !== 'separator').map((item) => item.label),
+      ]),
+    )
+    expect(labels.map(([title]) => title)).toEqual(['File', 'Edit', 'View', 'Go', 'Help'])
+    const [file, , , go, help] = labels
+    expect(file).toEqual([
+      ...[
+        'File',
+        'Run a container…',
+        'Pull an image…',
+        'Import an archive…',
+        'Settings',
+        'Close window',
+        'Quit Slipway',
+      ],
+    ])
+    const pages = [
+      'Containers',
+      'Images',
+      'Volumes',
+      'Networks',
+      'Topology',
+      'Registries',
+      'Disk',
+      'Activity',
+      'Settings',
+    ]
+    expect(go?.slice(2)).toEqual(pages)
+    expect(help?.at(-1)).toMatch(/^Slipway \d/)
+    const click = (title: string, label: string) =>
+      running.app.evaluate(
+        ({ Menu }, [menu, item]) => {
+          const found = Menu.getApplicationMenu()?.items.find((one) => one.label === menu)
+          found?.submenu?.items.find((one) => one.label === item)?.click()
+        },
+        [title, label] as const,
+      )
+    for (const [item, field] of [
+      ['Run a container…', 'run-name'],
+      ['Pull an image…', 'pull-name'],
+    ] as const) {
+      await click('File', item)
+      await page().getByTestId(field).waitFor()
+      await page().keyboard.press('Escape')
+      await page().getByTestId(field).waitFor({ state: 'detached' })
+    }
+    for (const name of pages) {
+      await click('Go', name)
+      await page().getByRole('heading', { name, exact: true, level: 1 }).waitFor()
+    }
+    await click('Help', 'System check')
+    await page().getByTestId('check').first().waitFor()
+    await click('Go', 'Containers')
+  })
+
+  test('the theme of the system is followed while none is chosen', async () => {
+    const shown = (scheme: string) => page().locator(`html[data-mantine-color-scheme=${scheme}]`).waitFor()
+    await setting({ theme: 'system' })
+    for (const scheme of ['dark', 'light', 'dark'] as const) {
+      await page().emulateMedia({ colorScheme: scheme })
+      await shown(scheme)
+    }
+    const choose = async (name: string) => {
+      await page().getByTestId('nav-settings').click()
+      await page().getByTestId('settings-general').click()
+      await page().getByTestId('theme').getByText(name, { exact: true }).click()
+    }
+    await choose('Light')
+    await shown('light')
+    expect(await running.app.evaluate(({ nativeTheme }) => nativeTheme.themeSource)).toBe('light')
+    await choose('As the system')
+    await shown('dark')
+    expect(await running.app.evaluate(({ nativeTheme }) => nativeTheme.themeSource)).toBe('system')
+    await page().getByTestId('nav-containers').click()
+    await page().emulateMedia({ colorScheme: null })
+  })
+
   test('a container that fails while nobody looks is told of, and a click opens it; one that was stopped is not', async () => {
     await runContainer('stopped', 'sleep 1000')
     await runContainer('broken', 'sh -c "sleep 2; exit 7"')
@@ -137,6 +221,26 @@ describe.skipIf(whyNoWindow() !== '')('the app on the desktop', () => {
     expect(await page().locator('[data-testid=activity]').count()).toBe(0)
     await invoke('container.remove', { id: 'broken', force: true })
     await invoke('container.remove', { id: 'stopped', force: true })
+  })
+
+  test('who wants to hear nothing of failures is told of none', async () => {
+    const failHidden = async (name: string) => {
+      await runContainer(name, 'sh -c "sleep 2; exit 7"')
+      await page().locator(`[data-name=${name}][data-status=running]`).waitFor()
+      await running.app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.hide())
+      await page().locator(`[data-name=${name}][data-status=exited]`).waitFor({ state: 'attached' })
+      await secondLaunch()
+      await waitUntil(async () => (await isVisible()) === true)
+    }
+    const before = bus.notifications.length
+    await setting({ notifications: { failed: false } })
+    await failHidden('silent')
+    await setting({ notifications: { failed: true } })
+    await failHidden('loud')
+    // What is told of later comes after what would have been told of before.
+    await waitUntil(() => bus.notifications.length > before)
+    expect(bus.notifications.slice(before).map(({ title }) => title)).toEqual(['loud failed'])
+    for (const id of ['silent', 'loud']) await invoke('container.remove', { id, force: true })
   })
 
   test('links of other programs show things and fill in dialogs; nothing is run or fetched, and nonsense is ignored', async () => {

@@ -168,10 +168,13 @@ describe.skipIf(why !== '')('registries in the window', () => {
       expect(await note.innerText()).toContain('the credential helper "gone"')
       expect(await note.innerText()).toContain('it is kept in memory, until the engine ends')
       await takePicture(page(), 'login-elsewhere')
-      await page()
-        .locator(`[data-testid=registry-row][data-name="${registry.host}"]`)
-        .getByTestId('registry-test')
-        .click()
+      const pick = async (typed: string) => {
+        await page().keyboard.press('Control+k')
+        await page().getByTestId('palette').fill(typed)
+        await page().getByText(`${typed}: ${registry.host}`).waitFor()
+        await page().keyboard.press('Enter')
+      }
+      await pick('Test')
       await page().getByText(`Works, as ${LOGIN.username}`).waitFor()
     } finally {
       writeFileSync(configFile, earlier)

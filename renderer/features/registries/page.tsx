@@ -7,16 +7,13 @@ import { useTranslation } from 'react-i18next'
 import type { RegistryLogin } from '../../../engine/contract/registry.ts'
 import { api } from '../../api/client.ts'
 import { errorText } from '../../api/error-text.ts'
-import { queryClient, registryList } from '../../app/queries.ts'
+import { registryList } from '../../app/queries.ts'
 import { type Column, DataGrid } from '../../components/data-grid.tsx'
 import { Empty } from '../../components/empty.tsx'
 import { IconButton } from '../../components/icon-button.tsx'
-import { reportFailure } from '../../state/activity.ts'
 import { useDialog } from '../../state/dialog.ts'
+import { logOut, reloadLogins, testLogin, useTested } from './actions.ts'
 import { Reaching } from './reaching.tsx'
-
-/** Logins live outside the engine's own records, so no event tells of a change. */
-const reload = () => queryClient.invalidateQueries({ queryKey: registryList.queryKey })
 
 /** Registries that we are known to: log in, test, log out; and how registries are reached. */
 export function RegistriesPage() {
@@ -24,15 +21,8 @@ export function RegistriesPage() {
   const { data: logins } = useQuery(registryList)
   const { dialog, show, close } = useDialog()
   const [elsewhere, setElsewhere] = useState<RegistryLogin | null>(null)
-  const [tested, setTested] = useState<ReadonlyMap<string, string>>(new Map())
-  const columns = useMemo(() => {
-    const test = (host: string) =>
-      void api.registry.test({ host }).then(
-        ({ username }) => setTested((old) => new Map(old).set(host, t('registries.works', { username }))),
-        (error: unknown) => setTested((old) => new Map(old).set(host, errorText(error))),
-      )
-    return registryColumns(t, tested, test)
-  }, [t, tested])
+  const tested = useTested()
+  const columns = useMemo(() => registryColumns(t, tested), [t, tested])
   const login = (
     <Button leftSection={<IconLogin2 size={14} />} data-testid="login-open" onClick={() => show({ type: 'login' })}>
       {t('registries.login')}
@@ -75,15 +65,7 @@ export function RegistriesPage() {
 const placeOf = (t: TFunction, { keptIn, helper }: RegistryLogin) =>
   `${t(`registries.keptIn.${keptIn}`)}${helper ? ` (${helper})` : ''}`
 
-function registryColumns(
-  t: TFunction,
-  tested: ReadonlyMap<string, string>,
-  test: (host: string) => void,
-): readonly Column<RegistryLogin>[] {
-  const logout = (host: string) =>
-    void api.registry
-      .logout({ host })
-      .then(reload, (error: unknown) => reportFailure(`${t('registries.logout')}: ${host}`, error))
+function registryColumns(t: TFunction, tested: Readonly<Record<string, string>>): readonly Column<RegistryLogin>[] {
   return [
     {
       key: 'host',
@@ -103,7 +85,7 @@ function registryColumns(
       key: 'tested',
       label: t('registries.state'),
       width: 'minmax(160px, 2fr)',
-      render: ({ host }) => <span title={tested.get(host)}>{tested.get(host) ?? '–'}</span>,
+      render: ({ host }) => <span title={tested[host]}>{tested[host] ?? '–'}</span>,
     },
     {
       key: 'actions',
@@ -115,13 +97,13 @@ function registryColumns(
             label={`${t('registries.test')}: ${host}`}
             Icon={IconPlugConnected}
             testId="registry-test"
-            onClick={() => test(host)}
+            onClick={() => void testLogin(host, t)}
           />
           <IconButton
             label={`${t('registries.logout')}: ${host}`}
             Icon={IconLogout}
             testId="registry-logout"
-            onClick={() => logout(host)}
+            onClick={() => logOut(host, t)}
           />
         </div>
       ),
@@ -149,7 +131,7 @@ function LoginDialog({ onClose, onKept }: LoginDialogProps) {
       .login({ host: host.trim(), username, password })
       .then((login) => {
         onKept(login.helperFailure ? login : null)
-        return reload()
+        return reloadLogins()
       })
       .then(onClose, (cause: unknown) => setError(errorText(cause)))
       .finally(() => setBusy(false))

@@ -13,6 +13,7 @@ const objects = {
   })),
   images: [{ id: 'sha256:0123456789abcdef', references: ['box:1'] }],
   volumes: [{ name: 'data' }],
+  logins: [{ host: 'registry.lan' }],
   networks: [{ id: 'shop-id', name: 'shop', driver: 'bridge', endpoints: [] }],
 } as unknown as PaletteObjects
 /** Texts stand for themselves, so that an action begins with the key of its verb. */
@@ -68,5 +69,14 @@ describe('the palette', () => {
       })
     }
     expect(has('registries.login', 'page.registries')).toBe(true)
+  })
+
+  test('has every verb of a login’s row, and the way out', () => {
+    const page = read('features/registries/page.tsx')
+    const row = page.slice(page.indexOf("key: 'actions'"), page.indexOf('interface LoginDialogProps'))
+    const verbs = [...row.matchAll(/label=\{`\$\{t\('([\w.]+)'\)/g)].map(([, key]) => key as string)
+    expect(verbs).toEqual(['registries.test', 'registries.logout'])
+    expect(verbs.filter((key) => !has(key, 'registry.lan'))).toEqual([])
+    expect(labels).toContain('menu.quit')
   })
 })
