@@ -108,6 +108,10 @@ describe.skipIf(!hasDocker)('what the stock command shows, and flags of run', ()
       '--cpu-rt-runtime is not implemented here',
     )
     await it.ok('rm', 'weighed')
+    await it.ok('run', '-d', '--name', 'weighed', '--network', 'none', 'test/box:1', 'sleep', '60')
+    const live = await it.docker(['update', '--blkio-weight', '400', 'weighed'])
+    expect(await weight()).toBe(live.code === 0 && isRootful() ? '400' : '0')
+    await it.ok('rm', '-f', 'weighed')
   })
 
   test('the options of the address management are kept', async () => {

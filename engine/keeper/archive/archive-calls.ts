@@ -51,7 +51,8 @@ function statIn(place: ArchivePlace, path: string, rootless: boolean): PathStat 
 }
 
 interface Spares {
-  take(): ChildProcess
+  /** One that waits, or a new one, which is not ready at once. */
+  take(): { readonly child: ChildProcess; readonly isNew: boolean }
   /** Takes a worker back that has done its job, if it is fit for another. */
   giveBack(child: ChildProcess): void
 }
@@ -80,8 +81,8 @@ function createSpares(entry: WorkerEntry): Spares {
   }
   return {
     take() {
-      for (let child = idle.pop(); child; child = idle.pop()) if (isFit(child)) return child
-      return start()
+      for (let child = idle.pop(); child; child = idle.pop()) if (isFit(child)) return { child, isNew: false }
+      return { child: start(), isNew: true }
     },
     giveBack(child) {
       if (isFit(child)) keep(child)
@@ -90,9 +91,13 @@ function createSpares(entry: WorkerEntry): Spares {
   }
 }
 
+const canceled = () => new EngineError('canceled', 'canceled', 'the copy was canceled')
+
 /** Settles with the worker's answer, or when it has ended without one; answers with what it said of the path. */
 function runJob(spares: Spares, job: ArchiveJob, context: HostCallContext): Promise<PathStat | null> {
-  const child = spares.take()
+  // Clients that come and go quicker than workers start are not run after.
+  if (context.signal?.aborted) return Promise.reject(canceled())
+  const { child, isNew } = spares.take()
   return new Promise((resolve, reject) => {
     const { signal, onProgress } = context
     let stat: PathStat | null = null
@@ -107,7 +112,9 @@ function runJob(spares: Spares, job: ArchiveJob, context: HostCallContext): Prom
       child.stderr?.off('data', onStderr)
     }
     // Its connection is gone, which ends the job by itself; a worker that hangs in a file system does not see it.
+    // One that was made for this job has most likely not even begun.
     const stop = () => {
+      if (isNew) return void child.kill('SIGKILL')
       grace = setTimeout(() => child.kill('SIGKILL'), GRACE_MS)
     }
     const onStderr = (chunk: Buffer) => {
@@ -136,7 +143,7 @@ function runJob(spares: Spares, job: ArchiveJob, context: HostCallContext): Prom
       if (answer) return finish()
       settle()
       spares.giveBack(child)
-      if (signal?.aborted) reject(new EngineError('canceled', 'canceled', 'the copy was canceled'))
+      if (signal?.aborted) reject(canceled())
       else reject(new EngineError('internal', 'archive.worker-died', `the copy ended early (${why}): ${stderr.trim()}`))
     }
     const onError = (error: Error) => end(error.message)
@@ -145,7 +152,6 @@ function runJob(spares: Spares, job: ArchiveJob, context: HostCallContext): Prom
     child.on('message', onMessage)
     child.on('error', onError)
     child.on('close', onClose)
-    if (signal?.aborted) stop()
     signal?.addEventListener('abort', stop, { once: true })
     child.send(job, (error) => error && child.kill('SIGKILL'))
   })
