@@ -9,6 +9,8 @@ import { hasDocker } from '../helpers/docker.ts'
 import { type DockerTest, startDocker } from '../helpers/docker-test.ts'
 import { waitUntil } from '../helpers/engine.ts'
 
+const CLIENTS = 1000
+const AT_ONCE = 50
 const JSON_TYPE = 'Content-Type: application/json'
 
 describe.skipIf(!hasDocker)('the socket of the Docker API', () => {
@@ -246,4 +248,73 @@ describe.skipIf(!hasDocker)('the socket of the Docker API', () => {
     // One that waits for the disk may be late; most are not.
     expect(delays.toSorted((a, b) => a - b)[10]).toBeLessThan(200)
   })
+
+  test(`${CLIENTS} clients of each kind that vanish leave nothing behind`, async () => {
+    await it.ok(
+      'run',
+      '-d',
+      '--name',
+      'busy',
+      '--network',
+      'none',
+      'test/box:1',
+      'sh',
+      '-c',
+      'dd if=/dev/zero of=/big bs=1M count=8 2>/dev/null; i=0; while true; do echo line $i; i=$((i+1)); sleep 0.05; done',
+    )
+    await it.ok('create', '--name', 'idle', '--network', 'none', 'test/box:1', 'true')
+    await waitUntil(
+      async () => (await it.ok('exec', 'busy', 'stat', '-c', '%s', '/big').catch(() => '')).trim() === String(8 << 20),
+    )
+    const upgrade = 'Connection: Upgrade\r\nUpgrade: tcp\r\n'
+    const kinds: Record<string, string> = {
+      attach: `POST /containers/busy/attach?stream=1&stdout=1&stdin=1 HTTP/1.1\r\nHost: d\r\n${upgrade}\r\n`,
+      'attach to come': `POST /containers/idle/attach?stream=1&stdout=1 HTTP/1.1\r\nHost: d\r\n${upgrade}\r\n`,
+      'attach without an upgrade': 'POST /containers/busy/attach?stream=1&stdout=1 HTTP/1.1\r\nHost: d\r\n\r\n',
+      logs: 'GET /containers/busy/logs?stdout=1&follow=1 HTTP/1.1\r\nHost: d\r\n\r\n',
+      wait: 'POST /containers/busy/wait HTTP/1.1\r\nHost: d\r\n\r\n',
+      events: 'GET /events HTTP/1.1\r\nHost: d\r\n\r\n',
+      cp: 'GET /containers/busy/archive?path=/big HTTP/1.1\r\nHost: d\r\n\r\n',
+    }
+    const keeper = Number(fs.readFileSync(path.join(it.engine.config.runtimeDir, 'keeper.pid'), 'utf8'))
+    const count = (pid: number | 'self') => fs.readdirSync(`/proc/${pid}/fd`).length
+    const vanish = (request: string) =>
+      new Promise<void>((resolve) => {
+        const socket = net.connect(socketPath(), () => socket.write(request))
+        socket.once('data', () => socket.destroy())
+        socket.on('error', () => {})
+        socket.on('close', () => resolve())
+      })
+    // Each copy has a process of its own while it runs: a few at once, and a moment for the last ones to be free again.
+    const round = async (request: string, clients: number) => {
+      const isCopy = request.includes('/archive')
+      const atOnce = isCopy ? 4 : AT_ONCE
+      for (let done = 0; done < clients; done += atOnce) {
+        await Promise.all(Array.from({ length: atOnce }, () => vanish(request)))
+        if (isCopy) await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+    }
+    // The first of each kind starts what stays: workers, caches, modules.
+    for (const request of Object.values(kinds)) await round(request, AT_ONCE)
+    for (const [kind, request] of Object.entries(kinds)) {
+      const settled = async () => {
+        let last = -1
+        await waitUntil(async () => {
+          const now = count('self') + count(keeper)
+          const isSame = now === last
+          last = now
+          await new Promise((resolve) => setTimeout(resolve, 200))
+          return isSame
+        }, `an end of what ${kind} opens`)
+        return last
+      }
+      const before = await settled()
+      await round(request, CLIENTS)
+      await waitUntil(() => count('self') + count(keeper) <= before + 3, `descriptors as before ${kind}`)
+      expect(await it.ok('inspect', '-f', `after ${kind} {{.State.Status}}`, 'busy')).toBe(`after ${kind} running\n`)
+    }
+    await isAlive()
+    expect(await it.ok('logs', '--tail', '1', 'busy')).toMatch(/^line \d+\n$/)
+    await it.ok('rm', '-f', 'busy', 'idle')
+  }, 300_000)
 })

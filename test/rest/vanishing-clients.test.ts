@@ -53,12 +53,6 @@ describe.skipIf(!hasDocker)('clients that vanish', () => {
   const get = (target: string, lines = ''): string => `GET ${target} HTTP/1.1\r\n${HOST}${lines}\r\n`
   const post = (target: string, lines = ''): string => `POST ${target} HTTP/1.1\r\n${HOST}${lines}\r\n`
   const kinds: Record<string, Kind> = {
-    attach: { say: post('/containers/busy/attach?stream=1&stdout=1&stdin=1', UPGRADE), atOnce: 50 },
-    'attach to come': { say: post('/containers/idle/attach?stream=1&stdout=1', UPGRADE), atOnce: 50 },
-    'attach without an upgrade': { say: post('/containers/busy/attach?stream=1&stdout=1'), atOnce: 50 },
-    logs: { say: get('/containers/busy/logs?stdout=1&follow=1'), atOnce: 50 },
-    wait: { say: post('/containers/busy/wait'), atOnce: 50 },
-    events: { say: get('/events'), atOnce: 50 },
     stats: { say: get('/containers/busy/stats'), atOnce: 50 },
     'copies out': { say: get('/containers/busy/archive?path=/big'), atOnce: 4 },
     'copies in': {
