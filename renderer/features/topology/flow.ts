@@ -59,7 +59,9 @@ export function toFlowEdges(
   { before = [], hasDetail = true, lanes = NO_LANES }: Drawing = {},
 ): Edge[] {
   const known = new Map(before.map((edge) => [edge.id, edge]))
-  return graph.edges.map((edge) => {
+  // From afar a fan of lines to every network says nothing, and costs a pan its frames.
+  const shown = hasDetail ? graph.edges : graph.edges.filter(({ kind }) => kind !== 'attached')
+  return shown.map((edge) => {
     const rate = measure(edge, live)
     const connections = formatConnections(countConnections(edge, live.traffic))
     const words = [shorten(edge.label), rate ? formatRate(rate) : '', connections]

@@ -4,7 +4,7 @@ import type { NetworkSummary } from '../../../engine/contract/network.ts'
 import { hostInterfaceName } from '../../../engine/network/bridge.ts'
 import { vethOf } from '../../../renderer/features/topology/commands.ts'
 import type { GraphEdge } from '../../../renderer/features/topology/edges.ts'
-import { shorten } from '../../../renderer/features/topology/flow.ts'
+import { shorten, toFlowEdges } from '../../../renderer/features/topology/flow.ts'
 import { buildGraph, type GraphOptions } from '../../../renderer/features/topology/graph.ts'
 import { countConnections, measure, rateOf } from '../../../renderer/features/topology/rates.ts'
 
@@ -220,6 +220,14 @@ describe('what an edge carries', () => {
     expect(measure(ports, { history, traffic: { before: null, now: traffic(0, 1).now } })).toBeNull()
     expect(measure(edge({ publishedBy: ['gone'] }), { history, traffic: traffic(0, 1) })).toBeNull()
     expect(measure(ports, { history, traffic: traffic(900, 0) })).toEqual({ received: 0, sent: 0 })
+  })
+
+  it('is not drawn from afar where it only says that a network is on this machine', () => {
+    const graph = buildGraph([container('a', { ports: [port('')] })], [network('net', ['a'])], all)
+    const drawn = (hasDetail: boolean) =>
+      toFlowEdges(graph, { history, traffic: traffic(0, 0) }, { hasDetail }).map(({ id }) => id)
+    expect(drawn(true)).toEqual(graph.edges.map(({ id }) => id))
+    expect(drawn(false)).toEqual(['uplink:outside:host', 'endpoint:net-id:a-id', 'port:host:a-id'])
   })
 
   it('names the first of many ports in the picture', () => {
