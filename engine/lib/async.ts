@@ -26,6 +26,16 @@ export function createLocks(): Locks {
   }
 }
 
+/** Work one after the other, in the order in which it was asked for; a failure is whose it is, and keeps none of the others. */
+export function createTurns(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve()
+  return (work) => {
+    const result = last.then(work)
+    last = result.catch(() => {})
+    return result
+  }
+}
+
 /** A queue that one side pushes to and the other iterates. */
 export interface PushQueue<T> extends AsyncIterable<T> {
   readonly size: number

@@ -1,3 +1,4 @@
+import { createTurns } from '../../lib/async.ts'
 import { run } from '../exec.ts'
 import { createNftSession } from './nft-session.ts'
 import {
@@ -47,13 +48,8 @@ export function createFirewall(
   let isApplied = false
   let failures = 0
   let retry: NodeJS.Timeout | undefined
-  let last: Promise<unknown> = Promise.resolve()
   /** One transaction after the other, so that what is known and what the kernel has never part. */
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const result = last.then(work)
-    last = result.catch(() => {})
-    return result
-  }
+  const inTurn = createTurns()
   const nft = (input: string) => run([...prefix, 'nft', '-f', '-'], { input })
   const session = createNftSession(prefix)
   const makeAnew = async () => {

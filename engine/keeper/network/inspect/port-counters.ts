@@ -1,3 +1,4 @@
+import { createTurns } from '../../../lib/async.ts'
 import { run } from '../../exec.ts'
 import { readCounters } from '../../libc/nft-counters.ts'
 
@@ -32,12 +33,7 @@ export function createPortCounters(
 ): PortCounters {
   let isThere = false
   let timer: NodeJS.Timeout | undefined
-  let last: Promise<unknown> = Promise.resolve()
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const result = last.then(work)
-    last = result.catch(() => {})
-    return result
-  }
+  const inTurn = createTurns()
   const nft = (input: string) => run([...prefix, 'nft', '-f', '-'], { input })
   const install = () =>
     inTurn(async () => {

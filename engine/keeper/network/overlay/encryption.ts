@@ -3,6 +3,7 @@ import path from 'node:path'
 import { EngineError } from '../../../contract/errors.ts'
 import type { Host } from '../../../host/host.ts'
 import type { EncryptedPeer, EncryptionParams } from '../../../host/network.ts'
+import { createTurns } from '../../../lib/async.ts'
 import { run } from '../../exec.ts'
 import { readStateFile, writeStateFile } from '../../state-file.ts'
 import { decryptLines, encryptBatch, plainDropTable, probeLines } from './encryption-rules.ts'
@@ -26,12 +27,7 @@ export function createEncryption(
   const anyway = async (all: readonly string[]) => {
     for (const line of all) await ip(`${line}\n`).catch(() => {})
   }
-  let last: Promise<unknown> = Promise.resolve()
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const result = last.then(work)
-    last = result.catch(() => {})
-    return result
-  }
+  const inTurn = createTurns()
   const forget = async (local: string, peers: readonly EncryptedPeer[], also: (peer: EncryptedPeer) => boolean) => {
     for (const peer of peers) {
       const { policies, states } = decryptLines(local, peer)

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { EngineError } from '../../../contract/errors.ts'
 import type { Host } from '../../../host/host.ts'
 import type { VxlanParams, VxlanPeer } from '../../../host/network.ts'
+import { createLocks } from '../../../lib/async.ts'
 import { run } from '../../exec.ts'
 import { readStateFile, writeStateFile } from '../../state-file.ts'
 import { peerBatch, vxlanBatch } from './batch.ts'
@@ -27,16 +28,8 @@ export function createVxlans(
   prefix: readonly string[],
 ): Pick<Host, 'ensureVxlan' | 'removeVxlan' | 'setVxlanPeers' | 'describeUnderlay'> {
   const fileOf = (vxlan: string) => path.join(folder, `${vxlan}.json`)
-  const turns = new Map<string, Promise<unknown>>()
   /** One change of a tunnel after the other. */
-  const inTurn = <T>(vxlan: string, work: () => Promise<T>): Promise<T> => {
-    const result = (turns.get(vxlan) ?? Promise.resolve()).then(work)
-    turns.set(
-      vxlan,
-      result.catch(() => {}),
-    )
-    return result
-  }
+  const { withLock: inTurn } = createLocks()
   const findLink = async (name: string): Promise<Link | undefined> => {
     const { stdout, exitCode } = await run([...prefix, 'ip', '-d', '-j', 'link', 'show', 'dev', name], {
       okExitCodes: [0, 1],

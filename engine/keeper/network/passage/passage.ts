@@ -1,3 +1,5 @@
+import { createTurns } from '../../../lib/async.ts'
+
 /*
  * A packet passes only if every table lets it, and other programs' firewalls drop or reject what they do not know
  * whatever our tables say. Where one does, it is told of our bridges in its own way, and again after it has started or
@@ -31,12 +33,7 @@ export function createPassage(firewalls: readonly OtherFirewall[]): Passage {
   /** Those that may have something to do: all at first, afterwards those that would stop us. */
   let concerned = firewalls
   let timer: NodeJS.Timeout | undefined
-  let last: Promise<unknown> = Promise.resolve()
-  const inTurn = (work: () => Promise<void>): Promise<void> => {
-    const result = last.then(work)
-    last = result.catch(() => {})
-    return result
-  }
+  const inTurn = createTurns()
   const apply = async (asked: readonly OtherFirewall[], wanted: readonly string[]) => {
     const answers = await Promise.all(asked.map(async (one) => ((await one.settle(wanted)) ? [one] : [])))
     concerned = answers.flat()
