@@ -6,6 +6,7 @@ import type { DoctorReport } from './contract/doctor.ts'
 import { readMachine } from './host/machine.ts'
 import type { MachineFacts } from './lib/machine-facts.ts'
 import { choosePool, isOverlapping, routesOf } from './network/ipam.ts'
+import { findInit } from './runtime/init-program.ts'
 import { SECCOMP_PROFILE } from './runtime/seccomp.ts'
 import { judgeMachine } from './service/doctor/judge.ts'
 import { createLayout } from './store/layout.ts'
@@ -18,6 +19,7 @@ export async function checkMachine(config: EngineConfig): Promise<DoctorReport> 
     mode: config.mode,
     root: config.root,
     seccompProfile: SECCOMP_PROFILE,
+    initProgram: findInit(),
     socket: config.socket,
     clientSocket: config.offeredSocket === config.socket ? '' : config.offeredSocket,
     networks: {

@@ -21,6 +21,7 @@ export const CHECKS = [
   'socket',
   'clientSocket',
   'disk',
+  'init',
   'starter',
 ] as const
 
@@ -131,6 +132,11 @@ export const CHECK_TEXTS: Readonly<
     title: 'Room on the disk',
     cause: 'There is little room where images and containers lie.',
     cost: 'Images cannot be pulled or imported.',
+  },
+  init: {
+    title: 'Init program (catatonit, tini)',
+    cause: 'No small init is installed that needs no libraries.',
+    cost: 'Containers cannot be run with --init.',
   },
   starter: {
     title: 'Starter image (static busybox)',

@@ -32,12 +32,13 @@ export async function readMachine(options: {
   readonly mode: MachineFacts['mode']
   readonly root: string
   readonly seccompProfile: string
+  readonly initProgram: string
   readonly socket: string
   /** `''` where there is none. */
   readonly clientSocket: string
   readonly networks: Pick<MachineFacts, 'freeSubnet' | 'conflicts' | 'context'>
 }): Promise<MachineFacts> {
-  const { mode, root, seccompProfile, networks } = options
+  const { mode, root, seccompProfile, initProgram, networks } = options
   const [tools, userNamespaces, socket, clientSocket] = await Promise.all([
     readTools(),
     readUserNamespaces(),
@@ -53,6 +54,7 @@ export async function readMachine(options: {
     missingModules: MODULES.filter((name) => !hasModule(name)),
     hasOverlay: /\boverlay$/m.test(read('/proc/filesystems')) || hasModule('overlay'),
     hasSeccompProfile: existsSync(seccompProfile),
+    initProgram,
     hasAppArmor: read(APPARMOR_ENABLED).startsWith('Y'),
     userNamespaces,
     subordinateIds: { uids: countIds('/etc/subuid'), gids: countIds('/etc/subgid') },

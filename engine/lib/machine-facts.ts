@@ -22,6 +22,8 @@ export interface MachineFacts {
   readonly missingModules: readonly string[]
   readonly hasOverlay: boolean
   readonly hasSeccompProfile: boolean
+  /** The program for `--init`; empty when there is none. */
+  readonly initProgram: string
   /** The kernel confines programs by AppArmor. */
   readonly hasAppArmor: boolean
   readonly userNamespaces: {

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { readFile, realpath, stat } from 'node:fs/promises'
 import type { BlockIo } from '../contract/container-settings.ts'
 import { EngineError } from '../contract/errors.ts'
@@ -6,6 +5,7 @@ import type { HostInfo } from '../host/host.ts'
 import type { Layout } from '../store/layout.ts'
 import type { ContainerRecord, ResolvedMount } from '../store/schema.ts'
 import { findDevices, findHostDevices, splitDevice } from './devices.ts'
+import { findInit, INIT_PATHS } from './init-program.ts'
 import { reachesOut, rootPropagation } from './mount-info.ts'
 import { addContainerEnv } from './process.ts'
 import { compileSeccomp, withoutUnusedArchitectures } from './seccomp.ts'
@@ -13,14 +13,6 @@ import { parseSecurityOptions } from './security.ts'
 import { buildSpec, type NamespacePlaces, type SpecInput } from './spec.ts'
 import type { BlockIoNumbers, BlockRate } from './spec-resources.ts'
 import type { ResolvedUser } from './user.ts'
-
-/** Static ones: they run in a root that may have no libraries. */
-const INIT_PATHS = [
-  '/usr/bin/catatonit',
-  '/usr/bin/tini-static',
-  '/usr/libexec/podman/catatonit',
-  '/usr/bin/docker-init',
-]
 
 /** What a spec follows from beside the record. */
 export interface SpecFacts {
@@ -55,7 +47,7 @@ export async function assembleSpec(record: ContainerRecord, facts: SpecFacts): P
     workingDir: wanted.workingDir,
     user: facts.user,
     hostname: record.hostname,
-    initPath: config.init ? findInit() : '',
+    initPath: config.init ? requireInit() : '',
     capabilities,
     seccomp: seccompOf(record, facts, security.seccomp),
     noNewPrivileges: security.noNewPrivileges,
@@ -128,8 +120,8 @@ async function numberDevices(io: BlockIo): Promise<BlockIoNumbers> {
   }
 }
 
-function findInit(): string {
-  const found = INIT_PATHS.find((file) => existsSync(file))
+function requireInit(): string {
+  const found = findInit()
   if (found) return found
   throw new EngineError(
     'unavailable',

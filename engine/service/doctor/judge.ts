@@ -51,6 +51,7 @@ export function judgeMachine(facts: MachineFacts): DoctorReport {
     socket: judgeSocket(facts, facts.socket),
     ...(facts.clientSocket ? { clientSocket: judgeSocket(facts, facts.clientSocket) } : {}),
     disk: judgeDisk(facts),
+    init: facts.initProgram ? passed(facts.initProgram) : failed('note', '', install(facts, 'catatonit')),
     starter: facts.tools.busybox.path
       ? passed(facts.tools.busybox.path)
       : failed('note', '', install(facts, 'busybox-static')),

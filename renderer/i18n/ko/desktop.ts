@@ -262,6 +262,11 @@ export const desktop: Translation<typeof en> = {
         cause: '이미지와 컨테이너를 둘 공간이 부족합니다.',
         cost: '이미지를 받거나 가져올 수 없습니다.',
       },
+      init: {
+        title: 'init 프로그램(catatonit, tini)',
+        cause: '라이브러리가 필요 없는 작은 init이 설치되어 있지 않습니다.',
+        cost: '컨테이너를 --init으로 실행할 수 없습니다.',
+      },
       starter: {
         title: '시작 이미지(정적 busybox)',
         cause: '정적 프로그램인 busybox가 설치되어 있지 않습니다.',

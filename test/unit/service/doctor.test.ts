@@ -26,6 +26,7 @@ const healthy: MachineFacts = {
   missingModules: [],
   hasOverlay: true,
   hasSeccompProfile: true,
+  initProgram: '/usr/bin/catatonit',
   hasAppArmor: true,
   userNamespaces: { works: true, message: '', forbiddenBy: '' },
   subordinateIds: { uids: 65_536, gids: 65_536 },
@@ -91,6 +92,7 @@ describe('a machine check', () => {
       { hasSeccompProfile: false },
       { seccomp: 'note: sudo apt-get install -y golang-github-containers-common' },
     ],
+    ['no init', { initProgram: '' }, { init: 'note: sudo apt-get install -y catatonit' }],
     [
       'namespaces kept from users by AppArmor',
       { userNamespaces: { works: false, message: 'write failed', forbiddenBy: 'apparmor' } },
