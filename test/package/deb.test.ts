@@ -75,12 +75,14 @@ describe.skipIf(why !== '')('the Debian package', () => {
   const read = (port: number) =>
     fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } }).then((response) => response.text())
   let port = 0
+  let before: string[] = []
 
   beforeAll(async () => {
     for (const folder of [home, runtime]) mkdirSync(folder, { recursive: true, mode: 0o700 })
     execFileSync('chown', ['-R', `${USER}:`, base])
     manager = asUser('openbox')
     apt('update')
+    before = namedAfterUs()
     apt('install', packageOf('1.0.0'))
   }, 5 * MINUTE)
   afterAll(async () => {
@@ -137,15 +139,34 @@ describe.skipIf(why !== '')('the Debian package', () => {
       await quit()
       const stop = asUser('env', 'ELECTRON_RUN_AS_NODE=1', '/usr/bin/slipway', engineFile, '--shutdown')
       expect(await ended(stop)).toBe(0)
+      const brought = lines('dpkg', '-L', 'slipway')
+      expect(brought).toContain(desktopFile)
       apt('purge', 'slipway')
-      for (const file of ['/usr/bin/slipway', '/usr/lib/slipway', '/etc/apparmor.d/slipway', desktopFile])
-        expect(existsSync(file)).toBe(false)
+      // A folder that others have too is theirs.
+      const isOthers = (file: string) => spawnSync('dpkg', ['-S', file], { stdio: 'ignore' }).status === 0
+      expect(brought.filter((file) => existsSync(file) && file !== '/.' && !isOthers(file))).toEqual([])
+      expect(namedAfterUs()).toEqual(before)
       expect(existsSync(path.join(home, '.local/share/slipway/images'))).toBe(true)
       expect(await read(port).catch(() => 'closed')).toBe('closed')
     },
     MINUTE,
   )
 })
+
+const lines = (command: string, ...args: string[]) =>
+  execFileSync(command, args, { stdio: ['ignore', 'pipe', 'ignore'] })
+    .toString()
+    .split('\n')
+    .filter(Boolean)
+    .sort()
+
+/** What of the system, not of a user, is named after the app: also what a script of the package has made. */
+const namedAfterUs = () =>
+  lines(
+    'sh',
+    '-c',
+    "find /etc /usr /opt /var /run -path /var/log -prune -o -iname '*slipway*' -print 2>/dev/null || true",
+  )
 
 const engineFile = '/usr/lib/slipway/resources/app.asar/out/main/engine.js'
 const desktopFile = '/usr/share/applications/slipway.desktop'
