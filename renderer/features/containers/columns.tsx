@@ -29,7 +29,7 @@ export function containerColumns(
     {
       key: 'name',
       label: t('name'),
-      width: 'minmax(110px, 1.4fr)',
+      width: 'minmax(96px, 1.4fr)',
       sortBy: ({ name }) => name,
       render: ({ name }) => <span className="strong">{name}</span>,
     },
@@ -57,7 +57,7 @@ export function containerColumns(
     {
       key: 'ports',
       label: t('ports'),
-      width: 'minmax(90px, 1fr)',
+      width: 'minmax(84px, 1fr)',
       sortBy: ({ ports }) => ports[0]?.hostPort ?? 0,
       render: (container) => <Ports container={container} />,
     },

@@ -238,9 +238,15 @@ describe.skipIf(!isRoot)('unpacking a layer (needs root)', () => {
       ),
     )
     const read = (name: string, limit = 100) => host.readInRoot({ root: path.join(folder, 'layer'), path: name, limit })
-    expect(
-      await Promise.all(['/etc/passwd', 'abs', 'out', 'loop', 'pipe', 'etc', 'none'].map((name) => read(name))),
-    ).toEqual(['root:x:0:0', 'root:x:0:0', null, null, null, null, null])
+    expect(await Promise.all(['/etc/passwd', 'abs', 'out', 'loop', 'none'].map((name) => read(name)))).toEqual([
+      'root:x:0:0',
+      'root:x:0:0',
+      null,
+      null,
+      null,
+    ])
+    // The runtime reads the same file, and would wait for a pipe to say something.
+    for (const name of ['pipe', 'etc']) await expect(read(name)).rejects.toMatchObject({ reason: 'root.not-a-file' })
     expect(await read('/etc/passwd', 4)).toBe('root')
   })
 
