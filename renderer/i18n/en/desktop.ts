@@ -17,7 +17,8 @@ export const desktop = {
     keep: 'Keep them running',
     keepText: 'Ports, names and logs go on without the window.',
     stop: 'Stop them',
-    stopText: 'Each is asked to end, and killed after its time limit.',
+    stopText:
+      'Each is asked to end, and killed after its time limit. Those with a restart policy come back with the next start.',
     remember: 'Do this always and do not ask again',
     stopping_one: 'Stopping one container…',
     stopping_other: 'Stopping {{count}} containers…',

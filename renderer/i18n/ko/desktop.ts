@@ -17,7 +17,8 @@ export const desktop: Translation<typeof en> = {
     keep: '계속 실행',
     keepText: '창이 없어도 포트, 이름, 로그가 그대로 유지됩니다.',
     stop: '모두 정지',
-    stopText: '각각 종료를 요청하고 제한 시간이 지나면 강제로 끝냅니다.',
+    stopText:
+      '각각 종료를 요청하고 제한 시간이 지나면 강제로 끝냅니다. 재시작 정책이 있는 컨테이너는 다음에 시작할 때 다시 실행됩니다.',
     remember: '항상 이렇게 하고 다시 묻지 않기',
     stopping_other: '컨테이너 {{count}}개를 정지하는 중…',
   },
