@@ -146,6 +146,8 @@ async function startExec(
     if (!stream.writableEnded) stream.write(tty ? text : encodeStdcopy('stderr', text))
   }
   exec.state = 'exited'
+  // What is remembered of it for inspect must not hold the connection too.
+  exec.input = undefined
   // The code is there before the end is: clients ask for it then.
   stream.end()
 }
