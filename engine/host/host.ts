@@ -103,6 +103,15 @@ export interface OverlayMount {
   readonly target: string
 }
 
+/** A file system that a volume has in place of its folder, in the words of mount(8). */
+export interface VolumeMount {
+  readonly device: string
+  readonly type: string
+  /** Of `-o`, with commas between. */
+  readonly options: string
+  readonly target: string
+}
+
 export interface CreateContainerParams {
   readonly containerId: string
   /** Holds `config.json`; the keeper adds pid files, the attach socket and the control fifo. */
@@ -225,6 +234,10 @@ export interface Host extends NetworkHost, ArchiveHost {
   readonly bindInRoot: Call<{ readonly root: string; readonly path: string; readonly target: string }>
   /** Takes every mount in a folder away, and the folder. Missing is fine. */
   readonly releaseMounts: Call<{ readonly folder: string }>
+  /** Mounts a volume's file system on its folder; one that is there already stays. What the kernel refuses is `volume.not-mounted`. */
+  readonly mountVolume: Call<VolumeMount>
+  /** Takes away what is mounted on a volume's folder; what lies there, and what is mounted elsewhere, stays. None is fine. */
+  readonly unmountVolume: Call<{ readonly target: string }>
   /** What is mounted below a folder. */
   readonly listMounts: Call<{ readonly folder: string }, readonly string[]>
 
@@ -271,8 +284,8 @@ export interface Host extends NetworkHost, ArchiveHost {
   readonly events: (params: Record<string, never>) => Promise<Duplex>
 }
 
-/** 2: control groups and inner namespace in `info`, `listTraces`. 3: AppArmor in `info`, `ensureProfile`. */
-export const HOST_PROTOCOL = 3
+/** 2: control groups and inner namespace in `info`, `listTraces`. 3: AppArmor in `info`, `ensureProfile`. 4: `mountVolume`. */
+export const HOST_PROTOCOL = 4
 /** The calls that open a stream; all others are unary. */
 export const HOST_STREAMS = ['attach', 'exec', 'events', 'capture'] as const
 export type HostStreamName = (typeof HOST_STREAMS)[number]

@@ -9,7 +9,16 @@ const RETRY_MS = 500
 const REPEATABLE: ReadonlySet<string> = new Set<keyof HostClient>([
   ...(['info', 'stats', 'treeSize', 'readInRoot', 'statPath', 'listProcesses', 'listMounts', 'listRoutes'] as const),
   ...(['listContainers', 'listTraces', 'deleteContainer', 'removeTree', 'unmount', 'releaseMounts'] as const),
-  ...(['makeFolder', 'mountShm', 'closePorts', 'removeSandbox', 'openResolver', 'setZone'] as const),
+  ...([
+    'makeFolder',
+    'mountShm',
+    'mountVolume',
+    'unmountVolume',
+    'closePorts',
+    'removeSandbox',
+    'openResolver',
+    'setZone',
+  ] as const),
   ...(['ensureProfile', 'ensureBridge', 'removeBridge', 'removeParent', 'resizeContainer', 'updateContainer'] as const),
 ])
 const MAX_ATTEMPTS = 20

@@ -31,6 +31,7 @@ import { removeHalfWritten } from './state-file.ts'
 import { listTraces } from './traces.ts'
 import { createImageHost } from './unpack/image-calls.ts'
 import { runUnpackWorker } from './unpack/unpack-worker.ts'
+import { createVolumeHost, runMountWorker } from './volumes/mount-volume.ts'
 
 /*
  * One bundled file, several roles:
@@ -38,6 +39,7 @@ import { runUnpackWorker } from './unpack/unpack-worker.ts'
  *   node keeper.mjs --runtime-dir DIR --mode MODE [--runtime NAME] [--scope UNIT]   the keeper
  *   node keeper.mjs unpack-worker                   unpacks one layer, then ends
  *   node keeper.mjs archive-worker                  packs or unpacks files of one container, then ends
+ *   node keeper.mjs mount-worker                    mounts one volume, then ends
  *   thread, role attach-relay | port-proxy | dns | sandboxes | probe | capture   see those files
  */
 const role = isMainThread ? process.argv[2] : (workerData as { role?: string } | null)?.role
@@ -49,6 +51,7 @@ else if (role === 'probe') void runProbe()
 else if (role === 'capture') runCapture()
 else if (role === 'unpack-worker') void runUnpackWorker()
 else if (role === 'archive-worker') void runArchiveWorker()
+else if (role === 'mount-worker') void runMountWorker()
 else void serve()
 
 async function serve(): Promise<void> {
@@ -98,8 +101,9 @@ async function serve(): Promise<void> {
     ...createArchiveHost({ entry, rootless }),
     ...containerCalls,
     ...networkCalls,
+    ...createVolumeHost({ entry, rootless }),
     mountOverlay: async (params) => mountOverlay({ ...params, userxattr: rootless }),
-    unmount: async ({ target }) => unmount(target),
+    unmount: async ({ target }) => void unmount(target),
     mountShm: async (params) => mountShm(params),
     bindInRoot: async (params) => bindInRoot(params),
     releaseMounts: async ({ folder }) => releaseMounts(folder),

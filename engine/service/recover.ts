@@ -12,6 +12,7 @@ import { isAlive } from './container/state.ts'
 import { stopContainer } from './container/stop.ts'
 import type { ServiceContext } from './context.ts'
 import { forget } from './sweep.ts'
+import { sweepVolumeMounts } from './volume/mounts.ts'
 
 const LANES = 8
 
@@ -51,6 +52,7 @@ export async function recoverContainers(context: ServiceContext, parts: Recovery
       context.log.warn({ id: record.id, error: String(error) }, 'container not recovered')
     }
   })
+  await sweepVolumeMounts(context)
   const bundles = await readdir(path.dirname(context.layout.bundle('any'))).catch(() => [])
   for (const id of new Set([...traced, ...bundles])) await forget(context, id)
 }

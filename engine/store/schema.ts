@@ -66,7 +66,7 @@ export const ContainerState = z.object({
   outcome: Outcome.nullable().default(null),
   /** Its anonymous volumes go with it: kept, so that a removal that was cut off is finished as it was asked. */
   removesVolumes: z.boolean().default(false),
-  /** Volumes that plugins hold mounted for it: given back when it has ended. */
+  /** Volumes that are mounted for it, by plugins or for their options: given back when it has ended. */
   mountedVolumes: z.array(z.string()).default([]),
 })
 export type ContainerState = z.output<typeof ContainerState>

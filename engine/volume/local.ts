@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, rename, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { Host } from '../host/host.ts'
+import type { LocalMount } from './local-options.ts'
 
 /** Folders that outlive containers. */
 export interface VolumeDriver {
@@ -12,6 +13,10 @@ export interface VolumeDriver {
   /** Moves a volume's folder to a name beside it that no volume has, and answers it; `''` where there is none. */
   setAside(folder: string): Promise<string>
   exists(hostPath: string): Promise<boolean>
+  /** Mounts what a volume's options name on its data folder; once, however often it is asked for. */
+  mount(options: LocalMount, dataFolder: string): Promise<void>
+  /** Takes that away again; none is fine. */
+  unmount(dataFolder: string): Promise<void>
 }
 
 /** The `local` driver: a folder under the data root. */
@@ -38,5 +43,7 @@ export function createLocalVolumeDriver(host: Host): VolumeDriver {
         () => true,
         () => false,
       ),
+    mount: (options, target) => host.mountVolume({ ...options, target }),
+    unmount: (target) => host.unmountVolume({ target }),
   }
 }

@@ -49,6 +49,7 @@ services:
     command: sleep 600
     init: true
     networks: [front]
+    volumes: ['cache:/cache']
 networks:
   front: {}
   back:
@@ -56,6 +57,8 @@ networks:
       config: [{subnet: 10.215.4.0/24}]
 volumes:
   goods: {}
+  cache:
+    driver_opts: {type: tmpfs, device: tmpfs, o: size=16m}
 `
 
 /** A network of one project at a time: the tests of this file follow each other. */
@@ -92,6 +95,7 @@ describe.skipIf(!hasCompose)('docker-compose 1.29 against our socket', () => {
     expect(await names()).toEqual(['quay_front_1', 'quay_store_1', 'quay_worker_1'])
     expect(await ok('exec', '-T', 'front', 'cat', '/www/index.html')).toBe('hello\n')
     expect(await ok('exec', '-T', 'front', 'cat', '/settings/one')).toBe('set\n')
+    expect(await ok('exec', '-T', 'worker', 'cat', '/proc/mounts')).toMatch(/^\S+ \/cache tmpfs \S*\bsize=16384k\b/m)
     const address = (await ok('port', 'front', '80')).trim()
     expect(address).toMatch(/^127\.0\.0\.1:\d+$/)
     expect(await (await fetch(`http://${address}/`)).text()).toBe('hello\n')

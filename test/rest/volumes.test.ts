@@ -25,18 +25,6 @@ describe.skipIf(!hasDocker)('volumes', () => {
     await it.ok('volume', 'rm', 'labelled')
   })
 
-  test('an option of the local driver is refused by its name, and no volume is made without it', async () => {
-    const shared = ['--opt', 'type=tmpfs', '--opt', 'device=tmpfs']
-    const { code, stderr } = await it.docker(['volume', 'create', ...shared, 'scratch'])
-    expect([code, stderr]).toEqual([1, expect.stringContaining('option "device": the local driver mounts nothing')])
-    const mount = ['--mount', 'type=volume,source=scratch,target=/s,volume-opt=type=tmpfs']
-    const made = await it.docker(['create', ...mount, 'test/box:1', 'true'])
-    expect([made.code, made.stderr]).toEqual([1, expect.stringContaining('option "type"')])
-    const DriverOpts = { type: 'tmpfs' }
-    expect((await post('/volumes/create', { Name: 'scratch', DriverOpts })).status).toBe(501)
-    expect(await it.ok('volume', 'ls', '-q')).toBe('')
-  })
-
   test('an empty volume gets what the image has there once, not again when it was emptied', async () => {
     const list = 'ls /etc | grep -c passwd; rm -rf /etc/passwd /etc/group /etc/*'
     const flags = ['--name', 'emptier', '--network', 'none', '-v', 'filled:/etc']

@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import type { ArchivePlace } from '../../host/archive.ts'
 import { enterOwnMounts } from '../libc/archive.ts'
-import { bindMount, makeReadOnly, mountOverlay, mountTmpfs } from '../libc/mount.ts'
+import { bindMount, MS_RDONLY, mountOverlay, mountTmpfs, restrictMount } from '../libc/mount.ts'
 import { O_PATH, openat2, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from '../libc/openat2.ts'
 
 type Layers = Extract<ArchivePlace, { kind: 'layers' }>
@@ -66,7 +66,7 @@ function bindOn(root: number, { source, subpath, target, readOnly }: Layers['mou
     const whole = keep(fs.openSync(source, O_PATH))
     const from = subpath === '' ? whole : keep(openat2(whole, subpath, how))
     bindMount(`/proc/self/fd/${from}`, `/proc/self/fd/${on}`)
-    if (readOnly) makeReadOnly(`/proc/self/fd/${keep(openat2(root, target, how))}`)
+    if (readOnly) restrictMount(`/proc/self/fd/${keep(openat2(root, target, how))}`, MS_RDONLY)
   } catch (error) {
     if ((error as { code?: string; errno?: number }).code !== 'ENOENT' && (error as { errno?: number }).errno !== 2)
       throw error

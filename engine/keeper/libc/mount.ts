@@ -1,6 +1,6 @@
 import fs from 'node:fs'
 import { EngineError } from '../../contract/errors.ts'
-import { libc, libcError } from './core.ts'
+import { koffi, libc, libcError } from './core.ts'
 
 const mountCall = libc.func('int mount(const char *, const char *, const char *, unsigned long, const char *)')
 const umountCall = libc.func('int umount2(const char *, int)')
@@ -9,13 +9,15 @@ const mountSetattr = libc.func('syscall', 'long', ['long', 'int', 'const char *'
 const SYS_mount_setattr = 442
 const AT_FDCWD = -100
 const AT_RECURSIVE = 0x8000
-const MOUNT_ATTR_RDONLY = 1n
 const MNT_DETACH = 2
-const MS_NOSUID = 2
-const MS_NODEV = 4
-const MS_NOEXEC = 8
-const MS_BIND = 4096
-const MS_REC = 16384
+/** Flags of mount(2). */
+export const MS_RDONLY = 1
+export const MS_NOSUID = 2
+export const MS_NODEV = 4
+export const MS_NOEXEC = 8
+export const MS_BIND = 4096
+export const MS_REC = 16384
+export const MS_SLAVE = 1 << 19
 const EINVAL = 22
 const ENOENT = 2
 const PAGE = 4096
@@ -83,19 +85,37 @@ export function bindMount(source: string, target: string): void {
   if ((mountCall(source, target, '', MS_BIND | MS_REC, null) as number) < 0) throw libcError('bind mount on', target)
 }
 
-/** Makes a mount, and what is mounted below it, read-only (mount_setattr(2), Linux 5.12). */
-export function makeReadOnly(target: string): void {
+/** Any file system: mount(2) as it is. Answers the errno, 0 where it is mounted. */
+export function mountFileSystem(
+  { device, target, type }: { readonly device: string; readonly target: string; readonly type: string },
+  flags: number,
+  data: string,
+): number {
+  return (mountCall(device, target, type, flags, data) as number) < 0 ? koffi.errno() : 0
+}
+
+/** Whether a mount, and what is mounted below it, passes mounts on and takes them: one of mount(2)'s flags for that. */
+export function setPropagation(target: string, flags: number): void {
+  if ((mountCall('', target, '', flags, null) as number) < 0) throw libcError('change propagation of', target)
+}
+
+/**
+ * Takes rights away from a mount, and from what is mounted below it (mount_setattr(2), Linux 5.12). Its flags for
+ * read-only, no set-uid, no devices and no programs are those of mount(2).
+ */
+export function restrictMount(target: string, flags: number): void {
   const attributes = Buffer.alloc(32)
-  attributes.writeBigUInt64LE(MOUNT_ATTR_RDONLY, 0)
+  attributes.writeBigUInt64LE(BigInt(flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)), 0)
   if (Number(mountSetattr(SYS_mount_setattr, AT_FDCWD, target, AT_RECURSIVE, attributes, attributes.length)) < 0)
     throw libcError('mount_setattr', target)
 }
 
-/** Takes a mount away, in use or not. None there is fine. */
-export function unmount(target: string): void {
-  if ((umountCall(target, MNT_DETACH) as number) === 0) return
+/** Takes a mount away, in use or not; answers whether there was one. */
+export function unmount(target: string): boolean {
+  if ((umountCall(target, MNT_DETACH) as number) === 0) return true
   const error = libcError('umount', target)
   if (error.errno !== EINVAL && error.errno !== ENOENT) throw error
+  return false
 }
 
 function escapePath(path: string): string {

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
-import { chmod, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { chmod, lstat, mkdir, open, readdir, readFile, realpath, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { EngineError } from '../../contract/errors.ts'
 import type { Host, HostCallContext, UnpackLayerParams, UnpackLayerResult } from '../../host/host.ts'
 import { run } from '../exec.ts'
+import { listMounts } from '../mounts.ts'
 import { scanArchive } from './archive-scan.ts'
 import { isInRoot, openInRoot } from './root-paths.ts'
 import { createWorkerPool, type WorkerEntry, type WorkerPool } from './worker-pool.ts'
@@ -92,6 +93,13 @@ function assertSame(reason: string, what: string, expected: string, actual: stri
 /** By the system's own `rm`: quick, off this thread, through no link and into no mount. */
 async function removeTree(target: string): Promise<void> {
   if (!(await lstat(target).catch(() => null))) return
+  // A folder of the same file system that is bound there looks to rm as if it were a part of it.
+  const [point] = listMounts(
+    await readFile('/proc/self/mountinfo', 'utf8'),
+    path.join(await realpath(path.dirname(target)), path.basename(target)),
+  )
+  if (point !== undefined)
+    throw new EngineError('conflict', 'tree.mounted', `${target} is not removed: ${point} is mounted; unmount it`)
   await run(['rm', '-rf', '--one-file-system', '--', target], { timeoutSeconds: REMOVE_SECONDS })
 }
 

@@ -3,7 +3,7 @@ import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { publishPlaces } from '../network/publish-places.ts'
 import { refreshNames } from '../network/refresh.ts'
-import { unmountPluginVolumes } from '../volume/plugin-mounts.ts'
+import { unmountVolumes } from '../volume/mounts.ts'
 import { publishMounts } from '../volume/publish-mounts.ts'
 import { currentContainer } from './find.ts'
 import { removeLocked } from './remove.ts'
@@ -124,7 +124,7 @@ export async function cleanHost(context: ServiceContext, id: string, noted?: Pro
           attempt('mounts', context.runtime.releaseMounts(id)),
         ]),
       )
-      .then(() => attempt('volumes', unmountPluginVolumes(context, id))),
+      .then(() => attempt('volumes', unmountVolumes(context, id))),
     attempt('ports', context.network.unpublish(id)).then(() => attempt('sandbox', context.network.leave(id))),
   ])
 }

@@ -4,7 +4,7 @@ import { EngineError } from '../../contract/errors.ts'
 import type { OutgoingTar, PathChange, PathStat } from '../../runtime/container-files.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
-import { mountPluginVolumes, unmountPluginVolumes } from '../volume/plugin-mounts.ts'
+import { mountVolumes, unmountVolumes } from '../volume/mounts.ts'
 import { currentContainer, findContainer } from './find.ts'
 import { publishContainer } from './update-state.ts'
 
@@ -91,9 +91,9 @@ async function withFiles<T>(
     const record = currentContainer(context.containers, found.id)
     if (record.state.init) return work(record)
     try {
-      return await work(await mountPluginVolumes(context, record))
+      return await work(await mountVolumes(context, record))
     } finally {
-      await unmountPluginVolumes(context, record.id)
+      await unmountVolumes(context, record.id)
     }
   })
 }

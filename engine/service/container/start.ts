@@ -1,5 +1,6 @@
 import { EngineError } from '../../contract/errors.ts'
 import type { ContainerRecord } from '../../store/schema.ts'
+import { isForgetful } from '../../volume/local-options.ts'
 import type { ServiceContext } from '../context.ts'
 import { holdAddresses } from '../network/endpoints.ts'
 import { joinNetwork } from '../network/join.ts'
@@ -9,7 +10,7 @@ import { portsOf } from '../network/publish.ts'
 import { publishPlaces } from '../network/publish-places.ts'
 import { refreshNames } from '../network/refresh.ts'
 import { createUndoStack } from '../undo.ts'
-import { mountPluginVolumes, unmountPluginVolumes } from '../volume/plugin-mounts.ts'
+import { mountVolumes, unmountVolumes } from '../volume/mounts.ts'
 import { publishMounts } from '../volume/publish-mounts.ts'
 import { currentContainer, findContainer } from './find.ts'
 import { sharedNamespaces } from './namespaces.ts'
@@ -40,8 +41,8 @@ export async function launch(context: ServiceContext, before: ContainerRecord): 
   const undo = createUndoStack(context.log)
   try {
     record = await holdAddresses(context, before)
-    undo.add('volumes', () => unmountPluginVolumes(context, id))
-    record = await mountPluginVolumes(context, record)
+    undo.add('volumes', () => unmountVolumes(context, id))
+    record = await mountVolumes(context, record)
     undo.add('root file system', () => runtime.unmountRoot(layout.merged(id)))
     undo.add('sandbox', () => network.leave(id))
     undo.add('ports', () => network.unpublish(id))
@@ -118,8 +119,10 @@ export async function launch(context: ServiceContext, before: ContainerRecord): 
 /** Gives empty volumes what the image has at their places, at the first start that comes so far. */
 async function populateVolumes(context: ServiceContext, record: ContainerRecord): Promise<ContainerRecord> {
   const root = context.layout.merged(record.id)
-  for (const { type, noCopy, subpath, isPopulated, target, hostPath } of record.mounts)
-    if (type === 'volume' && !noCopy && subpath === '' && !isPopulated)
+  // As with Docker, one that forgets is empty at every start, the first one too.
+  const forgets = (name: string) => isForgetful(context.volumes.get(name)?.options ?? {})
+  for (const { type, name, noCopy, subpath, isPopulated, target, hostPath } of record.mounts)
+    if (type === 'volume' && !noCopy && subpath === '' && !isPopulated && !forgets(name))
       await context.volume.populate({ root, target, destination: hostPath })
   return { ...record, mounts: record.mounts.map((mount) => ({ ...mount, isPopulated: mount.type === 'volume' })) }
 }

@@ -2,6 +2,7 @@ import { EngineError } from '../../contract/errors.ts'
 import type { VolumeSummary } from '../../contract/volume.ts'
 import { newId, validateName } from '../../lib/names.ts'
 import type { VolumeRecord } from '../../store/schema.ts'
+import { assertLocalOptions } from '../../volume/local-options.ts'
 import type { ServiceContext } from '../context.ts'
 import { findVolume } from './find.ts'
 import { withVolumeLocks } from './locks.ts'
@@ -32,9 +33,12 @@ export async function ensureVolume(
   { name, isAnonymous, labels, driver = '', options = {} }: VolumeRequest & { readonly isAnonymous: boolean },
 ): Promise<boolean> {
   const found = context.volumes.get(name)
-  assertCanBe({ name, driver, options }, found)
-  if (found) return false
+  if (found) {
+    assertServedBy(driver, found)
+    return false
+  }
   validateName(name)
+  if ((driver || 'local') === 'local') assertOptions(context, name, options)
   const createdAt = context.now().toISOString()
   const record: VolumeRecord = {
     version: 1,
@@ -58,21 +62,20 @@ export async function ensureVolume(
   return true
 }
 
-function assertCanBe(
-  { name, driver, options }: Required<Pick<VolumeRequest, 'name' | 'driver' | 'options'>>,
-  found: VolumeRecord | undefined,
-): void {
-  const [option] = Object.keys(options)
-  if (option !== undefined && (driver || found?.driver || 'local') === 'local')
-    throw new EngineError(
-      'notImplemented',
-      'volume.local-options',
-      `create ${name}: option ${JSON.stringify(option.slice(0, 100))}: the local driver mounts nothing here and takes no options; mount it on this machine and bind the folder, or use a volume plugin`,
-    )
-  if (found && driver !== '' && driver !== found.driver)
+function assertServedBy(driver: string, { name, driver: server }: VolumeRecord): void {
+  if (driver !== '' && driver !== server)
     throw new EngineError(
       'conflict',
       'volume.other-driver',
-      `create ${name}: driver '${found.driver}' already has volume '${name}': volume name must be unique`,
+      `create ${name}: driver '${server}' already has volume '${name}': volume name must be unique`,
     )
+}
+
+function assertOptions({ config }: ServiceContext, name: string, options: Readonly<Record<string, string>>): void {
+  try {
+    assertLocalOptions(options, { rootless: config.mode === 'rootless' })
+  } catch (cause) {
+    const { code, reason, message } = EngineError.from(cause)
+    throw new EngineError(code, reason, `create ${name}: ${message}`, { cause })
+  }
 }

@@ -3,15 +3,18 @@ import type { VolumeSummary } from '../../contract/volume.ts'
 import type { ServiceContext } from '../context.ts'
 import { publishPrune } from '../prune.ts'
 import { removeVolume } from './remove.ts'
-import { listVolumes, measureVolumes } from './volumes.ts'
+import { isPlain, listVolumes, measureVolumes } from './volumes.ts'
 
-/** Removes volumes that no container mentions, and says how many bytes that freed. */
+/**
+ * Removes volumes that no container mentions, and says how many bytes that freed. As with Docker, those that options
+ * have mounted are spared: nothing would be freed, and what lies in them is somebody's elsewhere.
+ */
 export async function pruneVolumes(
   context: ServiceContext,
   isWanted: (volume: VolumeSummary) => boolean,
 ): Promise<{ removed: string[]; reclaimedBytes: number }> {
   const unused = listVolumes(context)
-    .filter((one) => one.usedBy.length === 0 && isWanted(one))
+    .filter((one) => one.usedBy.length === 0 && (one.driver !== 'local' || isPlain(one)) && isWanted(one))
     .map(({ name }) => name)
   const sizes = await measureVolumes(context, (name) => unused.includes(name))
   const removed: string[] = []

@@ -1,4 +1,5 @@
 import { EngineError } from '../../contract/errors.ts'
+import { readLocalMount } from '../../volume/local-options.ts'
 import type { ServiceContext } from '../context.ts'
 import { findVolume, noSuchVolume } from './find.ts'
 import { withVolumeLocks } from './locks.ts'
@@ -44,6 +45,9 @@ async function takeVolume(
       context.log.warn({ volume: name, error: String(error) }, 'volume not removed by its plugin')
     })
   }
+  // Nothing of what was mounted on it is removed with it.
+  if (record?.driver === 'local' && readLocalMount(record.options))
+    await context.volume.unmount(context.layout.volumeData(name))
   // The record goes first: folders without one are swept away at the next start.
   await context.volumes.delete(name)
   const aside = await context.volume.setAside(context.layout.volume(name))

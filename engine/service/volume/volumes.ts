@@ -34,17 +34,21 @@ export async function listAllVolumes(
   return { volumes: [...listVolumes(context), ...foreign], warnings: [...warnings] }
 }
 
-/** Bytes that each volume's files take, by name; what lies at a plugin is not measured. */
+/** Bytes that each volume's files take, by name; what lies at a plugin, or is mounted by a volume's options, is not measured. */
 export async function measureVolumes(
   context: ServiceContext,
   isWanted: (name: string) => boolean = () => true,
 ): Promise<Record<string, number>> {
   const sizes = context.volumes
     .list()
-    .filter(({ name, driver }) => driver === 'local' && isWanted(name))
+    .filter((volume) => isPlain(volume) && isWanted(volume.name))
     .map(async ({ name }) => [name, await context.runtime.treeSize(context.layout.volumeData(name))] as const)
   return Object.fromEntries(await Promise.all(sizes))
 }
+
+/** A folder of this engine's, and nothing more: its bytes are known, and are free when it is removed. */
+export const isPlain = ({ driver, options }: Pick<VolumeRecord, 'driver' | 'options'>): boolean =>
+  driver === 'local' && Object.keys(options).length === 0
 
 export function getVolume(context: ServiceContext, name: string): VolumeRecord {
   const record = context.volumes.get(name)

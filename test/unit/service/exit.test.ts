@@ -57,6 +57,7 @@ function setUp() {
       },
       network: { unpublish: async () => {}, leave: async () => {} },
       networks: { list: () => [], get: () => undefined },
+      volumes: { list: () => [] },
       layout: { merged: () => '', bundle: () => '/nowhere/any' },
       locks: createLocks(),
       bus: { publish: ({ action }: { action: string }) => told.push(action) },

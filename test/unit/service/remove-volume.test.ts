@@ -14,7 +14,7 @@ test('a volume whose files take long to remove is gone at once, and its name is 
   const root = mkdtempSync(path.join(os.tmpdir(), 'volumes-'))
   const layout = createLayout(root, root)
   mkdirSync(layout.volumeData('large'), { recursive: true })
-  const records = new Map([['large', { name: 'large', driver: 'local' } as VolumeRecord]])
+  const records = new Map([['large', { name: 'large', driver: 'local', options: {} } as unknown as VolumeRecord]])
   const told: string[] = []
   let finish = () => {}
   const deleted: string[] = []
