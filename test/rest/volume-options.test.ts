@@ -145,6 +145,31 @@ describe.skipIf(!hasDocker)('options of the local volume driver', () => {
     }
   })
 
+  test.skipIf(!isRoot)(
+    'what is mounted below a folder is shown with rbind, and stays mounted there afterwards',
+    async () => {
+      const folder = folderOf('tree')
+      const below = path.join(folder, 'below')
+      execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', folder])
+      try {
+        execFileSync('mount', ['--make-shared', folder])
+        mkdirSync(below)
+        execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', below])
+        writeFileSync(path.join(below, 'deep'), '')
+        await it.ok('volume', 'create', ...bindOf(folder, 'rbind'), 'tree')
+        expect(await it.ok('run', '--rm', '-v', 'tree:/v', 'test/box:1', 'ls', '/v/below')).toBe('deep\n')
+        expect(mounted()).toEqual([])
+        expect(readdirSync(below)).toEqual(['deep'])
+        const part = 'type=volume,source=tree,target=/v,volume-subpath=below'
+        expect(await it.ok('run', '--rm', '--mount', part, 'test/box:1', 'ls', '/v')).toBe('deep\n')
+        await it.ok('volume', 'rm', 'tree')
+        expect(readdirSync(below)).toEqual(['deep'])
+      } finally {
+        execFileSync('umount', ['--recursive', folder])
+      }
+    },
+  )
+
   test.skipIf(!isRoot)('another file system is mounted as root', async () => {
     const options = `lowerdir=${folderOf('lower')}:${folderOf('lowest')}`
     writeFileSync(path.join(folderOf('lowest'), 'below'), '')
@@ -180,6 +205,11 @@ describe.skipIf(!hasDocker)('options of the local volume driver', () => {
     for (const pid of pids.trim().split('\n')) process.kill(Number(pid), 'SIGKILL')
     expect(mounted()).toHaveLength(1)
     await it.engine.restart()
+    await it.engine.engine.listen()
+    expect(mounted()).toEqual([])
+    await it.ok('start', 'stays')
+    expect(mounted()).toHaveLength(1)
+    await it.engine.restart({ stopContainers: true })
     await it.engine.engine.listen()
     expect(mounted()).toEqual([])
     await it.ok('rm', 'stays', 'joins')
