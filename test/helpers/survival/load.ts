@@ -58,7 +58,7 @@ export function startLoad(
       HostConfig: {
         AutoRemove: kind === 'brief',
         NetworkMode: random() < 0.7 ? 'bridge' : 'none',
-        ...(random() < 0.2 ? { Mounts: [{ Type: 'volume', Target: '/data' }] } : {}),
+        ...(random() < 0.3 ? { Mounts: [{ Type: 'volume', Target: '/data', ...volumeAt(random()) }] } : {}),
       },
     })
     if (made.status !== 201) return
@@ -118,4 +118,11 @@ export function startLoad(
       await Promise.all(working)
     },
   }
+}
+
+/** Of three kinds: a folder of one's own, a tmpfs of one's own, and a tmpfs that many have together. */
+function volumeAt(chance: number): object {
+  if (chance < 1 / 3) return {}
+  const VolumeOptions = { DriverConfig: { Options: { type: 'tmpfs', device: 'tmpfs', o: 'size=1m' } } }
+  return chance < 2 / 3 ? { VolumeOptions } : { VolumeOptions, Source: 'together' }
 }

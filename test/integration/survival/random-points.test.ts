@@ -239,7 +239,13 @@ describe(`an engine whose parts are killed at ${POINTS} random points under load
     const { body } = await engine.ask('GET', '/containers/json?all=1')
     for (const { Id } of JSON.parse(body.toString()) as { Id: string }[])
       expect((await engine.ask('DELETE', `/containers/${Id}?force=1&v=1`)).status).toBe(204)
-    await engine.ask('POST', '/volumes/prune?filters={"all":["true"]}')
+    // Not even until their volumes are removed.
+    const mountedVolumes = () => tracesOf(engine, new Set()).filter((line) => /^mount .*\/volumes\//.test(line))
+    await settles(async () => mountedVolumes().join('\n'), 'volumes that are mounted for nobody')
+    const { Volumes } = JSON.parse((await engine.ask('GET', '/volumes')).body.toString()) as {
+      Volumes: { Name: string }[]
+    }
+    for (const { Name } of Volumes) expect((await engine.ask('DELETE', `/volumes/${Name}`)).status).toBe(204)
     const ids = new Set([...load.ids, ...fleetIds])
     await settles(async () => {
       const after = tracesOf(engine, ids)
