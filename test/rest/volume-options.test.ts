@@ -55,6 +55,9 @@ describe.skipIf(!hasDocker)('options of the local volume driver', () => {
     expect(await it.ok('exec', 'second', 'ls', '/v')).toBe('')
     await it.ok('rm', '--force', 'second')
     expect(mounted()).toEqual([])
+    // What an image has there does not come back with every start, so it is not there at the first one either.
+    const copied = await it.docker(['run', '--rm', '-v', 'fast:/etc', 'test/box:1', 'ls', '/etc/passwd'])
+    expect(copied.stderr).toContain('No such file')
     await it.ok('volume', 'rm', 'fast')
   })
 
