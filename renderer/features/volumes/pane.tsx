@@ -21,7 +21,7 @@ export function VolumePane({
 }) {
   const { t } = useTranslation()
   const { data: containers = [] } = useQuery(containerList)
-  const { name, createdAt, mountpoint, anonymous, labels, usedBy } = volume
+  const { name, createdAt, mountpoint, anonymous, labels, options, driver, usedBy } = volume
   return (
     <aside className="detail" aria-label={name} data-testid="volume-pane">
       <div className="detail-head">
@@ -34,9 +34,11 @@ export function VolumePane({
             [t('created'), <Elapsed key="created" since={createdAt} />],
             [t('size'), sizeBytes === undefined ? '' : formatBytes(sizeBytes)],
             [t('mountpoint'), <CopyLine key="mountpoint" text={mountpoint} />],
+            [t('driver'), driver],
             [t('volume.kind'), t(anonymous ? 'volume.anonymous' : 'volume.named')],
           ]}
         />
+        <Facts title={t('networks.options')} facts={Object.entries(options)} />
         <Facts title={t('networks.labels')} facts={Object.entries(labels)} />
         <h2 className="facts-title">{t('usedBy')}</h2>
         {usedBy.length === 0 && <p className="quiet">{t('volume.nobody')}</p>}
