@@ -1,5 +1,7 @@
 import path from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { app, BrowserWindow, nativeTheme, net, protocol, screen } from 'electron'
+import { CONTENT_POLICY, windowFileOf } from './window-files.ts'
 import { keepWindowState, readWindowState } from './window-state.ts'
 
 const SCHEME = 'slipway-app'
@@ -24,9 +26,16 @@ export function registerScheme(): void {
 
 /** Serves the window's own files and nothing beside them. */
 export function serveWindowFiles(): void {
-  protocol.handle(SCHEME, (request) => {
-    const file = path.join(rendererFolder, path.normalize(decodeURIComponent(new URL(request.url).pathname)))
-    return net.fetch(`file://${file}`)
+  protocol.handle(SCHEME, async (request) => {
+    const file = windowFileOf(request.url, rendererFolder)
+    const found = file === null ? null : await net.fetch(pathToFileURL(file).href).catch(() => null)
+    if (!found?.ok) return new Response('', { status: 404 })
+    const headers = {
+      'content-type': found.headers.get('content-type') ?? 'application/octet-stream',
+      'content-security-policy': CONTENT_POLICY,
+      'x-content-type-options': 'nosniff',
+    }
+    return new Response(found.body, { headers })
   })
 }
 
