@@ -21,7 +21,19 @@ export type DockerConfig = z.output<typeof DockerConfig>
 
 /** Docker's `config.json` of a folder; empty where there is none. */
 export async function readDockerConfig(folder: string): Promise<DockerConfig> {
-  const text = await readFile(path.join(folder, 'config.json'), 'utf8').catch(() => null)
+  const file = path.join(folder, 'config.json')
+  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') return null
+    // Taken for none, the next login would put a new one in its place, and the others in it would be lost.
+    throw new EngineError(
+      'forbidden',
+      'credentials.unreadable',
+      `${file} cannot be read: ${cause.code}; see whose it is`,
+      {
+        cause,
+      },
+    )
+  })
   if (text === null) return {}
   const config = DockerConfig.safeParse(parseSecretJson(text, folder))
   if (config.success) return config.data

@@ -6,6 +6,8 @@ import { registryError, type Session } from './session.ts'
 import { ATTEMPTS, backOff, isTransient, type RegistryResponse, readText } from './transport.ts'
 
 const CHUNK_BYTES = 32 * 1024 * 1024
+/** What every registry takes at once; some take no more. */
+const SMALL_CHUNK_BYTES = 4 * 1024 * 1024
 /** How often an upload that its registry has let go of begins anew. */
 const RESTARTS = 5
 const FIRST_WAIT_MS = 300
@@ -64,8 +66,9 @@ async function sendChunks(session: Session, wanted: BlobUpload, first: URL): Pro
   let done = 0
   let fruitless = 0
   let restarts = 0
+  let chunkBytes = CHUNK_BYTES
   while (done < wanted.size) {
-    const end = Math.min(wanted.size, done + CHUNK_BYTES)
+    const end = Math.min(wanted.size, done + chunkBytes)
     try {
       const response = await session.request(location, {
         method: 'PATCH',
@@ -81,7 +84,9 @@ async function sendChunks(session: Session, wanted: BlobUpload, first: URL): Pro
       if (response.statusCode !== 202) {
         const text = await readText(response)
         const error = registryError(session.host, response.statusCode, text)
-        if (!isTransient(response.statusCode) && response.statusCode !== 416) throw error
+        const isTooLarge = [413, 416].includes(response.statusCode) && end - done > SMALL_CHUNK_BYTES
+        if (isTooLarge) chunkBytes = SMALL_CHUNK_BYTES
+        if (!isTooLarge && !isTransient(response.statusCode) && response.statusCode !== 416) throw error
         throw Object.assign(new Error(error.message), { code: 'TRANSIENT' })
       }
       location = await readLocation(session, response)
@@ -91,6 +96,8 @@ async function sendChunks(session: Session, wanted: BlobUpload, first: URL): Pro
     } catch (error) {
       wanted.signal.throwIfAborted()
       fruitless += 1
+      // One that wants less at once may also just hang up.
+      if (fruitless > 1) chunkBytes = SMALL_CHUNK_BYTES
       const cause = error instanceof EngineError ? error.cause : error
       if (!isBroken(cause ?? error) || fruitless >= ATTEMPTS)
         throw describeFailure(error, new URL(`registry://${session.host}`))

@@ -103,6 +103,17 @@ describe.skipIf(!hasRegistry)('logins, mirrors and search against real registrie
     expect(JSON.parse(readFileSync(configFile, 'utf8'))).toEqual({ auths: {}, psFormat: 'x' })
   })
 
+  it('takes a file of docker that cannot be read for no empty one, and leaves it as it is', async () => {
+    rmSync(configFile)
+    mkdirSync(configFile)
+    const { registry } = test.engine.handlers
+    await expect(registry.login({ host: closed.host, ...LOGIN }, context)).rejects.toThrow(
+      /config\.json cannot be read: EISDIR/,
+    )
+    rmSync(configFile, { recursive: true })
+    writeFileSync(configFile, '{}')
+  })
+
   it('goes on without a credential helper that is gone, and names it only to whom a registry refuses', async () => {
     writeFileSync(configFile, JSON.stringify({ credsStore: 'desktop' }))
     const { registry } = test.engine.handlers
