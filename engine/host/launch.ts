@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { EngineError } from '../contract/errors.ts'
+import { freeRange } from '../lib/subordinate-ids.ts'
 import { connectHost, type HostClient } from './client.ts'
 import { withoutInheritance } from './inheritance.ts'
 import { newScope, scopeArguments } from './user-scope.ts'
@@ -150,10 +151,11 @@ function isOurs(pid: number, runtimeDir: string): boolean {
 function explain(logFile: string): EngineError | null {
   const text = tail(logFile)
   if (/newuidmap|newgidmap|subuid|failed to find.*map/i.test(text)) {
+    const free = freeRange(['/etc/subuid', '/etc/subgid'].map(readOrNothing))
     return new EngineError(
       'unavailable',
       'rootless.no-subuids',
-      `rootless mode needs newuidmap and sub-ids: ${text.trim()}; run: sudo apt-get install uidmap && sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER`,
+      `rootless mode needs newuidmap and sub-ids: ${text.trim()}; run: sudo apt-get install uidmap && sudo usermod --add-subuids ${free} --add-subgids ${free} $USER`,
     )
   }
   if (/unshare failed: Operation not permitted/.test(text)) {
@@ -168,9 +170,11 @@ function explain(logFile: string): EngineError | null {
   return null
 }
 
-function tail(file: string): string {
+const tail = (file: string): string => readOrNothing(file).slice(-1500)
+
+function readOrNothing(file: string): string {
   try {
-    return readFileSync(file, 'utf8').slice(-1500)
+    return readFileSync(file, 'utf8')
   } catch {
     return ''
   }

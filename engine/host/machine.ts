@@ -17,6 +17,7 @@ import { findTool } from '../keeper/find-tool.ts'
 import { APPARMOR_ENABLED } from '../lib/apparmor.ts'
 import { isStaticProgram } from '../lib/elf.ts'
 import type { MachineFacts, ToolFact } from '../lib/machine-facts.ts'
+import { countIds, freeRange } from '../lib/subordinate-ids.ts'
 import { readSocket } from './socket-fact.ts'
 import { hasUserManager } from './user-scope.ts'
 
@@ -57,7 +58,7 @@ export async function readMachine(options: {
     initProgram,
     hasAppArmor: read(APPARMOR_ENABLED).startsWith('Y'),
     userNamespaces,
-    subordinateIds: { uids: countIds('/etc/subuid'), gids: countIds('/etc/subgid') },
+    subordinateIds: readSubordinateIds(),
     tun: readTun(),
     cgroups: { layout: detectCgroup(), hasManager: hasUserManager(), delegated: delegatedControllers() },
     isLingering: existsSync('/run/systemd/system')
@@ -143,13 +144,10 @@ function hasModule(name: string): boolean {
 }
 
 /** Ids that a file of ranges gives this user, by name or by number. */
-function countIds(file: string): number {
-  const { username, uid } = os.userInfo()
-  return read(file)
-    .split('\n')
-    .map((line) => line.split(':'))
-    .filter(([who]) => who === username || who === String(uid))
-    .reduce((sum, [, , count]) => sum + (Number(count) || 0), 0)
+function readSubordinateIds(): MachineFacts['subordinateIds'] {
+  const user = os.userInfo()
+  const [uids, gids] = [read('/etc/subuid'), read('/etc/subgid')]
+  return { uids: countIds(uids, user), gids: countIds(gids, user), free: freeRange([uids, gids]) }
 }
 
 function readTun(): MachineFacts['tun'] {

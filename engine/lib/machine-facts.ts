@@ -32,7 +32,8 @@ export interface MachineFacts {
     /** The setting that forbids them. */
     readonly forbiddenBy: 'apparmor' | 'clone' | 'maximum' | ''
   }
-  readonly subordinateIds: { readonly uids: number; readonly gids: number }
+  /** `free`: a range that is nobody's, as `usermod` takes it. */
+  readonly subordinateIds: { readonly uids: number; readonly gids: number; readonly free: string }
   readonly tun: 'ok' | 'missing' | 'denied'
   readonly cgroups: {
     readonly layout: 'v1' | 'hybrid' | 'v2' | 'none'

@@ -1,8 +1,8 @@
 import path from 'node:path'
 import type { Check, DoctorReport } from '../../contract/doctor.ts'
 import type { MachineFacts, SocketFact, ToolFact } from '../../lib/machine-facts.ts'
+import { NEEDED_IDS } from '../../lib/subordinate-ids.ts'
 
-const NEEDED_IDS = 65_536
 const FULL_BYTES = 200_000_000
 const SCARCE_BYTES = 2_000_000_000
 const CONTROLLERS = ['cpu', 'memory', 'pids']
@@ -95,7 +95,7 @@ function judgeAppArmor(facts: MachineFacts): Partial<Record<Check['id'], Judgeme
 
 function judgeRootless(facts: MachineFacts): Partial<Record<Check['id'], Judgement>> {
   const { userNamespaces, subordinateIds, tools, tun, user, isLingering } = facts
-  const { uids, gids } = subordinateIds
+  const { uids, gids, free: freeIds } = subordinateIds
   const egress = tools.slirp4netns.path ? tools.slirp4netns : tools.pasta
   return {
     userNamespaces: userNamespaces.works
@@ -107,7 +107,7 @@ function judgeRootless(facts: MachineFacts): Partial<Record<Check['id'], Judgeme
         : failed(
             'problem',
             `${uids} / ${gids}`,
-            `sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${user}`,
+            `sudo usermod --add-subuids ${freeIds} --add-subgids ${freeIds} ${user}`,
           ),
     idMapTools: facts.canMapIds ? passed('') : failed('problem', '', install(facts, 'uidmap')),
     egress: egress.path ? passed(egress.version || egress.path) : failed('note', '', install(facts, 'slirp4netns')),

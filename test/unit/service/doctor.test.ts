@@ -29,7 +29,7 @@ const healthy: MachineFacts = {
   initProgram: '/usr/bin/catatonit',
   hasAppArmor: true,
   userNamespaces: { works: true, message: '', forbiddenBy: '' },
-  subordinateIds: { uids: 65_536, gids: 65_536 },
+  subordinateIds: { uids: 65_536, gids: 65_536, free: '165536-231071' },
   tun: 'ok',
   cgroups: { layout: 'v2', hasManager: true, delegated: ['cpu', 'memory', 'pids'] },
   isLingering: true,
@@ -105,8 +105,8 @@ describe('a machine check', () => {
     ],
     [
       'too few ids of one kind',
-      { subordinateIds: { uids: 65_536, gids: 1000 } },
-      { subordinateIds: 'problem: sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 mina' },
+      { subordinateIds: { uids: 65_536, gids: 1000, free: '165536-231071' } },
+      { subordinateIds: 'problem: sudo usermod --add-subuids 165536-231071 --add-subgids 165536-231071 mina' },
     ],
     ['no map tools', { canMapIds: false }, { idMapTools: 'problem: sudo apt-get install -y uidmap' }],
     [
