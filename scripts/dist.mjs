@@ -25,8 +25,25 @@ const { default: yaml } = await import('yaml')
 const config = yaml.parse(readFileSync(path.join(ROOT, 'electron-builder.yml'), 'utf8'))
 const version = values.version ?? JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')).version
 
+if (isOfficial) fetchOtherKoffi()
 if (isOfficial && build(['--x64', '--arm64'])) say(`packages are in ${output}`)
 else await packLocally()
+
+/** npm installs the native part of koffi for this machine alone; the packages for the other kind need theirs. */
+function fetchOtherKoffi() {
+  mkdirSync(output, { recursive: true })
+  const modules = path.join(ROOT, 'node_modules')
+  const { version } = JSON.parse(readFileSync(path.join(modules, 'koffi/package.json'), 'utf8'))
+  for (const arch of ['x64', 'arm64']) {
+    const folder = path.join(modules, `@koromix/koffi-linux-${arch}`)
+    if (existsSync(folder)) continue
+    const pack = `@koromix/koffi-linux-${arch}@${version}`
+    const [{ filename }] = JSON.parse(execFileSync('npm', ['pack', '--json', '--pack-destination', output, pack]))
+    mkdirSync(folder, { recursive: true })
+    execFileSync('tar', ['-xzf', path.join(output, filename), '--strip-components=1', '-C', folder])
+    rmSync(path.join(output, filename))
+  }
+}
 
 function build(argv) {
   const common = [`-c.directories.output=${output}`, `-c.extraMetadata.version=${version}`, '--publish=never']

@@ -27,26 +27,28 @@ export interface ContentStore {
 /** Counts leases in memory: after a crash none is left, and a sweep at the next start removes what was half-made. */
 export function createContentStore(options: {
   readonly locks: Locks
-  /** Whether a record on disk names it. */
-  readonly isReferenced: (key: ContentKey) => boolean
+  /** Those of these that a record on disk names. */
+  readonly namedOf: (keys: ReadonlySet<ContentKey>) => ReadonlySet<ContentKey>
   readonly remove: (key: ContentKey) => Promise<void>
   readonly onFailure: (key: ContentKey, error: unknown) => void
   /** Told in the turn in which the last open lease has ended: nobody has half-made things of a name of their own now. */
   readonly onIdle?: () => void
 }): ContentStore {
-  const { locks, isReferenced, remove } = options
+  const { locks, namedOf, remove } = options
   const holders = new Map<ContentKey, number>()
   let leaseCount = 0
-  const isFree = (key: ContentKey) => !holders.has(key) && !isReferenced(key)
 
   const collect = async (keys: Iterable<ContentKey>) => {
     const removed: ContentKey[] = []
-    for (const key of keys) {
+    // One look serves for all that stay, which most do. Whoever takes the last name of one away later collects it.
+    const wanted = new Set(keys)
+    const named = namedOf(wanted)
+    for (const key of wanted) {
       // What is held is not waited for: its holder collects it when it lets go.
-      if (!isFree(key)) continue
+      if (holders.has(key) || named.has(key)) continue
       await locks
         .withLock(key, async () => {
-          if (!isFree(key)) return
+          if (holders.has(key) || namedOf(new Set([key])).size > 0) return
           await remove(key)
           removed.push(key)
         })

@@ -10,6 +10,8 @@ import { askRemove as askRemoveImages, nameOfImage, pickAndSave } from '../featu
 import { pickArchives } from '../features/images/first-image.tsx'
 import { askPruneNetworks, askRemoveNetworks, canConnect, canRemove, unusedOf } from '../features/networks/actions.ts'
 import { logOut, testLogin } from '../features/registries/actions.ts'
+import { projectOf } from '../features/topology/graph.ts'
+import { projectActs } from '../features/topology/project-acts.ts'
 import { askRemove as askRemoveVolumes } from '../features/volumes/actions.ts'
 import { pushImage, reportFailureOf } from '../state/activity.ts'
 import { type Dialog, useDialog } from '../state/dialog.ts'
@@ -47,6 +49,7 @@ export function paletteActions(
     ...windowActions(t, setTheme),
     ...pruneActions(objects, t),
     ...objects.containers.flatMap((container) => containerActions(container, t)),
+    ...projectActions(objects.containers, t),
     ...objects.images.flatMap((image) => imageActions(image, t)),
     ...objects.volumes.flatMap((volume) => volumeActions(volume, t)),
     ...objects.networks.flatMap((network) => networkActions(network, t)),
@@ -78,6 +81,9 @@ function windowActions(t: TFunction, setTheme: (theme: Theme) => void): readonly
     window('create-volume', t('createVolume'), () => showOn('volumes', { type: 'create-volume' })),
     window('create-network', t('networks.create'), () => showOn('networks', { type: 'create-network' })),
     window('login', `${t('registries.login')}: ${t('page.registries')}`, () => showOn('registries', { type: 'login' })),
+    window('update', `${t('update.title')}: ${t('update.check')}`, () =>
+      reportFailureOf(t('update.check'), desktop.checkUpdate({})),
+    ),
     window('quit', t('menu.quit'), () => reportFailureOf(t('menu.quit'), desktop.quit({}))),
     window('shortcuts', t('keyboard'), () => useDialog.getState().show({ type: 'shortcuts' })),
     ...SUBJECTS.map((subject) =>
@@ -129,6 +135,23 @@ function containerActions(container: ContainerSummary, t: TFunction): readonly P
     action('rename', t('verb.rename'), () => useDialog.getState().show({ type: 'rename', container })),
     action('remove', t('verb.remove'), () => askRemove([container])),
   ]
+}
+
+/** What can be done to all containers of a Compose project at once. */
+function projectActions(containers: readonly ContainerSummary[], t: TFunction): readonly PaletteAction[] {
+  const names = [...new Set(containers.map(projectOf).filter(Boolean))]
+  return names.flatMap((name) =>
+    projectActs({ name, containers: containers.filter((one) => projectOf(one) === name) })
+      // Unfolding is the picture's own.
+      .filter(({ key, isDisabled }) => key !== 'unfold' && !isDisabled)
+      .map(({ key, run }) => ({
+        id: `project-${key}-${name}`,
+        label: `${t(`topology.project.${key}`)}: ${name}`,
+        description: t('page.containers'),
+        keywords: 'compose',
+        onClick: run,
+      })),
+  )
 }
 
 function imageActions(image: ImageSummary, t: TFunction): readonly PaletteAction[] {

@@ -10,6 +10,7 @@ const read = (file: string) => readFileSync(path.join(RENDERER, file), 'utf8')
 const objects = {
   containers: ['created', 'running', 'paused'].map((status) => ({
     ...{ id: `${status}-id`, name: status, image: 'box', status, networkMode: 'bridge' },
+    labels: { 'com.docker.compose.project': 'stack' },
   })),
   images: [{ id: 'sha256:0123456789abcdef', references: ['box:1'] }],
   volumes: [{ name: 'data' }],
@@ -71,6 +72,11 @@ describe('the palette', () => {
     expect(has('registries.login', 'page.registries')).toBe(true)
   })
 
+  test('has every verb of a Compose project, but that of the picture alone', () => {
+    const verbs = ['start', 'stop', 'restart', 'remove'].map((verb) => `topology.project.${verb}`)
+    expect(verbs.filter((key) => !has(key, 'stack'))).toEqual([])
+  })
+
   test('has every verb of a login’s row, and the way out', () => {
     const page = read('features/registries/page.tsx')
     const row = page.slice(page.indexOf("key: 'actions'"), page.indexOf('interface LoginDialogProps'))
@@ -78,5 +84,6 @@ describe('the palette', () => {
     expect(verbs).toEqual(['registries.test', 'registries.logout'])
     expect(verbs.filter((key) => !has(key, 'registry.lan'))).toEqual([])
     expect(labels).toContain('menu.quit')
+    expect(has('update.title', 'update.check')).toBe(true)
   })
 })

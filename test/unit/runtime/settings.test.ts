@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { ResourceLimits } from '../../../engine/contract/container.ts'
 import { ociJson } from '../../../engine/lib/oci-json.ts'
 import { parseDeviceRule, splitDevice } from '../../../engine/runtime/devices.ts'
-import { checkLimits } from '../../../engine/runtime/limits.ts'
+import { assertLimits, checkLimits } from '../../../engine/runtime/limits.ts'
 import { readLogLimits } from '../../../engine/runtime/log-options.ts'
 import { parseSecurityOptions } from '../../../engine/runtime/security.ts'
 import { buildLimits } from '../../../engine/runtime/spec-resources.ts'
@@ -20,6 +20,10 @@ describe('limits', () => {
   it('are kept where the machine has them, and left out with a word where it has not', () => {
     const asked = limits({ memoryBytes: 1e8, cpus: 1, pids: 5 })
     expect(checkLimits(asked, FACTS)).toEqual({ resources: asked, warnings: [] })
+    expect(() => assertLimits(asked, FACTS)).not.toThrow()
+    expect(() => assertLimits(asked, { ...FACTS, controllers: [] })).toThrow(
+      /limits that this container was made with cannot be held in this session/,
+    )
     const without = checkLimits(asked, { ...FACTS, controllers: [] })
     expect(without.resources).toEqual(limits({}))
     expect(without.warnings).toHaveLength(3)

@@ -11,7 +11,7 @@ function setUp() {
   const failures: unknown[] = []
   const content = createContentStore({
     locks: createLocks(),
-    isReferenced: (key) => records.has(key),
+    namedOf: (keys) => new Set([...keys].filter((key) => records.has(key))),
     async remove(key) {
       await pause()
       disk.delete(key)
