@@ -279,8 +279,10 @@ describe.skipIf(!hasDocker)('images as archives, images of containers, and what 
     expect(df.Images.some(({ SharedSize }) => SharedSize > 0)).toBe(true)
   })
 
-  test('prune removes every image that nothing uses, and only those', async () => {
+  test('prune removes every image that nothing uses, and only those, and frees what was said before', async () => {
     await ok('create', '--name', 'keeper-of-box', 'test/box:1')
+    const measure = () => here.engine.engine.handlers.system.diskUsage({}, { signal: new AbortController().signal })
+    const before = await measure()
     const named = (await ok('images', '--no-trunc', '--format', '{{.ID}} {{.Repository}}:{{.Tag}}')).trim().split('\n')
     const id = await idOf('test/box:1')
     const kept = named.filter((line) => line.startsWith(id)).map((line) => line.slice(id.length + 1))
@@ -288,6 +290,13 @@ describe.skipIf(!hasDocker)('images as archives, images of containers, and what 
     const left = await ok('images', '--format', '{{.Repository}}:{{.Tag}}')
     // Names of the one image that is used.
     expect(left.trim().split('\n').sort()).toEqual(kept.sort())
+    const after = await measure()
+    const sizeOf = ({ layerBytes, blobBytes }: typeof before) => layerBytes + blobBytes
+    expect(before.unusedBytes).toBeGreaterThan(1000)
+    // Folders count as the disk has them; what they hold is told to the byte.
+    const difference = sizeOf(before) - sizeOf(after) - before.unusedBytes
+    expect(Math.abs(difference)).toBeLessThan(before.unusedBytes * 0.05 + 4096 * 40)
+    expect(after.unusedBytes).toBe(0)
     await ok('rm', 'keeper-of-box')
   })
 

@@ -1,7 +1,9 @@
+import { stat } from 'node:fs/promises'
 import type { ImageSummary } from '../../contract/image.ts'
 import type { ImageRecord } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { publishPrune } from '../prune.ts'
+import { contentOf } from './find.ts'
 import { listImages } from './list.ts'
 import { removeImage } from './remove.ts'
 
@@ -15,7 +17,7 @@ export interface PruneOptions {
 export interface PrunedImages {
   readonly deleted: string[]
   readonly untagged: string[]
-  /** Bytes of layers that no image and no container is left to use. */
+  /** Bytes of layers that no image and no container is left to use; what a dry run tells has the blobs that go with them. */
   readonly reclaimedBytes: number
 }
 
@@ -46,8 +48,10 @@ export async function pruneImages(context: ServiceContext, options: PruneOptions
   return { deleted, untagged, reclaimedBytes }
 }
 
-function foresee(context: ServiceContext, records: readonly ImageRecord[]): PrunedImages {
+async function foresee(context: ServiceContext, records: readonly ImageRecord[]): Promise<PrunedImages> {
   const going = new Set(records.map(({ id }) => id))
+  const kept = blobsOf(context.images.list().filter(({ id }) => !going.has(id)))
+  const blobs = await sizesOfBlobs(context, new Set([...blobsOf(records)].filter((digest) => !kept.has(digest))))
   const staying = new Set([
     ...context.images
       .list()
@@ -64,9 +68,24 @@ function foresee(context: ServiceContext, records: readonly ImageRecord[]): Prun
   return {
     deleted: [...going, ...freed.keys()],
     untagged: records.flatMap(({ references }) => references),
-    reclaimedBytes: [...freed.values()].reduce((sum, bytes) => sum + bytes, 0),
+    reclaimedBytes: [...freed.values(), ...blobs].reduce((sum, bytes) => sum + bytes, 0),
   }
 }
+
+/** Blobs that images are made of: layers as they came, configs and manifests. */
+const blobsOf = (records: readonly ImageRecord[]): Set<string> =>
+  new Set(records.flatMap(contentOf).flatMap((key) => (key.startsWith('blob:') ? key.slice('blob:'.length) : [])))
+
+/** Of those that are there: a layer need not be kept as it came. */
+const sizesOfBlobs = ({ layout }: ServiceContext, digests: ReadonlySet<string>): Promise<number[]> =>
+  Promise.all(
+    [...digests].map((digest) =>
+      stat(layout.blob(digest)).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    ),
+  )
 
 const sizeOf = ({ layers }: ImageRecord, gone: ReadonlySet<string>) =>
   layers.filter(({ chainId }) => gone.has(chainId)).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
