@@ -10,9 +10,10 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createImageHost } from '../../../engine/keeper/unpack/image-calls.ts'
 import { buildTar, digest, type Entry } from '../../fixtures/archives.ts'
 import { bundleWorker } from '../../helpers/bundle.ts'
@@ -157,6 +158,26 @@ describe.skipIf(!isRoot)('unpacking a layer (needs root)', () => {
       ),
     )
     expect([existsSync(`/tmp/${mark}`), existsSync(`/tmp/${mark}2`)]).toEqual([false, false])
+  })
+
+  describe('through a link that leads outside', () => {
+    let outside: string
+    const out = () => ({ name: 'out', type: 'symlink', linkname: outside }) as const
+    beforeEach(() => {
+      outside = mkdtempSync(path.join(os.tmpdir(), 'slw-outside-'))
+      writeFileSync(path.join(outside, 'kept'), 'x')
+    })
+    afterEach(() => rmSync(outside, { recursive: true }))
+
+    it.each(['.wh.kept', '.wh..wh..opq'])('removes nothing by %s', async (name) => {
+      await unpack(await tarOf(out(), { name: `out/${name}`, content: '' }))
+      expect(readdirSync(outside)).toEqual(['kept'])
+    })
+
+    it('makes no hard link', async () => {
+      await refuses(await tarOf(out(), { name: 'hard', type: 'link', linkname: 'out/kept' }), 'layer.bad-link')
+      expect(statSync(path.join(outside, 'kept')).nlink).toBe(1)
+    })
   })
 
   it.each([
