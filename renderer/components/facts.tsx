@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react'
 
 /** A value that is an address, an id or a name of the kernel's; `''` stays nothing. */
-export const mono = (text: string): ReactNode => (text ? <span className="mono">{text}</span> : '')
+export const mono = (text: string | undefined): ReactNode => (text ? <span className="mono">{text}</span> : '')
 
 /** Names and values under a title; empty values are left out. */
 export function Facts({

@@ -12,7 +12,7 @@ import {
 import { useDialog } from '../../state/dialog.ts'
 import type { NextStep, Work } from '../../state/next-step.ts'
 import { useView } from '../../state/view.ts'
-import { act } from '../containers/actions.ts'
+import { act, openContainer } from '../containers/actions.ts'
 
 /** What the button of a step says. */
 export function labelOf(step: NextStep): string {
@@ -30,7 +30,7 @@ export async function takeStep(item: Activity, step: NextStep): Promise<void> {
     case 'page':
       return useView.getState().show(step.page)
     case 'container':
-      return withContainer(step.id, ({ id }) => useView.getState().reveal('containers', id))
+      return withContainer(step.id, ({ id }) => openContainer(id))
     case 'edit':
       return withContainer(step.id, (container) => useDialog.getState().show({ type: 'edit', container }))
   }

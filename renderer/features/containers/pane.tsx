@@ -5,7 +5,7 @@ import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { ContainerDetail, ContainerSummary } from '../../../engine/contract/container.ts'
 import { containerDetail } from '../../app/queries.ts'
-import { Facts } from '../../components/facts.tsx'
+import { Facts, mono } from '../../components/facts.tsx'
 import { IconButton } from '../../components/icon-button.tsx'
 import { Status } from '../../components/status.tsx'
 import { formatBytes } from '../../lib/format.ts'
@@ -67,7 +67,6 @@ function Overview({
   readonly detail: ContainerDetail | undefined
 }) {
   const { t } = useTranslation()
-  const mono = (text: string | undefined) => (text ? <span className="mono">{text}</span> : '')
   const limits = detail?.config.resources
   const ports =
     container.ports.length > 0 ? (

@@ -7,7 +7,7 @@ import { api } from '../../api/client.ts'
 import { containerList } from '../../app/queries.ts'
 import { CopyLine } from '../../components/copy-line.tsx'
 import { Elapsed } from '../../components/elapsed.tsx'
-import { Facts } from '../../components/facts.tsx'
+import { Facts, mono } from '../../components/facts.tsx'
 import { IconButton } from '../../components/icon-button.tsx'
 import { formatBytes } from '../../lib/format.ts'
 import { pushImage, reportFailure } from '../../state/activity.ts'
@@ -21,7 +21,6 @@ interface TabProps {
 /** What a container of the image will be unless it is told otherwise. */
 export function ConfigTab({ image }: TabProps) {
   const { t } = useTranslation()
-  const mono = (text: string) => (text ? <span className="mono">{text}</span> : '')
   return (
     <>
       <Facts

@@ -2,6 +2,7 @@ import { IconDots, IconPlugConnected, IconTrash } from '@tabler/icons-react'
 import type { TFunction } from 'i18next'
 import type { NetworkSummary } from '../../../engine/contract/network.ts'
 import type { Column } from '../../components/data-grid.tsx'
+import { mono } from '../../components/facts.tsx'
 import { IconButton } from '../../components/icon-button.tsx'
 import { askRemoveNetworks, canConnect, canRemove } from './actions.ts'
 
@@ -12,7 +13,6 @@ interface RowHandlers {
 
 /** Columns of the list of networks. */
 export function networkColumns(t: TFunction, handlers: RowHandlers): readonly Column<NetworkSummary>[] {
-  const mono = (text: string) => <span className="mono">{text}</span>
   return [
     {
       key: 'name',

@@ -2,7 +2,7 @@ import { SegmentedControl, Switch } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 import { desktopState, systemInfo } from '../../app/queries.ts'
-import { Facts } from '../../components/facts.tsx'
+import { Facts, mono } from '../../components/facts.tsx'
 import { chooseLanguage } from '../../i18n/index.ts'
 import { formatBytes } from '../../lib/format.ts'
 import { usePreferences } from '../../state/preferences.ts'
@@ -30,7 +30,6 @@ export function GeneralSettings() {
   const setTheme = useSetTheme()
   const { data: desktop } = useQuery(desktopState)
   const { data: info } = useQuery(systemInfo)
-  const mono = (text: string) => <span className="mono">{text}</span>
   return (
     <>
       <Facts

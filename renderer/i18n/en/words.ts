@@ -163,7 +163,7 @@ export const words = {
   selectOne: 'Select {{name}}',
   addPort: 'Publish a port',
   hostPort: 'Port on this machine',
-  hostPortHint: 'this machine (empty: any free)',
+  hostPortHint: 'this machine: any free',
   containerPort: 'Port in the container',
   protocol: 'Protocol',
   addMount: 'Add a mount',
