@@ -45,6 +45,7 @@ import { openNetworkSettings } from './service/network/settings.ts'
 import { recoverContainers } from './service/recover.ts'
 import { createServices, type Services } from './service/services.ts'
 import { sweepFolders } from './service/sweep.ts'
+import { createVolumeClaims } from './service/volume/claims.ts'
 import { createLayout, type Layout } from './store/layout.ts'
 import { openRecordStore } from './store/records.ts'
 import { ContainerRecord, ImageRecord, NetworkRecord, VolumeRecord } from './store/schema.ts'
@@ -131,6 +132,7 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
     beforeStart: new Map(),
     bus,
     starting: new Set(),
+    volumeClaims: createVolumeClaims(),
     stopping: new Set(),
     clients: createApiClients({ bus, now, programOf: programName }),
     log,

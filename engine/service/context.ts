@@ -14,6 +14,7 @@ import type { VolumePlugins } from '../volume/plugins.ts'
 import type { ApiClients } from './docker/clients.ts'
 import type { EventBus } from './events.ts'
 import type { NetworkSettingsStore } from './network/settings.ts'
+import type { VolumeClaims } from './volume/claims.ts'
 
 /** Fields beside a constant message. Never secrets, never a container's environment. */
 export interface Logger {
@@ -65,6 +66,7 @@ export interface ServiceContext {
   readonly beforeStart: Map<string, Set<(record: ContainerRecord) => Promise<void>>>
   /** Containers that hold addresses before they run. By container id. */
   readonly starting: Set<string>
+  readonly volumeClaims: VolumeClaims
   /** Containers whose stop somebody waits for. By container id. */
   readonly stopping: Set<string>
   readonly bus: EventBus

@@ -50,6 +50,26 @@ describe.skipIf(!hasDocker)('volumes', () => {
     await it.ok('volume', 'rm', 'spared')
   })
 
+  test('a prune that runs all the while takes no volume of a container that is being made', async () => {
+    const filters = encodeURIComponent(JSON.stringify({ all: ['1'] }))
+    let isOver = false
+    const pruning = (async () => {
+      while (!isOver) await post(`/volumes/prune?filters=${filters}`, {})
+    })()
+    const flags = ['--network', 'none', '-v', '/anonymous', '-v', 'named:/named']
+    for (let round = 0; round < 8; round += 1)
+      await it.ok('create', '--name', `made-${round}`, ...flags, 'test/box:1', 'true')
+    isOver = true
+    await pruning
+    const volumes = (await it.ok('volume', 'ls', '-q')).trim().split('\n')
+    for (let round = 0; round < 8; round += 1) {
+      const names = await it.ok('inspect', '-f', '{{range .Mounts}}{{.Name}} {{end}}', `made-${round}`)
+      expect(volumes).toEqual(expect.arrayContaining(names.trim().split(' ')))
+      await it.ok('rm', '--volumes', `made-${round}`)
+    }
+    await it.ok('volume', 'rm', 'named')
+  })
+
   test('what a removal that was cut off has left is removed at the next start, and is no volume', async () => {
     await it.ok('volume', 'create', 'stays')
     const folder = path.join(it.engine.config.root, 'volumes')

@@ -1,5 +1,6 @@
 import { align, readAttributes, readText } from './attributes.ts'
 import { koffi, libc, libcError } from './core.ts'
+import { IFINFO_BYTES, IFLA_IFNAME } from './rtnetlink.ts'
 
 const AF_NETLINK = 16
 const SOCK_RAW = 3
@@ -7,8 +8,6 @@ const SOCK_FLAGS = 0o2000000 | 0o4000
 const NETLINK_ROUTE = 0
 const RTNLGRP_LINK = 1
 const RTM_DELLINK = 17
-const IFINFO_BYTES = 16
-const IFLA_IFNAME = 3
 const NETLINK_NETFILTER = 12
 const NFNLGRP_NFTABLES = 7
 const NFNL_SUBSYS_NFTABLES = 10

@@ -1,5 +1,6 @@
 import { align } from './attributes.ts'
 import { koffi, libc, libcError } from './core.ts'
+import { encodeMessage } from './rtnetlink.ts'
 
 /*
  * Questions to netfilter (linux/netfilter/nfnetlink.h): its connections and its sets. A message is
@@ -12,7 +13,6 @@ const AF_NETLINK = 16
 const SOCK_RAW = 3
 const SOCK_CLOEXEC = 0o2000000
 const NETLINK_NETFILTER = 12
-const NLM_F_REQUEST = 1
 const NLM_F_DUMP = 0x300
 const NLMSG_ERROR = 2
 const NLMSG_DONE = 3
@@ -52,7 +52,7 @@ let sequence = 0
 export function listNetfilter(fd: number, question: Question, collect: (packet: Buffer) => boolean): void {
   sequence = (sequence + 1) >>> 0
   const own = sequence
-  send(fd, encode(question, { flags: NLM_F_REQUEST | NLM_F_DUMP, sequence: own }))
+  send(fd, encode(question, { flags: NLM_F_DUMP, sequence: own }))
   const packet = Buffer.allocUnsafeSlow(PACKET_BYTES)
   for (let isDone = false; !isDone; ) {
     const bytes = receive(fd, packet)
@@ -64,7 +64,7 @@ export function listNetfilter(fd: number, question: Question, collect: (packet: 
 
 /** Asks for something to be done, and for no answer. */
 export const sendNetfilter = (fd: number, question: Question): void =>
-  send(fd, encode(question, { flags: NLM_F_REQUEST, sequence: 0 }))
+  send(fd, encode(question, { flags: 0, sequence: 0 }))
 
 /** Whether a packet is of the answer to a question with this number. */
 export const isAnswerTo = (packet: Buffer, number: number): boolean =>
@@ -98,13 +98,12 @@ function encode(
   { type, family, attributes = Buffer.alloc(0) }: Question,
   { flags, sequence: number }: { readonly flags: number; readonly sequence: number },
 ): Buffer {
-  const header = Buffer.alloc(20)
-  header.writeUInt32LE(20 + attributes.length, 0)
-  header.writeUInt16LE(type, 4)
-  header.writeUInt16LE(flags, 6)
-  header.writeUInt32LE(number, 8)
-  header[16] = family
-  return Buffer.concat([header, attributes])
+  return encodeMessage({
+    type,
+    flags,
+    sequence: number,
+    body: Buffer.concat([Buffer.from([family, 0, 0, 0]), attributes]),
+  })
 }
 
 function send(fd: number, bytes: Buffer): void {

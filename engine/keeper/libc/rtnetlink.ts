@@ -23,7 +23,7 @@ const NLMSGERR_ATTR_MSG = 1
 const NLM_F_REQUEST = 1
 const NLM_F_ACK = 4
 const RTM_GETLINK = 18
-const IFINFO_BYTES = 16
+export const IFINFO_BYTES = 16
 /** Of linux/if_link.h, in what is asked and answered alike. */
 export const IFLA_ADDRESS = 1
 export const IFLA_IFNAME = 3

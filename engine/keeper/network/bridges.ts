@@ -52,6 +52,7 @@ export function createBridges({ thread, known, firewall, passage, onEvent }: Bri
     removeBridge: ({ bridge }) =>
       locks.withLock(bridge, async () => {
         known.forgetBridge(bridge)
+        mender.forget(bridge)
         // At once, since the kernel takes its time for both; nobody is on the bridge any more.
         await Promise.all([thread.carryOut({ type: 'remove-bridge', bridge }), firewall.removeBridge(bridge)])
         await passage?.setBridges(firewall.bridges())

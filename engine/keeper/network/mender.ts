@@ -8,6 +8,8 @@ const LONGEST_WAIT_MS = 60_000
 export interface Mender {
   /** Told of bridges that have lost something. */
   lost(bridges: readonly string[]): void
+  /** Told of a bridge that is taken away on purpose: another one of its name begins anew. */
+  forget(bridge: string): void
   stop(): void
 }
 
@@ -34,6 +36,11 @@ export function createMender(
   }
   return {
     lost: (bridges) => bridges.forEach(schedule),
+    forget(bridge) {
+      clearTimeout(timers.get(bridge))
+      timers.delete(bridge)
+      tries.delete(bridge)
+    },
     stop() {
       isStopped = true
       for (const timer of timers.values()) clearTimeout(timer)

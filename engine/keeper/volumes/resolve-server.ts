@@ -18,7 +18,7 @@ export async function resolveServer<T extends Pick<VolumeMount, 'device' | 'type
   const named = /(?:^|,)addr=([^,]+)/.exec(mount.options)?.[1]
   if (named !== undefined) {
     if (isIP(named)) return mount
-    return { ...mount, options: mount.options.replace(`addr=${named}`, `addr=${await resolve(named)}`) }
+    return { ...mount, options: mount.options.replace(/(^|,)addr=[^,]+/, `$1addr=${await resolve(named)}`) }
   }
   const [, server, share] = /^\/\/([^/:]+)(\/.*)?$/.exec(mount.device) ?? []
   if (mount.type !== 'cifs' || server === undefined || isIP(server)) return mount

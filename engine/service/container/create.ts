@@ -11,7 +11,7 @@ import { findImage } from '../image/find.ts'
 import { hostnameOf, planEndpoints, resolveRequest } from '../network/request.ts'
 import { createUndoStack, type UndoStack } from '../undo.ts'
 import { removeVolumeRecord } from '../volume/remove.ts'
-import { type MadeVolumes, withVolumes } from '../volume/with-volumes.ts'
+import { type VolumePlan, withVolumes } from '../volume/with-volumes.ts'
 import { completeRequest } from './complete-request.ts'
 import { assertNameFree } from './find.ts'
 import { resolveMounts } from './mounts.ts'
@@ -24,15 +24,20 @@ export async function createContainer(
 ): Promise<{ id: string; warnings: string[] }> {
   // Without an image nothing is made for it, at no plugin either.
   findImage(context.images, config.image)
-  return withVolumes(context, { config, kept: [] }, (made) =>
-    context.locks.withLock('containers', () => createLocked(context, config, made)),
+  return withVolumes(
+    context,
+    { config, kept: [] },
+    {
+      plan: (volumes) => context.locks.withLock('containers', () => createLocked(context, config, volumes)),
+      finish: async (made) => made,
+    },
   )
 }
 
 async function createLocked(
   context: ServiceContext,
   config: CreateContainer,
-  made: MadeVolumes,
+  volumes: VolumePlan,
 ): Promise<{ id: string; warnings: string[] }> {
   const image = findImage(context.images, config.image)
   const name = chooseName(context, config.name)
@@ -41,7 +46,7 @@ async function createLocked(
   try {
     const { warnings, ...resolved } = await resolveContainer(
       context,
-      { id, imageId: image.id, config, kept: [], made },
+      { id, imageId: image.id, config, kept: [], volumes },
       undo,
     )
     undo.add('container folder', () => rm(context.layout.container(id), { recursive: true, force: true }))
@@ -102,7 +107,7 @@ export async function resolveContainer(
     readonly imageId: string
     readonly config: CreateContainer
     readonly kept: ContainerRecord['mounts']
-    readonly made: MadeVolumes
+    readonly volumes: VolumePlan
   },
   undo: UndoStack,
 ): Promise<ResolvedContainer> {
@@ -112,9 +117,9 @@ export async function resolveContainer(
   const { config: checked, warnings } = await completeRequest(context, addImageFacts(input.config, image))
   const config = resolveRequest(context, checked)
   const endpoints = planEndpoints(context, config)
-  const { kept, made } = input
-  const mounts = await resolveMounts(context, { config, imageVolumes: image.volumes, kept, made }, (name) =>
-    undo.add('volume', () => removeVolumeRecord(context, name)),
+  const { kept, volumes } = input
+  const mounts = await resolveMounts(context, { config, imageVolumes: image.volumes, kept, volumes }, (name) =>
+    undo.add('volume', () => removeVolumeRecord(context, name, 1)),
   )
   return { config, hostname: hostnameOf(config, input.id), process, mounts, endpoints, warnings }
 }

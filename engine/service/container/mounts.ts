@@ -7,7 +7,7 @@ import type { ResolvedMount } from '../../store/schema.ts'
 import type { ServiceContext } from '../context.ts'
 import { ensureVolume } from '../volume/create.ts'
 import { getVolume, mountpointOf } from '../volume/volumes.ts'
-import type { MadeVolumes } from '../volume/with-volumes.ts'
+import type { VolumePlan } from '../volume/with-volumes.ts'
 import { findContainer } from './find.ts'
 
 const refuse = (reason: string, text: string, details: Record<string, string> = {}) =>
@@ -24,7 +24,7 @@ export async function resolveMounts(
     readonly imageVolumes: readonly string[]
     /** Mounts that the container has already: an anonymous volume stays at its place. */
     readonly kept: readonly ResolvedMount[]
-    readonly made: MadeVolumes
+    readonly volumes: VolumePlan
   },
   onMade: (volume: string) => void,
 ): Promise<ResolvedMount[]> {
@@ -33,6 +33,7 @@ export async function resolveMounts(
   assertTargets(own)
   const taken = new Set(own.map(targetOf))
   const inherited = config.volumesFrom.flatMap((text) => inheritedMounts(context, text))
+  for (const { type, name } of inherited) if (type === 'volume') request.volumes.claim(name)
   const resolved: ResolvedMount[] = []
   for (const mount of inherited) {
     if (taken.has(targetOf(mount))) continue
@@ -47,14 +48,15 @@ export async function resolveMounts(
     const kept = spec.type === 'volume' && spec.source === '' ? request.kept.find(isKept) : undefined
     const mount = kept
       ? { ...kept, ...spec, driver: kept.driver }
-      : await resolveMount(context, spec, { onMade, made: request.made })
+      : await resolveMount(context, spec, { onMade, volumes: request.volumes })
     const before = request.kept.find(({ name, target }) => name === mount.name && target === mount.target)
     resolved.push({ ...mount, isPopulated: before?.isPopulated ?? false })
   }
   return resolved
 }
 
-const targetOf = ({ target }: { readonly target: string }) => target.replace(/(.)\/+$/, '$1')
+/** The place of a mount, however it is written. */
+export const targetOf = ({ target }: { readonly target: string }) => target.replace(/(.)\/+$/, '$1')
 
 function assertTargets(mounts: readonly MountSpec[]): void {
   const seen = new Set<string>()
@@ -87,7 +89,7 @@ type Place = Omit<ResolvedMount, 'isPopulated'>
 async function resolveMount(
   context: ServiceContext,
   spec: MountSpec,
-  { onMade, made }: { readonly onMade: (volume: string) => void; readonly made: MadeVolumes },
+  { onMade, volumes }: { readonly onMade: (volume: string) => void; readonly volumes: VolumePlan },
 ): Promise<Place> {
   switch (spec.type) {
     case 'tmpfs':
@@ -96,7 +98,8 @@ async function resolveMount(
       return resolveBind(context, spec)
     case 'volume': {
       const isAnonymous = spec.source === ''
-      const name = isAnonymous ? (made.get(spec.target) ?? newId()) : spec.source
+      const name = isAnonymous ? (volumes.anonymous.get(targetOf(spec)) ?? newId()) : spec.source
+      volumes.claim(name)
       const { labels, driver, driverOptions } = spec
       if (await ensureVolume(context, { name, isAnonymous, labels, driver, options: driverOptions })) onMade(name)
       const volume = getVolume(context, name)

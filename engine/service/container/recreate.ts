@@ -8,7 +8,7 @@ import type { ServiceContext } from '../context.ts'
 import { parseNetworkMode } from '../network/mode.ts'
 import { refreshRenamed } from '../network/refresh.ts'
 import { createUndoStack, type UndoStack } from '../undo.ts'
-import { type MadeVolumes, withVolumes } from '../volume/with-volumes.ts'
+import { type VolumePlan, withVolumes } from '../volume/with-volumes.ts'
 import { resolveContainer } from './create.ts'
 import { assertNameFree, currentContainer, findContainer } from './find.ts'
 import { launch } from './start.ts'
@@ -37,26 +37,36 @@ export async function recreateContainer(
   const alone = <T>(work: () => Promise<T>) =>
     context.locks.withLock('containers', () => context.locks.withLock(id, work))
   const undo = createUndoStack(context.log)
-  try {
-    const { mounts: kept, config } = currentContainer(context.containers, id)
-    return await withVolumes(context, { config: { mounts: change.mounts ?? config.mounts }, kept }, async (made) => {
-      const plan = await alone(() => planRecreation(context, { id, change, made }, undo))
-      if (plan.isRunning) await stopForLater(context, id)
-      await context.locks.withLock('containers', async () => {
-        await context.locks.withLock(id, () => replace(context, plan))
-        if (plan.next.name !== plan.before.name) await refreshRenamed(context, id, plan.before.name)
-      })
-      return { warnings: [...plan.warnings] }
-    })
-  } catch (error) {
-    await undo.run()
-    throw error
+  const undone = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work
+    } catch (error) {
+      await undo.run()
+      throw error
+    }
   }
+  const finish = async (plan: Recreation) => {
+    if (plan.isRunning) await stopForLater(context, id)
+    await context.locks.withLock('containers', async () => {
+      await context.locks.withLock(id, () => replace(context, plan))
+      if (plan.next.name !== plan.before.name) await refreshRenamed(context, id, plan.before.name)
+    })
+    return { warnings: [...plan.warnings] }
+  }
+  const { mounts: kept, config } = currentContainer(context.containers, id)
+  return withVolumes(
+    context,
+    { config: { mounts: change.mounts ?? config.mounts }, kept },
+    {
+      plan: (volumes) => undone(alone(() => planRecreation(context, { id, change, volumes }, undo))),
+      finish: (plan) => undone(finish(plan)),
+    },
+  )
 }
 
 async function planRecreation(
   context: ServiceContext,
-  { id, change, made }: { readonly id: string; readonly change: ContainerChange; readonly made: MadeVolumes },
+  { id, change, volumes }: { readonly id: string; readonly change: ContainerChange; readonly volumes: VolumePlan },
   undo: UndoStack,
 ): Promise<Recreation> {
   const before = currentContainer(context.containers, id)
@@ -75,7 +85,7 @@ async function planRecreation(
   const config = changedConfig(before, rest)
   const resolved = await resolveContainer(
     context,
-    { id, imageId: before.imageId, config, kept: before.mounts, made },
+    { id, imageId: before.imageId, config, kept: before.mounts, volumes },
     undo,
   )
   const { warnings, endpoints, ...parts } = resolved

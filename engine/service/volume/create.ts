@@ -20,18 +20,22 @@ export interface VolumeRequest {
 /** Makes a named volume, or an anonymous one where the name is empty. An existing one is answered as it is. */
 export async function createVolume(context: ServiceContext, input: VolumeRequest): Promise<VolumeSummary> {
   const name = input.name || newId()
-  return withVolumeLocks(context, [name], async () => {
-    if (!input.driver && input.name) await findVolume(context, name)
-    await ensureVolume(context, { ...input, name, isAnonymous: input.name === '' })
-    return summarise(context, getVolume(context, name))
+  return context.volumeClaims.during((claim) => {
+    claim(name)
+    return withVolumeLocks(context, [name], async () => {
+      if (!input.driver && input.name) await findVolume(context, name)
+      await ensureVolume(context, { ...input, name, isAnonymous: input.name === '' })
+      return summarise(context, getVolume(context, name))
+    })
   })
 }
 
-/** Makes a volume when there is none of that name; answers whether it made one. The caller holds its lock. */
+/** Makes a volume when there is none of that name; answers whether it made one. The caller has claimed it, and holds the lock of one with a name. */
 export async function ensureVolume(
   context: ServiceContext,
   { name, isAnonymous, labels, driver = '', options = {} }: VolumeRequest & { readonly isAnonymous: boolean },
 ): Promise<boolean> {
+  await context.volumeClaims.settled(name)
   const found = context.volumes.get(name)
   if (found) {
     assertServedBy(driver, found)

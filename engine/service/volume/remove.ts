@@ -20,20 +20,32 @@ export async function removeVolume(
         details: { volume: name, container: user },
       })
     }
+    if (context.volumeClaims.count(name) > 0)
+      throw new EngineError(
+        'conflict',
+        'volume.in-use',
+        `remove ${name}: volume is in use by a container that is being made`,
+      )
     return takeVolume(context, name, options)
   })
   await discard()
 }
 
-/** Removes a volume's files and record, unless somebody uses it. */
-export async function removeVolumeRecord(context: ServiceContext, name: string): Promise<void> {
-  if (usersOf(context, name).length > 0) return
+/** Removes a volume's files and record, unless somebody uses it; `ownClaims` are those of the caller's own work. */
+export async function removeVolumeRecord(context: ServiceContext, name: string, ownClaims = 0): Promise<void> {
+  if (usersOf(context, name).length > 0 || context.volumeClaims.count(name) > ownClaims) return
   const discard = await takeVolume(context, name, { force: false })
   await discard()
 }
 
 /** Takes a volume out of use; what is answered removes its files, which may take long, and says that it is gone. */
-async function takeVolume(
+const takeVolume = (
+  context: ServiceContext,
+  name: string,
+  options: { readonly force: boolean },
+): Promise<() => Promise<void>> => context.volumeClaims.take(name, () => setVolumeAside(context, name, options))
+
+async function setVolumeAside(
   context: ServiceContext,
   name: string,
   { force }: { readonly force: boolean },

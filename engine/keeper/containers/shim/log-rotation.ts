@@ -34,6 +34,7 @@ export function watchLog(log: {
   if (log.maxBytes <= 0 || log.path === '') return { stop() {} }
   let timer: NodeJS.Timeout | undefined
   let isStopped = false
+  let isFirst = true
   let lastSize = 0
   let lastTime = performance.now()
   const plan = (milliseconds: number) => {
@@ -47,8 +48,8 @@ export function watchLog(log: {
       () => -1,
     )
     const now = performance.now()
-    // A keeper that was killed in the middle of it: conmon writes on into the renamed file until it is told.
-    if (size < 0 && !isStopped) await writeControl(log.bundle, REOPEN_LOG)
+    if (size < 0 && isFirst) await finishRotation(log)
+    isFirst = false
     if (size > log.maxBytes && !isStopped) await rotate(log)
     const grown = size < lastSize ? Math.max(0, size) : size - lastSize
     const wait =
@@ -87,6 +88,14 @@ async function rotate({
     // What conmon says until it has opened the new file is still in the old one.
     if (maxFiles < 2 && (await comesToBe(path))) await fs.rm(`${path}.1`, { force: true })
   } else await fs.rename(`${path}.1`, path)
+}
+
+/**
+ * After a keeper that was killed in the middle of a rotation, conmon may not have been told, and writes on into the
+ * renamed file. Told twice, it would put an empty file in the place of the new one: it is given its time first.
+ */
+async function finishRotation({ path, bundle }: { readonly path: string; readonly bundle: string }): Promise<void> {
+  if (!(await comesToBe(path))) await writeControl(bundle, REOPEN_LOG)
 }
 
 async function comesToBe(file: string): Promise<boolean> {

@@ -32,27 +32,34 @@ export function createPortCounters(
   { idleMs = IDLE_MS }: { readonly idleMs?: number } = {},
 ): PortCounters {
   let isThere = false
+  /** The kernel has no such rules, and is not asked again with each look. */
+  let isRefused = false
   let timer: NodeJS.Timeout | undefined
   const inTurn = createTurns()
   const nft = (input: string) => run([...prefix, 'nft', '-f', '-'], { input })
   const install = () =>
     inTurn(async () => {
-      if (!isThere) await nft(renderCounting(table))
+      if (isThere || isRefused) return
+      isRefused = true
+      await nft(renderCounting(table))
+      isRefused = false
       isThere = true
     })
-  const remove = () =>
-    inTurn(async () => {
-      clearTimeout(timer)
+  const remove = () => {
+    clearTimeout(timer)
+    return inTurn(async () => {
       isThere = false
+      isRefused = false
       await nft(`table inet ${table} {}\ndelete table inet ${table}\n`)
     })
+  }
   return {
     async read(fd) {
       clearTimeout(timer)
       timer = setTimeout(() => void remove().catch(() => {}), idleMs)
       timer.unref()
       const canCount = await install().then(
-        () => fd >= 0,
+        () => isThere && fd >= 0,
         () => false,
       )
       if (!canCount) return null
@@ -61,7 +68,9 @@ export function createPortCounters(
       return { received: sum('to'), sent: sum('from') }
     },
     forget(gone) {
-      if (gone === table || gone === '') isThere = false
+      if (gone !== table && gone !== '') return
+      isThere = false
+      isRefused = false
     },
     remove,
   }

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { EngineError } from '../../../contract/errors.ts'
 import type { BridgeNetworkParams } from '../../../host/network.ts'
-import { randomMac } from '../../../lib/mac.ts'
+import { formatMac, randomMac } from '../../../lib/mac.ts'
 import type { Link, RouteSocket } from '../../libc/rtnetlink.ts'
 import { setIp6Switch } from './ip6-switch.ts'
 import {
@@ -43,7 +43,7 @@ export function ensureBridge(home: RouteSocket, params: BridgeNetworkParams, mac
     if (!found || isOurs(found)) setUp(home, params, found)
     setSwitches(params)
     const made = home.link(bridge)
-    return { mac: made.address.toString('hex').replace(/..(?!$)/g, '$&:'), isOurs: isOurs(made) }
+    return { mac: formatMac(made.address), isOurs: isOurs(made) }
   } catch (error) {
     if (!found) home.request(deleteRequest(bridge))
     throw error
