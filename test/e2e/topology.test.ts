@@ -93,14 +93,17 @@ describe.skipIf(why !== '')('the topology', () => {
     const load = (async () => {
       while (!stop.signal.aborted) await (await fetch(`http://127.0.0.1:${port}/bin/busybox`)).arrayBuffer()
     })()
-    const label = edges('port').filter({ hasText: `127.0.0.1:${port}→80` })
-    await label.filter({ hasText: /↓ [\d.]+ [kM]?B\/s ↑ [\d.]+ MB\/s/ }).waitFor()
-    await edges('attached')
-      .filter({ hasText: /10\.214\.1\.1 .*↑ [\d.]+ MB\/s/ })
-      .waitFor()
-    await takePicture(page(), 'topology-ports')
-    stop.abort()
-    await load
+    try {
+      const label = edges('port').filter({ hasText: `127.0.0.1:${port}→80` })
+      await label.filter({ hasText: /↓ [\d.]+ [kM]?B\/s ↑ [\d.]+ MB\/s/ }).waitFor()
+      await edges('attached')
+        .filter({ hasText: /10\.214\.1\.1 .*↑ [\d.]+ MB\/s/ })
+        .waitFor()
+      await takePicture(page(), 'topology-ports')
+    } finally {
+      stop.abort()
+      await load
+    }
   })
 
   test('edges carry what is measured on the interface', async () => {

@@ -176,7 +176,7 @@ describe.skipIf(!hasDocker)('what the stock command shows, and flags of run', ()
     /** Types into the command, which has a terminal, what nobody but the keys would end. */
     const typed = (command: string) =>
       new Promise<string>((resolve) => {
-        const line = `(sleep 1; printf 'echo typed\\n'; sleep 0.5; printf '\\030q') | script -qec '${docker} ${command}' /dev/null`
+        const line = `(sleep 1; printf 'echo ty""ped\\n'; sleep 0.5; printf '\\030q') | script -qec '${docker} ${command}' /dev/null`
         execFile('sh', ['-c', line], { timeout: 20_000 }, (_, stdout) => resolve(stdout))
       })
     const keys = '--detach-keys ctrl-x,q'

@@ -115,9 +115,12 @@ describe.skipIf(!isRoot)('a disk that fills up (needs root to mount a small one)
     const fitting = await buildDockerArchive([await buildTar([{ name: 'f', content: randomBytes(4_000_000) }])])
     const before = stored()
     fill(6_000_000)
-    await expect(importBytes(fitting)).rejects.toMatchObject({ reason: 'disk.full' })
-    expect(stored()).toEqual(before)
-    rmSync(filler())
+    try {
+      await expect(importBytes(fitting)).rejects.toMatchObject({ reason: 'disk.full' })
+      expect(stored()).toEqual(before)
+    } finally {
+      rmSync(filler())
+    }
     await importBytes(fitting)
     expect(stored().length).toBeGreaterThan(before.length)
     await expectSound()

@@ -1,9 +1,11 @@
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process'
+import { readlinkSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ContainerDetail } from '../../../engine/contract/container.ts'
 import type { NetworkSummary } from '../../../engine/contract/network.ts'
 import { buildEndpoint, buildNetwork } from '../../../renderer/features/topology/by-hand.ts'
 import { type Command, showContainer, showHost, showNetwork } from '../../../renderer/features/topology/commands.ts'
+import { waitUntil } from '../../helpers/engine.ts'
 
 /*
  * The commands that the topology shows, typed by somebody: in a machine of their own, which is a user and a network
@@ -68,7 +70,13 @@ async function typeAll(commands: readonly Command[]): Promise<void> {
 }
 
 /** The process id of something in a network namespace of its own. */
-const contain = () => type('unshare --net sleep 600 >/dev/null 2>&1 & echo $!; sleep 0.2').then(Number)
+async function contain(): Promise<number> {
+  const pid = Number(await type('unshare --net sleep 600 >/dev/null 2>&1 & echo $!'))
+  // Until it has gone there, it is where the shell is.
+  const placeOf = (id: number | undefined) => readlinkSync(`/proc/${id}/ns/net`)
+  await waitUntil(() => placeOf(pid) !== placeOf(shell.pid), 'a namespace of its own')
+  return pid
+}
 
 const networkOf = (driver: string, more: Partial<NetworkSummary> = {}) =>
   ({
@@ -115,7 +123,9 @@ describe('what the topology says to type', () => {
     await join(network, containerOf(two, 3))
     await ping(two, '10.66.0.2')
     await ping(one, 'fd00:66::1')
-    await type(`nsenter --target ${one} --net node -e "${SERVER}" > /dev/null & sleep 0.5`)
+    // It says when it listens, into a pipe that ends the wait.
+    const serve = `nsenter --target ${one} --net node -e "${SERVER}"`
+    await type(`pipe=$(mktemp -u) && mkfifo $pipe && { ${serve} > $pipe & head -n 1 $pipe > /dev/null; rm $pipe; }`)
     for (const port of [8080, 8081]) expect(await type(`node -e "${CLIENT('127.0.0.1', port)}"`)).toBe('10.66.0.1')
     expect(await type(`nsenter --target ${two} --net node -e "${CLIENT('10.66.0.1', 8081)}"`)).toContain('10.66.0.')
     await typeAll(showHost(HOST))

@@ -41,10 +41,13 @@ describe('the rules about a network and a container', () => {
     expect(container.inside?.map(({ table }) => table)).toContain('ip slipway-dns')
 
     nft(`add table ip strangers`)
-    nft(`add chain ip strangers forward "{ type filter hook forward priority 5; }"`)
-    nft(`add rule ip strangers forward ip daddr ${web.ipAddress} counter drop`)
-    expect(linesOf(await rulesOf('container', 'web'), 'forward').join()).toContain(`ip daddr ${web.ipAddress}`)
-    nft('delete table ip strangers')
+    try {
+      nft(`add chain ip strangers forward "{ type filter hook forward priority 5; }"`)
+      nft(`add rule ip strangers forward ip daddr ${web.ipAddress} counter drop`)
+      expect(linesOf(await rulesOf('container', 'web'), 'forward').join()).toContain(`ip daddr ${web.ipAddress}`)
+    } finally {
+      nft('delete table ip strangers')
+    }
 
     await t.handlers().container.setPorts({ id: web.id, ports: [] }, context)
     expect(linesOf(await rulesOf('container', 'web'), 'published')).toEqual([])

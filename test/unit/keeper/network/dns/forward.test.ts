@@ -57,7 +57,7 @@ async function startResolver(flags: number | null, { mark = 0, host = '127.0.0.1
 /** What a forwarder brings: the flags and whose answer it is, under the id of the question. */
 async function ask(
   upstreams: readonly string[],
-  { isStream = false, forwarder = createForwarder({ timeoutMs: 100 }) } = {},
+  { isStream = false, forwarder = createForwarder({ timeoutMs: 500 }) } = {},
 ) {
   const answer = await forwarder.ask(QUESTION, { upstreams, isStream })
   if (!(answer instanceof Buffer)) return answer
@@ -117,7 +117,7 @@ describe('a question that is sent on', () => {
     const folder = mkdtempSync(path.join(os.tmpdir(), 'slr-'))
     ended.push(() => rmSync(folder, { recursive: true }))
     const resolvConf = path.join(folder, 'resolv.conf')
-    const forwarder = createForwarder({ timeoutMs: 100, resolvConf })
+    const forwarder = createForwarder({ timeoutMs: 500, resolvConf })
     expect(await ask([], { forwarder })).toBeNull()
     const [home, office] = [await startResolver(NOERROR, { mark: 1 }), await startResolver(NOERROR, { mark: 2 })]
     const write = (file: string, ...upstreams: string[]) =>
