@@ -18,7 +18,7 @@ import { installKeeper } from './host/install-keeper.ts'
 import { installProgram, removeOldCopies } from './host/install-program.ts'
 import { ensureKeeper } from './host/launch.ts'
 import { isPeerGone, peerOf } from './host/peer.ts'
-import { isPortInUse, namePortHolder, nextFreePort, portHolder } from './host/port-holder.ts'
+import { isPortInUse, meets, namePortHolder, nextFreePort, type PortHeld, portHolder } from './host/port-holder.ts'
 import { programName } from './host/program-name.ts'
 import { createHostSupervisor } from './host/supervisor.ts'
 import { createImageStore } from './image/image-store.ts'
@@ -83,10 +83,12 @@ export async function createEngine(config: EngineConfig, log: Logger = silentLog
   const cluster = await openCluster(config, layout, { host, log })
   const networks = createNetworks(host, () => cluster.describe().address)
   await ensureDefaultNetworks({ networks: stores.networks, network: networks, config, now })
-  const containerOn = (port: number, protocol: string) =>
+  const containerOn = ({ hostIp, hostPort, protocol }: PortHeld) =>
     stores.containers
       .list()
-      .find(({ ports }) => ports.some((one) => one.hostPort === port && one.protocol === protocol))?.name ?? ''
+      .find(({ ports }) =>
+        ports.some((one) => one.hostPort === hostPort && one.protocol === protocol && meets(one.hostIp, hostIp)),
+      )?.name ?? ''
   const network: Networks = {
     ...networks,
     publish: (id, ports) => namePortHolder(networks.publish(id, ports), containerOn),

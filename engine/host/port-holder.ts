@@ -4,6 +4,18 @@ import { EngineError } from '../contract/errors.ts'
 
 type Protocol = 'tcp' | 'udp' | 'sctp'
 const TCP_LISTEN = '0A'
+const EVERYWHERE: ReadonlySet<string> = new Set(['', '0.0.0.0', '::'])
+
+/** A port of this machine that somebody has. */
+export interface PortHeld {
+  readonly hostIp: string
+  readonly hostPort: number
+  readonly protocol: Protocol
+}
+
+/** Whether what is bound to one address keeps another from being bound to the same port. */
+export const meets = (one: string, other: string): boolean =>
+  one === other || EVERYWHERE.has(one) || EVERYWHERE.has(other)
 
 /** Sockets bound to a port, from the text of `/proc/net/tcp` and its kin. */
 export function socketsOnPort(table: string, port: number, protocol: Protocol): { inode: string; uid: number }[] {
@@ -71,7 +83,7 @@ export function nextFreePort(port: number, protocol: Protocol): number {
 
 /** The error of a port that is taken, with who has it and which is free. Looked up where it is called. */
 export function portInUse(
-  { hostIp, hostPort: port, protocol }: { hostIp: string; hostPort: number; protocol: Protocol },
+  { hostIp, hostPort: port, protocol }: PortHeld,
   holder = portHolder(port, protocol),
 ): EngineError {
   return new EngineError(
@@ -87,10 +99,7 @@ export function portInUse(
  * outside, but the engine may read those of its own user. Ports of containers are held by the keeper: `containerOn` tells
  * whose one is, `''` for no container's.
  */
-export async function namePortHolder<T>(
-  work: Promise<T>,
-  containerOn: (port: number, protocol: Protocol) => string,
-): Promise<T> {
+export async function namePortHolder<T>(work: Promise<T>, containerOn: (held: PortHeld) => string): Promise<T> {
   try {
     return await work
   } catch (error) {
@@ -98,7 +107,8 @@ export async function namePortHolder<T>(
     const { hostIp, port, protocol: named } = error.details ?? {}
     const hostPort = Number(port)
     const protocol = named === 'udp' || named === 'sctp' ? named : 'tcp'
-    const container = containerOn(hostPort, protocol)
-    throw portInUse({ hostIp: String(hostIp), hostPort, protocol }, container ? `container ${container}` : undefined)
+    const held: PortHeld = { hostIp: String(hostIp), hostPort, protocol }
+    const container = containerOn(held)
+    throw portInUse(held, container ? `container ${container}` : undefined)
   }
 }

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import { EngineError, type ErrorCode } from '../contract/errors.ts'
-import type { Headers, Transport } from './transport.ts'
+import { type Headers, readStart, type Transport } from './transport.ts'
 
 const ERROR_TEXT_BYTES = 1024
 
@@ -23,7 +23,7 @@ export async function openUrl(transport: Transport, text: string, signal: AbortS
   const wanted = { method: 'GET', url, headers: { ...headers, 'accept-encoding': 'identity' }, signal } as const
   const { statusCode, headers: told, body } = await transport.send({ ...wanted, attempts: 1 })
   if (statusCode !== 200) {
-    const said = (await readStart(body)).trim()
+    const said = (await readStart(body, ERROR_TEXT_BYTES)).trim()
     const status = `${statusCode} ${STATUS_CODES[statusCode] ?? ''}`.trim()
     throw new EngineError(codeOf(statusCode), 'import.http', `failed to GET ${url} with status ${status}: ${said}`)
   }
@@ -47,16 +47,4 @@ const basic = ({ username, password }: URL) =>
 function codeOf(status: number): ErrorCode {
   if (status === 404) return 'notFound'
   return status >= 400 && status < 500 ? 'invalidArgument' : 'internal'
-}
-
-async function readStart(body: AsyncIterable<Uint8Array>): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  // Leaving the loop ends the answer.
-  for await (const chunk of body) {
-    chunks.push(chunk)
-    size += chunk.length
-    if (size >= ERROR_TEXT_BYTES) break
-  }
-  return Buffer.concat(chunks).toString('utf8', 0, ERROR_TEXT_BYTES)
 }

@@ -1,3 +1,4 @@
+import { EngineError } from '../contract/errors.ts'
 import { RegistrySettings, type RemoteDescription, type SearchResult } from '../contract/registry.ts'
 import type { CertificatePlaces } from '../lib/certificate-places.ts'
 import { digestOf } from '../lib/digest.ts'
@@ -9,7 +10,7 @@ import { describeManifest } from './manifests.ts'
 import { type OpenedUrl, openUrl } from './open-url.ts'
 import { searchCatalog, searchIndex, splitTerm } from './search.ts'
 import { createSession, registryError, type Session } from './session.ts'
-import { createSource, type Pace, type Source } from './source.ts'
+import { createSource, mirrorFailure, type Pace, type Source } from './source.ts'
 import { listTags } from './tags.ts'
 import { createTransport, readText } from './transport.ts'
 import { type BlobUpload, type UploadOutcome, uploadBlob } from './upload.ts'
@@ -135,8 +136,17 @@ export function createRegistry(options: RegistryOptions): Registry {
     async openSource({ host, path }, credentials) {
       const mirrors = (await settings.read()).mirrors.filter((mirror) => mirror.host === host)
       const scope = `repository:${path}:pull`
-      const sessions = await Promise.all(mirrors.map(({ url }) => openMirror(url, scope)))
-      return createSource([...sessions, await startSession(host, [scope], credentials)], path, pace)
+      const sessions: Session[] = []
+      let earlier = ''
+      // One whose certificates cannot be used, say, is left for the others as one that fails later is.
+      for (const { url } of mirrors)
+        await openMirror(url, scope).then(
+          (session) => sessions.push(session),
+          (error: unknown) => {
+            earlier ||= mirrorFailure(url, EngineError.from(error))
+          },
+        )
+      return createSource([...sessions, await startSession(host, [scope], credentials)], { path, pace, earlier })
     },
     async checkLogin(host, credentials, signal) {
       const session = await startSession(host, [], credentials)
@@ -164,7 +174,7 @@ export function createRegistry(options: RegistryOptions): Registry {
 
 function repositoryOf(session: Session, path: string, pace: Pace): Repository {
   return {
-    ...createSource([session], path, pace),
+    ...createSource([session], { path, pace }),
     describe: (target, signal) => describeManifest(session, { path, target, signal }),
     tags: (signal) => listTags(session, path, signal),
     upload: (blob) => uploadBlob(session, { ...blob, path, ...pace }),

@@ -6,7 +6,7 @@ import type { Session } from './session.ts'
 
 /** How quick and in what pieces a repository is spoken to. */
 export type Pace = Pick<BlobDownload, 'firstWaitMs' | 'partBytes'>
-export type WantedBlob = Omit<BlobDownload, 'path' | keyof Pace>
+type WantedBlob = Omit<BlobDownload, 'path' | keyof Pace>
 
 /** What a repository is read from, for one pull. */
 export interface Source {
@@ -14,17 +14,24 @@ export interface Source {
   download(blob: WantedBlob): Promise<void>
 }
 
+/** What the last one's error adds of a mirror. */
+export const mirrorFailure = (mirror: string, { message }: EngineError): string =>
+  `; its mirror ${mirror} failed before: ${message}`
+
 /**
  * Reads from servers that have the same: mirrors in their order, the registry itself last. One that fails is not asked
  * again; one that merely lacks a blob still is. The last one's error counts, with what a mirror before it failed with.
  */
-export function createSource(sessions: readonly [...Session[], Session], path: string, pace: Pace): Source {
+export function createSource(
+  sessions: readonly [...Session[], Session],
+  { path, pace, earlier: before = '' }: { readonly path: string; readonly pace: Pace; readonly earlier?: string },
+): Source {
   const last = sessions.at(-1) as Session
   let usable: readonly Session[] = sessions
-  let earlier = ''
+  let earlier = before
   const leave = (session: Session, error: EngineError) => {
     if (session === last || error.code === 'notFound') return
-    earlier ||= `; its mirror ${session.host} failed before: ${error.message}`
+    earlier ||= mirrorFailure(session.host, error)
     usable = usable.filter((other) => other !== session)
   }
   // What a registry answers may be only half of what went wrong: it is asked because a mirror failed.

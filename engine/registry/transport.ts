@@ -56,16 +56,18 @@ export function createTransport(options: TransportOptions): Transport {
   const limits = { connect: { timeout: 15_000 }, headersTimeout: stallMs, bodyTimeout: stallMs }
   const pools = new Map<string, Pools>()
   let system: readonly string[] = []
+  let usual = contextOf(system)
   const poolsFor = async (tls: TlsTrust | undefined): Promise<Pools> => {
     const current = await options.readSystemAuthorities()
     if (current !== system) {
       system = current
+      usual = contextOf(system)
       // What goes on over them ends in peace; what comes next trusts what the system does now.
       for (const { direct, proxied } of pools.values()) for (const pool of [direct, proxied]) void pool.close()
       pools.clear()
     }
     const key = JSON.stringify(tls ?? null)
-    const known = pools.get(key) ?? createPools(limits, system, tls)
+    const known = pools.get(key) ?? createPools(limits, usual, { system, tls })
     pools.set(key, known)
     return known
   }
@@ -123,18 +125,21 @@ interface Pools {
 
 function createPools(
   { connect, ...limits }: { readonly connect: { timeout: number } },
-  system: readonly string[],
-  tls?: TlsTrust,
+  usual: TlsContext,
+  { system, tls }: { readonly system: readonly string[]; readonly tls: TlsTrust | undefined },
 ): Pools {
-  const trust = { rejectUnauthorized: !tls?.isUnverified, ...contextOf(system, tls) }
+  const hasOwn = tls !== undefined && tls.authorities.length + tls.clients.length > 0
+  const trust = { rejectUnauthorized: !tls?.isUnverified, ...(hasOwn ? contextOf(system, tls) : usual) }
   const options = { ...limits, connect: { ...connect, ...trust } }
   return {
     direct: new Agent(options),
-    proxied: new EnvHttpProxyAgent({ ...options, requestTls: trust, proxyTls: contextOf(system) }),
+    proxied: new EnvHttpProxyAgent({ ...options, requestTls: trust, proxyTls: usual }),
   }
 }
 
-/** Made once for all connections: to read a hundred authorities takes longer than a handshake. */
+type TlsContext = ReturnType<typeof contextOf>
+
+/** Made once for all connections: to read a hundred authorities takes longer than a handshake, and nobody else has a turn meanwhile. */
 function contextOf(system: readonly string[], { authorities, clients }: HostCertificates = NO_CERTIFICATES) {
   const added = [...system, ...authorities]
   if (added.length + clients.length === 0) return {}
@@ -192,13 +197,16 @@ export function discard({ body }: RegistryResponse): void {
 }
 
 /** The start of an answer's body, for an error. */
-export async function readText(response: RegistryResponse): Promise<string> {
-  const chunks: Buffer[] = []
+export const readText = (response: RegistryResponse): Promise<string> => readStart(response.body, ERROR_TEXT_BYTES)
+
+/** The beginning of a body; the rest of it is let go. */
+export async function readStart(body: AsyncIterable<Uint8Array>, limitBytes: number): Promise<string> {
+  const chunks: Uint8Array[] = []
   let size = 0
-  for await (const chunk of response.body as AsyncIterable<Buffer>) {
+  for await (const chunk of body) {
     chunks.push(chunk)
     size += chunk.length
-    if (size > ERROR_TEXT_BYTES) break
+    if (size > limitBytes) break
   }
   return Buffer.concat(chunks).toString('utf8')
 }

@@ -80,12 +80,20 @@ async function mountFacts(
   const reaching = mounts.filter(reachesOut)
   if (!rootless && reaching.length === 0) return {}
   const mountInfo = await readFile('/proc/self/mountinfo', 'utf8')
-  const real = reaching.map(async (mount) => ({ ...mount, hostPath: await realpath(mount.hostPath) }))
+  const real = reaching.map(async (mount) => ({ ...mount, hostPath: await realPath(mount.hostPath) }))
   return {
     ...(rootless ? { mountInfo } : {}),
     rootPropagation: rootPropagation(await Promise.all(real), { mountInfo, rootless }),
   }
 }
+
+const realPath = (path: string): Promise<string> =>
+  realpath(path).catch((cause: unknown) => {
+    throw new EngineError('invalidArgument', 'mount.source-missing', `bind source path does not exist: ${path}`, {
+      details: { path },
+      cause,
+    })
+  })
 
 function seccompOf(record: ContainerRecord, facts: SpecFacts, asked: string): object | null {
   if (asked === 'unconfined' || (asked === 'default' && record.config.privileged)) return null

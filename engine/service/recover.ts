@@ -5,6 +5,7 @@ import { inParallel } from '../lib/async.ts'
 import type { LiveContainer } from '../runtime/container-runtime.ts'
 import type { ContainerRecord } from '../store/schema.ts'
 import { cleanHost, type ExitEvent, type Supervisor } from './container/exit.ts'
+import { currentContainer } from './container/find.ts'
 import type { HealthMonitor } from './container/health.ts'
 import { removeLocked } from './container/remove.ts'
 import { launch } from './container/start.ts'
@@ -88,9 +89,11 @@ async function settleStopped(
   id: string,
   { isTraced, parts }: { readonly isTraced: boolean; readonly parts: RecoveryParts },
 ): Promise<void> {
-  const record = context.containers.get(id)
-  if (!record || isAlive(record.state.status)) return
-  if (isTraced || record.state.mountedVolumes.length > 0) await cleanHost(context, id)
+  const found = context.containers.get(id)
+  if (!found || isAlive(found.state.status)) return
+  if (isTraced || found.state.mountedVolumes.length > 0) await cleanHost(context, id)
+  // As cleaning has left it: a volume that was given back must be asked for again.
+  const record = currentContainer(context.containers, id)
   const { status, removesVolumes, isBeingReplaced } = record.state
   if (isBeingReplaced) await launch(context, { ...record, state: { ...record.state, isBeingReplaced: false } })
   else if (status === 'restarting') parts.supervisor.planRestart(record)

@@ -193,7 +193,7 @@ export function createServices(context: ServiceContext, machine: MachineFacts) {
       /** Those that were made or used here. */
       list: () => listVolumes(context),
       listAll: () => listAllVolumes(context),
-      sizes: (isWanted?: (name: string) => boolean) => measureVolumes(context, isWanted),
+      sizes: () => measureVolumes(context),
       inspect: (name: string) => inspectVolume(context, name),
       /** Names of the drivers that are there. */
       drivers: async () => ['local', ...(await context.volumePlugins.list())],

@@ -1,4 +1,5 @@
 import type { ContainerSummary } from '../../contract/container.ts'
+import { EngineError } from '../../contract/errors.ts'
 import type { ServiceContext } from '../context.ts'
 import { publishPrune } from '../prune.ts'
 import { listContainers } from './list.ts'
@@ -14,10 +15,15 @@ export async function pruneContainers(
   let reclaimedBytes = 0
   for (const one of listContainers(context, true)) {
     if (!['exited', 'created', 'dead'].includes(one.status) || !isWanted(one)) continue
-    const { ownBytes } = await measureContainer(context, one.id)
-    await removeContainer(context, one.id, { force: false, volumes: false })
-    reclaimedBytes += ownBytes
-    removed.push(one.id)
+    try {
+      const { ownBytes } = await measureContainer(context, one.id)
+      await removeContainer(context, one.id, { force: false, volumes: false })
+      reclaimedBytes += ownBytes
+      removed.push(one.id)
+    } catch (error) {
+      // One that was started or removed meanwhile keeps none of the others.
+      if (!['notFound', 'conflict'].includes(EngineError.from(error).code)) throw error
+    }
   }
   publishPrune(context, 'container', reclaimedBytes)
   return { removed, reclaimedBytes }

@@ -69,7 +69,9 @@ export async function settleDefaultBridge(context: ServiceContext, settings: Def
       await context.network.ensure(next)
       await context.networks.put(next)
     } catch (error) {
-      await context.network.remove(next)
+      await context.network
+        .remove(next)
+        .catch((cause: unknown) => context.log.warn({ error: String(cause) }, 'the network bridge was not taken back'))
       await context.network.ensure(current)
       throw error
     }

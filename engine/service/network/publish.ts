@@ -47,9 +47,11 @@ export function portsOf(
     return { ...rest, ...(chosenPort ? { hostPort: chosenPort } : { hostPortEnd }), containerIp }
   }
   const forwards = bindingsOf(context, record).map((port, index) => toForward(port, chosen[index]))
+  // Asked once: it lists the interfaces of this machine.
+  const hasIpv6 = record.config.ports.some(({ hostIp }) => hostIp === '') && context.hasIpv6()
   const seconds = record.config.ports.flatMap((port, index) => {
     const first = forwards[index]
-    return first && port.hostIp === '' ? secondOf({ port, first, index }, { endpoint, gatewayModes, context }) : []
+    return first && port.hostIp === '' ? secondOf({ port, first, index }, { endpoint, gatewayModes, hasIpv6 }) : []
   })
   return [...forwards, ...seconds]
 }
@@ -57,7 +59,7 @@ export function portsOf(
 interface Surroundings {
   readonly endpoint: EndpointRecord
   readonly gatewayModes: BridgeOptions['gatewayModes']
-  readonly context: Pick<ServiceContext, 'hasIpv6'>
+  readonly hasIpv6: boolean
 }
 
 /**
@@ -66,7 +68,7 @@ interface Surroundings {
  */
 function secondOf(
   { port, first, index }: { readonly port: PortBinding; readonly first: PortForward; readonly index: number },
-  { endpoint, gatewayModes, context }: Surroundings,
+  { endpoint, gatewayModes, hasIpv6 }: Surroundings,
 ): PortForward[] {
   const { protocol, containerPort } = port
   const { hostPort, hostPortEnd } = first.isRouted ? port : first
@@ -75,7 +77,7 @@ function secondOf(
   const isEverywhere = first.isRouted ? ipv6Address !== '' : first.hostIp === EVERYWHERE
   // Nothing carries SCTP from one version to the other.
   const containerIp = ipv6Address || (protocol === 'sctp' ? '' : ipAddress)
-  if (!isEverywhere || containerIp === '' || !context.hasIpv6()) return []
+  if (!isEverywhere || containerIp === '' || !hasIpv6) return []
   const isChosenLater = !first.isRouted && (hostPort === 0 || (hostPortEnd ?? 0) > hostPort)
   const number = first.isRouted ? { hostPort, hostPortEnd } : { hostPort, ...(isChosenLater && { samePortAs: index }) }
   return [{ protocol, hostIp: '::', ...number, containerIp, containerPort }]

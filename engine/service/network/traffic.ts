@@ -40,12 +40,13 @@ async function measure(context: ServiceContext): Promise<TrafficSample> {
       })
       .catch(ofOlderKeeper),
   ])
+  const published = new Map(counters.published?.map((one) => [one.containerId, one]))
   return {
     time: performance.now(),
-    containers: connections.flatMap(({ containerId, established, published }) => {
+    containers: connections.flatMap(({ containerId, established, published: count }) => {
       const record = records.get(containerId)
       if (!record) return []
-      const bytes = counters.published?.find((one) => one.containerId === containerId)
+      const bytes = published.get(containerId)
       const interfaces = record.endpoints.map((endpoint) => ({
         name: endpoint.interface,
         connections: established
@@ -56,7 +57,7 @@ async function measure(context: ServiceContext): Promise<TrafficSample> {
         {
           id: containerId,
           interfaces,
-          published: { connections: published, bytes: bytes ? { received: bytes.received, sent: bytes.sent } : null },
+          published: { connections: count, bytes: bytes ? { received: bytes.received, sent: bytes.sent } : null },
         },
       ]
     }),

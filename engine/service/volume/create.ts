@@ -42,7 +42,10 @@ export async function ensureVolume(
     return false
   }
   validateName(name)
-  if ((driver || 'local') === 'local') assertOptions(context, name, options)
+  if ((driver || 'local') === 'local') {
+    const rootless = context.config.mode === 'rootless'
+    await naming('create', name, (async () => assertLocalOptions(options, { rootless }))())
+  }
   const createdAt = context.now().toISOString()
   const record: VolumeRecord = {
     version: 1,
@@ -73,13 +76,4 @@ function assertServedBy(driver: string, { name, driver: server }: VolumeRecord):
       'volume.other-driver',
       `create ${name}: driver '${server}' already has volume '${name}': volume name must be unique`,
     )
-}
-
-function assertOptions({ config }: ServiceContext, name: string, options: Readonly<Record<string, string>>): void {
-  try {
-    assertLocalOptions(options, { rootless: config.mode === 'rootless' })
-  } catch (cause) {
-    const { code, reason, message } = EngineError.from(cause)
-    throw new EngineError(code, reason, `create ${name}: ${message}`, { cause })
-  }
 }

@@ -16,7 +16,8 @@ export async function pruneVolumes(
   const unused = listVolumes(context)
     .filter((one) => one.usedBy.length === 0 && (one.driver !== 'local' || isPlain(one)) && isWanted(one))
     .map(({ name }) => name)
-  const sizes = await measureVolumes(context, (name) => unused.includes(name))
+  const wanted = new Set(unused)
+  const sizes = await measureVolumes(context, (name) => wanted.has(name))
   const removed: string[] = []
   for (const name of unused) if (await isRemoved(context, name)) removed.push(name)
   const reclaimedBytes = removed.reduce((sum, name) => sum + (sizes[name] ?? 0), 0)

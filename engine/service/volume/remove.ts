@@ -62,20 +62,26 @@ async function setVolumeAside(
     await context.volume.unmount(context.layout.volumeData(name))
   // The record goes first: folders without one are swept away at the next start.
   await context.volumes.delete(name)
-  const aside = await context.volume.setAside(context.layout.volume(name))
+  const folder = context.layout.volume(name)
+  const tell = () =>
+    context.bus.publish({
+      type: 'volume',
+      action: 'destroy',
+      id: name,
+      attributes: { driver: record?.driver ?? 'local' },
+    })
+  const filesLeft = (where: string) => (cause: unknown) => {
+    tell()
+    throw new EngineError(
+      'internal',
+      'volume.files-left',
+      `remove ${name}: the volume is gone, but not all of its files: ${EngineError.from(cause).message}; what is left is in ${where}, and is tried again at the next start of the engine`,
+      { cause },
+    )
+  }
+  const aside = await context.volume.setAside(folder).catch(filesLeft(folder))
   return async () => {
-    try {
-      if (aside) await context.volume.remove(aside)
-    } catch (cause) {
-      throw new EngineError(
-        'internal',
-        'volume.files-left',
-        `remove ${name}: the volume is gone, but not all of its files: ${EngineError.from(cause).message}; what is left is in ${aside}, and is tried again at the next start of the engine`,
-        { cause },
-      )
-    } finally {
-      const attributes = { driver: record?.driver ?? 'local' }
-      context.bus.publish({ type: 'volume', action: 'destroy', id: name, attributes })
-    }
+    if (aside) await context.volume.remove(aside).catch(filesLeft(aside))
+    tell()
   }
 }
